@@ -1,0 +1,1 @@
+//! Benchmark harness for generators of synthetic tables and the meg command line.

@@ -1,0 +1,333 @@
+//! What every model promises, as one call that is a model crate's first test.
+//!
+//! ```ignore
+//! #[test]
+//! fn conformance() {
+//!     meg_core::conformance::check(&ctgan::ENTRY, Case { recipe: "epochs = 2", ..Case::default() });
+//! }
+//! ```
+
+use crate::{
+    Artifact, Column, ColumnKind, ColumnSpec, Control, Device, Error, Event, FitContext, Fitted,
+    MISSING, ModelEntry, Observer, Phase, Role, SampleContext, SampleRequest, Schema, Seed, Silent,
+    Table,
+};
+use rand::Rng as _;
+
+/// How to try one model.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Case {
+    /// Settings that keep the suite fast.
+    pub recipe: &'static str,
+    /// Settings under which training diverges; `None` for a model without a loss.
+    pub diverges: Option<&'static str>,
+    /// The model keeps training rows on purpose (a memorising yardstick).
+    pub keeps_rows: bool,
+    /// The model has a training loop that an observer can stop.
+    pub stoppable: bool,
+}
+
+/// Runs the whole suite.
+///
+/// # Panics
+/// At the first broken promise, with its name.
+pub fn check(entry: &ModelEntry, case: Case) {
+    default_recipe_is_valid(entry);
+    unknown_key_is_refused_with_the_nearest(entry);
+    let train = mixed_table(300, 11);
+    let before = train.clone();
+    let model = fit(entry, case.recipe, &train, 1);
+    assert!(train == before, "training changed its table");
+    row_counts_and_schema(model.as_ref(), &train);
+    seeds_decide(entry, case, &train);
+    saved_model_draws_the_same(entry, model.as_ref());
+    conditions_hold(model.as_ref(), &train);
+    if !case.keeps_rows {
+        artifact_holds_no_training_row(model.as_ref(), &train);
+    }
+    for (name, table) in awkward_tables() {
+        let model = fit(entry, case.recipe, &table, 2);
+        let drawn = draw(model.as_ref(), 7, 3);
+        assert!(drawn.schema() == table.schema(), "{name}: another schema");
+        only_levels_of_the_training_rows(name, &table, &drawn);
+    }
+    free_text_is_refused(entry, case);
+    if case.stoppable {
+        stop_requests_are_honoured(entry, case, &train);
+    }
+    if let Some(settings) = case.diverges {
+        divergence_is_an_error_that_names_the_step(entry, settings, &train);
+    }
+}
+
+fn default_recipe_is_valid(entry: &ModelEntry) {
+    (entry.recipe)("").unwrap_or_else(|error| panic!("{}: default recipe: {error}", entry.name));
+    for variant in entry.variants {
+        (entry.recipe)(variant.settings)
+            .unwrap_or_else(|error| panic!("{}: variant {}: {error}", entry.name, variant.name));
+    }
+}
+
+fn unknown_key_is_refused_with_the_nearest(entry: &ModelEntry) {
+    let settings = (entry.settings)();
+    let (typo, nearest) = match settings.first() {
+        Some(setting) => (format!("{}x", setting.name), setting.name),
+        None => ("anything".into(), "no settings"),
+    };
+    match (entry.recipe)(&format!("{typo} = 1")) {
+        Err(Error::Recipe { key, problem }) => assert!(
+            key == typo && problem.contains(nearest),
+            "unknown key {typo}: {key}: {problem}"
+        ),
+        other => panic!("the unknown key {typo} gave {other:?}"),
+    }
+}
+
+/// A table of every kind of column, with dependence between them.
+pub fn mixed_table(rows: usize, seed: u64) -> Table {
+    let mut day = ColumnSpec::new("day", ColumnKind::Datetime { format: "%Y-%m-%d".into() });
+    day.nullable = true;
+    let schema = Schema::new(vec![
+        ColumnSpec::new("key", ColumnKind::Identifier),
+        ColumnSpec::number("age", 0),
+        ColumnSpec::number("lab", 2).nullable(),
+        ColumnSpec::number("free", None),
+        ColumnSpec::category("sex", ["F", "M"]),
+        ColumnSpec::category("town", ["Aa", "Bb", "Cc", "Dd", "Ee", "never"]).nullable(),
+        day,
+        ColumnSpec::number("same", 1),
+        ColumnSpec::category("only", ["x"]),
+        ColumnSpec::number("void", 3).nullable(),
+        ColumnSpec::category("blank", ["p", "q"]).nullable(),
+        ColumnSpec::category("ill", ["no", "yes"]).role(Role::Target),
+    ])
+    .expect("the schema of the suite is valid");
+    let mut rng = Seed(seed).stream("conformance");
+    let mut columns = vec![Vec::new(); 8];
+    let (mut towns, mut sexes, mut ills, mut keys) = (vec![], vec![], vec![], vec![]);
+    for row in 0..rows {
+        let age = f64::from(rng.random_range(18..90));
+        let lab = if rng.random_bool(0.2) { f64::NAN } else { (age * 10.0).round() / 100.0 + 1.25 };
+        columns[0].push(age);
+        columns[1].push(lab);
+        columns[2].push(rng.random::<f64>() * age);
+        let day = f64::from(rng.random_range(10_000..18_000)) * 86_400.0;
+        columns[3].push(if rng.random_bool(0.1) { f64::NAN } else { day });
+        columns[4].push(2.5);
+        columns[5].push(f64::NAN);
+        sexes.push(rng.random_range(0..2));
+        towns.push(if rng.random_bool(0.05) { MISSING } else { rng.random_range(0..5) });
+        ills.push(u32::from(age > 60.0));
+        keys.push(Some(format!("secret-{row:05}-{:08x}", rng.random::<u32>())));
+    }
+    let mut numbers = columns.into_iter();
+    let mut next = || Column::Numbers(numbers.next().expect("eight number columns"));
+    let (age, lab, free, day, same, void) = (next(), next(), next(), next(), next(), next());
+    let cells = vec![
+        Column::Texts(keys),
+        age,
+        lab,
+        free,
+        Column::Codes(sexes),
+        Column::Codes(towns),
+        day,
+        same,
+        Column::Codes(vec![0; rows]),
+        void,
+        Column::Codes(vec![MISSING; rows]),
+        Column::Codes(ills),
+    ];
+    Table::new(schema, cells).expect("the table of the suite is valid")
+}
+
+fn awkward_tables() -> Vec<(&'static str, Table)> {
+    let two_thousand = {
+        let levels = (0..2_000).map(|level| format!("level {level}"));
+        let schema =
+            Schema::new(vec![ColumnSpec::category("many", levels), ColumnSpec::number("n", 0)]);
+        let codes = (0..2_000u32).map(|row| (row * 7) % 2_000).collect();
+        let numbers = (0..2_000).map(f64::from).collect();
+        Table::new(schema.expect("valid"), vec![Column::Codes(codes), Column::Numbers(numbers)])
+    };
+    let numbers_only = {
+        let schema = Schema::new(vec![ColumnSpec::number("x", None), ColumnSpec::number("y", 3)]);
+        let cells = |scale: f64| {
+            Column::Numbers((0..60).map(|row| (f64::from(row) * scale).round() / 8.0).collect())
+        };
+        Table::new(schema.expect("valid"), vec![cells(3.0), cells(5.0)])
+    };
+    vec![
+        ("one row", mixed_table(1, 5)),
+        ("two rows", mixed_table(2, 6)),
+        ("2000 levels", two_thousand.expect("valid")),
+        ("numbers only", numbers_only.expect("valid")),
+    ]
+}
+
+/// Fits with the settings, on one thread, silently.
+///
+/// # Panics
+/// When fitting fails.
+pub fn fit(entry: &ModelEntry, settings: &str, train: &Table, seed: u64) -> Box<dyn Fitted> {
+    try_fit(entry, settings, train, seed, 1, &mut Silent)
+        .unwrap_or_else(|error| panic!("{}: fit: {error}", entry.name))
+}
+
+fn try_fit(
+    entry: &ModelEntry,
+    settings: &str,
+    train: &Table,
+    seed: u64,
+    threads: usize,
+    observer: &mut dyn Observer,
+) -> crate::Result<Box<dyn Fitted>> {
+    let recipe = (entry.recipe)(settings)?;
+    let mut ctx = FitContext { seed: Seed(seed), device: Device::Cpu, threads, observer };
+    recipe.synthesizer.fit(train, &mut ctx)
+}
+
+/// Draws rows without conditions.
+///
+/// # Panics
+/// When sampling fails or gives another number of rows.
+pub fn draw(model: &dyn Fitted, rows: usize, seed: u64) -> Table {
+    draw_request(model, &SampleRequest::rows(rows), seed)
+}
+
+fn draw_request(model: &dyn Fitted, request: &SampleRequest, seed: u64) -> Table {
+    let rng = Seed(seed).stream("sample");
+    let mut ctx = SampleContext { rng, threads: 1, observer: &mut Silent };
+    let table = model.sample(request, &mut ctx).unwrap_or_else(|error| panic!("sample: {error}"));
+    assert!(table.rows() == request.rows, "{} rows for {} asked", table.rows(), request.rows);
+    table
+}
+
+fn row_counts_and_schema(model: &dyn Fitted, train: &Table) {
+    for rows in [0, 1, 7, 1_000] {
+        let table = draw(model, rows, 4);
+        // A `Table` obeys its own schema by construction, so that equality of schemas covers
+        // kinds, levels, decimals and nullability.
+        assert!(table.schema() == train.schema(), "{rows} rows: another schema");
+        only_levels_of_the_training_rows("mixed table", train, &table);
+    }
+}
+
+fn only_levels_of_the_training_rows(name: &str, train: &Table, drawn: &Table) {
+    for ((spec, cells), (_, synthetic)) in train.iter().zip(drawn.iter()) {
+        if let (Column::Codes(cells), Column::Codes(synthetic)) = (cells, synthetic) {
+            let unseen = synthetic.iter().find(|code| !cells.contains(code));
+            assert!(unseen.is_none(), "{name}: {}: the level {unseen:?} was never seen", spec.name);
+        }
+    }
+}
+
+fn seeds_decide(entry: &ModelEntry, case: Case, train: &Table) {
+    let first = fit(entry, case.recipe, train, 1);
+    let again = try_fit(entry, case.recipe, train, 1, 2, &mut Silent)
+        .unwrap_or_else(|error| panic!("fit with two threads: {error}"));
+    assert!(draw(first.as_ref(), 50, 9) == draw(again.as_ref(), 50, 9), "same seed, other rows");
+    assert!(bytes(first.as_ref()) == bytes(again.as_ref()), "same seed, other bytes");
+    assert!(draw(first.as_ref(), 50, 9) != draw(first.as_ref(), 50, 10), "other seed, same rows");
+}
+
+fn bytes(model: &dyn Fitted) -> (Vec<u8>, Vec<u8>) {
+    let artifact = model.save().unwrap_or_else(|error| panic!("save: {error}"));
+    artifact.to_bytes().unwrap_or_else(|error| panic!("to_bytes: {error}"))
+}
+
+fn saved_model_draws_the_same(entry: &ModelEntry, model: &dyn Fitted) {
+    let (json, tensors) = bytes(model);
+    let artifact =
+        Artifact::from_bytes(&json, &tensors).unwrap_or_else(|error| panic!("from_bytes: {error}"));
+    assert!(artifact.model == entry.name, "the artifact names the model {}", artifact.model);
+    let loaded = (entry.load)(&artifact).unwrap_or_else(|error| panic!("load: {error}"));
+    assert!(
+        draw(model, 40, 8) == draw(loaded.as_ref(), 40, 8),
+        "the loaded model draws other rows"
+    );
+    assert!(bytes(loaded.as_ref()) == (json, tensors), "saving again gives other bytes");
+}
+
+fn conditions_hold(model: &dyn Fitted, train: &Table) {
+    let schema = train.schema();
+    let request = SampleRequest::rows(5)
+        .with(schema, "sex", "M")
+        .and_then(|request| request.with(schema, "ill", "yes"))
+        .unwrap_or_else(|error| panic!("condition: {error}"));
+    let table = draw_request(model, &request, 12);
+    let met = |row| request.conditions.iter().all(|condition| condition.holds(&table, row));
+    assert!((0..5).all(met), "a row breaks its conditions");
+}
+
+fn artifact_holds_no_training_row(model: &dyn Fitted, train: &Table) {
+    let (json, tensors) = bytes(model);
+    let text = String::from_utf8_lossy(&json).into_owned() + &String::from_utf8_lossy(&tensors);
+    for row in 0..train.rows() {
+        let key = train.text(row, 0).unwrap_or_default();
+        assert!(!text.contains(&key), "the artifact holds the identifier {key}");
+        // `age`, `lab` and `free` of one row side by side, in the ways a row could be written.
+        let cells: Vec<_> =
+            (1..4).map(|column| train.text(row, column).unwrap_or_default()).collect();
+        let flat: String = text.split_whitespace().collect();
+        for separator in [",", "\",\"", "\t", ";"] {
+            assert!(!flat.contains(&cells.join(separator)), "the artifact holds row {row}");
+        }
+        if row > 20 {
+            break;
+        }
+    }
+}
+
+fn free_text_is_refused(entry: &ModelEntry, case: Case) {
+    if case.keeps_rows {
+        return;
+    }
+    let schema = Schema::new(vec![ColumnSpec::new("note", ColumnKind::Text)]).expect("valid");
+    let cells = vec![Column::Texts(vec![Some("a b c".into()); 3])];
+    let table = Table::new(schema, cells).expect("valid");
+    match try_fit(entry, case.recipe, &table, 1, 1, &mut Silent) {
+        Err(Error::Data(error)) => {
+            assert!(error.column.as_deref() == Some("note") && error.advice.is_some(), "{error}");
+        }
+        other => panic!("free text gave {other:?}"),
+    }
+}
+
+struct Stopper {
+    wish: Control,
+    steps: u64,
+}
+
+impl Observer for Stopper {
+    fn event(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::Step { phase: Phase::Train, .. }) {
+            self.steps += 1;
+        }
+    }
+
+    fn control(&mut self) -> Control {
+        if self.steps > 0 { self.wish } else { Control::Continue }
+    }
+}
+
+fn stop_requests_are_honoured(entry: &ModelEntry, case: Case, train: &Table) {
+    let mut finish = Stopper { wish: Control::Finish, steps: 0 };
+    let model = try_fit(entry, case.recipe, train, 1, 1, &mut finish)
+        .unwrap_or_else(|error| panic!("a request to finish gave {error}"));
+    assert!(finish.steps == 1, "training went on for {} steps", finish.steps);
+    draw(model.as_ref(), 3, 1);
+    let mut abort = Stopper { wish: Control::Abort, steps: 0 };
+    match try_fit(entry, case.recipe, train, 1, 1, &mut abort) {
+        Err(Error::Interrupted) => {}
+        other => panic!("a request to abandon gave {other:?}"),
+    }
+}
+
+fn divergence_is_an_error_that_names_the_step(entry: &ModelEntry, settings: &str, train: &Table) {
+    match try_fit(entry, settings, train, 1, 1, &mut Silent) {
+        Err(Error::Training { step, problem }) => {
+            assert!(step > 0 && !problem.is_empty(), "step {step}: {problem}");
+        }
+        other => panic!("divergence gave {other:?}"),
+    }
+}

@@ -1,0 +1,31 @@
+//! The vocabulary that every generator of synthetic tables here shares.
+//!
+//! A [`Schema`] says what a table may hold, a [`Table`] always obeys its schema, a [`Seed`] is the
+//! only source of randomness, a [`Synthesizer`] is a recipe that turns training rows into a
+//! [`Fitted`] model, an [`Artifact`] is that model as plain data, and an [`Observer`] hears what
+//! happens meanwhile. The crate does no input or output, reads no clock and never prints.
+
+mod artifact;
+mod conditions;
+pub mod conformance;
+pub mod datetime;
+mod error;
+mod model;
+mod observer;
+mod recipe;
+mod schema;
+mod seed;
+mod table;
+
+pub use artifact::{Artifact, Tensor};
+pub use conditions::{Condition, ConditionValue, Rejection, SampleRequest, sample_by_rejection};
+pub use error::{DataError, Error, ErrorKind, Result};
+pub use model::{Device, FitContext, Fitted, ModelEntry, SampleContext, Synthesizer, Variant};
+pub use observer::{Control, Event, Observer, Phase, Silent};
+pub use recipe::{Recipe, Setting, Settings, out_of_range};
+pub use schema::{ColumnKind, ColumnSpec, Role, Schema, round_to};
+pub use seed::{Rng, Seed};
+pub use table::{Column, MISSING, Table};
+
+#[doc(hidden)]
+pub use serde;

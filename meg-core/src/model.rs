@@ -1,0 +1,137 @@
+use crate::{
+    Artifact, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings, Table, recipe,
+};
+use std::fmt::Debug;
+
+/// A recipe: hyper-parameters and nothing else. Untrained, cheap, plain data.
+pub trait Synthesizer: Debug + Send + Sync {
+    /// Checks the settings, before any data are read.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`](crate::Error::Recipe) that names the setting, the rule and the value.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Learns from the training rows.
+    ///
+    /// # Errors
+    /// When the table cannot be modelled, when training fails, or when the observer interrupts.
+    fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>>;
+}
+
+/// A trained model. There is no way to hold one that is not trained.
+pub trait Fitted: Debug + Send {
+    /// Draws exactly `request.rows` rows that obey the training schema and all conditions.
+    ///
+    /// # Errors
+    /// When a condition cannot be met within the bound of the rejection loop.
+    fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table>;
+
+    /// The model as plain data. Law: the loaded artifact draws the same rows from the same stream.
+    ///
+    /// # Errors
+    /// When a weight cannot be read back from its device.
+    fn save(&self) -> Result<Artifact>;
+}
+
+/// Where tensors live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// A CUDA device by ordinal.
+    Cuda(usize),
+}
+
+/// What training needs beside recipe and rows.
+pub struct FitContext<'a> {
+    /// The source of all randomness.
+    pub seed: Seed,
+    /// Where to train.
+    pub device: Device,
+    /// Threads to use, at least 1. Results do not depend on it.
+    pub threads: usize,
+    /// Who hears of the progress and may ask to stop.
+    pub observer: &'a mut dyn Observer,
+}
+
+impl Debug for FitContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FitContext")
+            .field("seed", &self.seed)
+            .field("device", &self.device)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What sampling needs beside the model and the request.
+pub struct SampleContext<'a> {
+    /// The stream to draw from.
+    pub rng: Rng,
+    /// Threads to use, at least 1. Results do not depend on it.
+    pub threads: usize,
+    /// Who hears of the progress and of acceptance rates.
+    pub observer: &'a mut dyn Observer,
+}
+
+impl Debug for SampleContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SampleContext").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+/// A named set of settings of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// Name, as in a plan or after `--models`.
+    pub name: &'static str,
+    /// What it is for, in one sentence.
+    pub about: &'static str,
+    /// Its settings over the defaults, as TOML.
+    pub settings: &'static str,
+}
+
+/// One entry of the list of models.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelEntry {
+    /// Name in plans, reports and artifacts.
+    pub name: &'static str,
+    /// The paper, with year.
+    pub paper: &'static str,
+    /// Named settings; the first is the one that `name` alone stands for. Empty: the defaults.
+    pub variants: &'static [Variant],
+    /// Reads settings from TOML text over the defaults and checks them.
+    pub recipe: fn(&str) -> Result<Recipe>,
+    /// Lists the settings with defaults and descriptions.
+    pub settings: fn() -> Vec<Setting>,
+    /// Rebuilds a fitted model.
+    pub load: fn(&Artifact) -> Result<Box<dyn Fitted>>,
+}
+
+impl ModelEntry {
+    /// An entry for the recipe type `S`, without variants.
+    pub const fn new<S: Settings>(
+        name: &'static str,
+        paper: &'static str,
+        load: fn(&Artifact) -> Result<Box<dyn Fitted>>,
+    ) -> Self {
+        Self {
+            name,
+            paper,
+            variants: &[],
+            recipe: recipe::parse::<S>,
+            settings: recipe::settings::<S>,
+            load,
+        }
+    }
+
+    /// The same entry with named settings.
+    #[must_use]
+    pub const fn variants(mut self, variants: &'static [Variant]) -> Self {
+        self.variants = variants;
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! CTGAN: conditional tabular GAN (Xu et al. 2019).

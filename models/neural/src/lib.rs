@@ -1,0 +1,1 @@
+//! What the neural generators share: layers, optimiser, kernels, training loop.

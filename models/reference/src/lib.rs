@@ -1,0 +1,1 @@
+//! Reference yardsticks: copy, independent, uniform.

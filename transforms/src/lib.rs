@@ -1,0 +1,1 @@
+//! Reversible column transforms and the table encoder.
