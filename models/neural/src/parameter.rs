@@ -37,7 +37,7 @@ impl Parameter {
     /// Uniform in `±1/sqrt(fan_in)`, PyTorch's initial distribution of a linear layer's weight and
     /// bias.
     pub fn linear(shape: &[usize], fan_in: usize, rng: &mut Rng) -> Self {
-        let bound = 1.0 / (fan_in as f32).sqrt();
+        let bound = 1.0 / (fan_in.max(1) as f32).sqrt();
         let count = shape.iter().product();
         Self::new(shape, (0..count).map(|_| rng.random_range(-bound..=bound)).collect())
     }

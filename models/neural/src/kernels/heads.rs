@@ -44,6 +44,11 @@ impl Heads {
         self.width
     }
 
+    /// Temperature of the Gumbel softmax.
+    pub fn temperature(&self) -> f32 {
+        self.temperature
+    }
+
     /// The spans.
     pub fn spans(&self) -> &[HeadSpan] {
         &self.spans
