@@ -9,6 +9,7 @@ mod fidelity;
 mod parallel;
 mod score;
 mod tables;
+mod utility;
 
 use meg_core::{Error, Event, Observer, Phase, Result, Seed, Table};
 pub use score::{Goal, Score, Status};
@@ -51,8 +52,13 @@ pub trait Metric: Debug + Send + Sync {
 }
 
 /// All metrics, in report order.
-pub const METRICS: &[&dyn Metric] =
-    &[&fidelity::Shape, &fidelity::MissingSimilarity, &fidelity::Trend];
+pub const METRICS: &[&dyn Metric] = &[
+    &fidelity::Shape,
+    &fidelity::MissingSimilarity,
+    &fidelity::Trend,
+    &utility::TREE,
+    &utility::LOGISTIC,
+];
 
 /// Runs all metrics, with one observer step after each. An observer that asks to finish gets the
 /// scores so far.

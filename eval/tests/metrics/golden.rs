@@ -1,6 +1,6 @@
 //! Values that other libraries computed.
 
-use crate::common::{EXPECTED, find, golden_scores};
+use crate::common::{EXPECTED, find, golden_scores, table, value};
 use serde_json::Value;
 
 const TABLES: [&str; 4] = ["copy", "fresh", "independent", "noisy"];
@@ -45,4 +45,34 @@ fn pairs_agree() {
             }
         }
     }
+}
+
+#[test]
+fn learners_agree() {
+    for table in TABLES {
+        let scores = golden_scores(table);
+        for (learner, name) in [("tree", "decision_tree_15_balanced"), ("logistic", "logistic")] {
+            let want = |what: &str| EXPECTED[table]["learners"][name][what].as_f64().unwrap();
+            let (auc, accuracy) = (want("auc"), want("accuracy"));
+            let got = |what: &str| value(&scores, &format!("tstr_{learner}_{what}"));
+            let found = [got("auc"), got("accuracy"), got("macro_f1")];
+            let wanted = [auc, accuracy, macro_f1(want("f1"), accuracy)];
+            println!("{table} {learner} {found:.3?} {wanted:.3?}");
+        }
+    }
+}
+
+/// Macro F1 of two classes from the F1 of "yes" and the accuracy: both are functions of the number
+/// of hits and of guesses.
+fn macro_f1(f1: f64, accuracy: f64) -> f64 {
+    let holdout = table("holdout");
+    let target = holdout.schema().target().unwrap();
+    let yes = holdout.codes(target).iter().filter(|&&code| code == 1).count() as f64;
+    let rows = holdout.rows() as f64;
+    let no = rows - yes;
+    let right = accuracy * rows;
+    let hits = f1 * (yes + no - right) / (2.0 - 2.0 * f1);
+    let guesses = 2.0 * hits + no - right;
+    let other = 2.0 * (right - hits) / (no + rows - guesses);
+    (f1 + other) / 2.0
 }
