@@ -7,6 +7,7 @@
 
 mod fidelity;
 mod parallel;
+mod privacy;
 mod score;
 mod tables;
 mod utility;
@@ -58,6 +59,7 @@ pub const METRICS: &[&dyn Metric] = &[
     &fidelity::Trend,
     &utility::TREE,
     &utility::LOGISTIC,
+    &privacy::NearestRows,
 ];
 
 /// Runs all metrics, with one observer step after each. An observer that asks to finish gets the
