@@ -12,6 +12,7 @@ pub mod datetime;
 mod error;
 mod model;
 mod observer;
+pub mod parallel;
 mod recipe;
 mod schema;
 mod seed;

@@ -32,6 +32,7 @@ pub trait Settings: Synthesizer + Default + Serialize + DeserializeOwned + 'stat
 /// its default, which is the paper's.
 ///
 /// ```
+/// # use meg_core::{FitContext, Fitted, Result, Synthesizer, Table};
 /// meg_core::recipe! {
 ///     /// Draws noise.
 ///     pub struct Noise {
@@ -39,6 +40,11 @@ pub trait Settings: Synthesizer + Default + Serialize + DeserializeOwned + 'stat
 ///         pub sd: f64 = 1.0,
 ///     }
 /// }
+/// # impl Synthesizer for Noise {
+/// #     fn fit(&self, _: &Table, _: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
+/// #         Err(meg_core::Error::data("no model"))
+/// #     }
+/// # }
 /// assert_eq!(Noise::default().sd, 1.0);
 /// ```
 #[macro_export]
@@ -59,9 +65,8 @@ macro_rules! recipe {
             }
         }
 
-        impl $name {
-            /// Name and description of each setting.
-            pub const HELP: &'static [(&'static str, &'static str)] =
+        impl $crate::Settings for $name {
+            const HELP: &'static [(&'static str, &'static str)] =
                 &[$((stringify!($field), concat!($($help),+))),*];
         }
     };
