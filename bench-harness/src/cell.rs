@@ -125,9 +125,9 @@ pub fn parse_device(text: &str) -> Result<Device> {
     match text {
         "cpu" => Ok(Device::Cpu),
         "cuda" => Ok(Device::Cuda(0)),
-        _ => ordinal(text).map(Device::Cuda).ok_or_else(|| {
-            Error::Request(format!("no device {text:?}; write `cpu` or `cuda:0`"))
-        }),
+        _ => ordinal(text)
+            .map(Device::Cuda)
+            .ok_or_else(|| Error::Request(format!("no device {text:?}; write `cpu` or `cuda:0`"))),
     }
 }
 
@@ -156,8 +156,7 @@ pub fn limit_rows(table: &Table, limit: Option<u64>) -> Table {
 fn load(job: &Job, watch: &mut Watch<'_>) -> Result<Dataset> {
     watch.enter(Phase::Load);
     // The parent has fetched everything; a cell never uses the network.
-    let places =
-        Places { folders: job.folders.clone(), cache: job.cache.clone(), download: false };
+    let places = Places { folders: job.folders.clone(), cache: job.cache.clone(), download: false };
     let chosen = datasets::select(std::slice::from_ref(&job.dataset))?;
     let [entry] = chosen.entries[..] else {
         return Err(Error::Request(format!("no dataset {:?}", job.dataset)));
@@ -323,7 +322,7 @@ pub(crate) mod fake {
 
     use meg_core::{
         Artifact, Error, Event, FitContext, Fitted, ModelEntry, Phase, Result, SampleContext,
-        SampleRequest, Settings, Synthesizer, Table, Variant,
+        SampleRequest, Synthesizer, Table, Variant,
     };
 
     meg_core::recipe! {
@@ -332,10 +331,6 @@ pub(crate) mod fake {
             /// Number of steps; 13 fails.
             pub steps: u64 = 5,
         }
-    }
-
-    impl Settings for Fake {
-        const HELP: &'static [(&'static str, &'static str)] = Fake::HELP;
     }
 
     #[derive(Debug)]
@@ -404,7 +399,8 @@ mod tests {
     fn data(rows: usize) -> Dataset {
         let schema = Schema::new(vec![ColumnSpec::number("x", 0)]).unwrap();
         let numbers = |from: usize| (from..from + rows).map(|row| row as f64).collect();
-        let table = |from| Table::new(schema.clone(), vec![Column::Numbers(numbers(from))]).unwrap();
+        let table =
+            |from| Table::new(schema.clone(), vec![Column::Numbers(numbers(from))]).unwrap();
         Dataset {
             name: "toy".into(),
             train: table(0),

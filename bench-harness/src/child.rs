@@ -291,7 +291,8 @@ mod tests {
         check(&format!("{begin} kill -SEGV $$"), Status::Crashed, Some("train"), "signal 11");
         check(&format!("{begin} kill -KILL $$"), Status::OutOfMemory, Some("train"), "killed");
         check(&format!("{begin} exec sleep 9"), Status::Timeout, Some("train"), "time limit of 1");
-        let panic = "echo \"thread 'main' panicked at src/x.rs:1:2:\" >&2; echo 'index 9' >&2; exit 101";
+        let panic =
+            "echo \"thread 'main' panicked at src/x.rs:1:2:\" >&2; echo 'index 9' >&2; exit 101";
         check(panic, Status::Crashed, None, "panicked at src/x.rs:1:2: index 9");
         let starved = "echo 'memory allocation of 99 bytes failed' >&2; exit 134";
         check(starved, Status::OutOfMemory, None, "no limit was set");

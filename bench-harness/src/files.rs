@@ -27,12 +27,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// A data error that names the folder, also when it exists and `replace` is false.
 pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)], replace: bool) -> Result<()> {
     let temporary = beside(path);
-    let filled = fs::create_dir(&temporary).map_err(|error| cannot_write(path, &error)).and_then(
-        |()| {
+    let filled =
+        fs::create_dir(&temporary).map_err(|error| cannot_write(path, &error)).and_then(|()| {
             files.iter().try_for_each(|(name, bytes)| write(&temporary.join(name), bytes))?;
             put_in_place(&temporary, path, replace)
-        },
-    );
+        });
     if filled.is_err() {
         let _ = fs::remove_dir_all(&temporary);
     }
@@ -71,16 +70,17 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// A data error that names the file.
 pub fn read_text(path: &Path) -> Result<String> {
-    String::from_utf8(read(path)?).map_err(|_| {
-        DataError::new("is not UTF-8 text").file(path.display().to_string()).into()
-    })
+    String::from_utf8(read(path)?)
+        .map_err(|_| DataError::new("is not UTF-8 text").file(path.display().to_string()).into())
 }
 
 /// The error of a path that cannot be written.
 pub fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
     DataError::new(format!("cannot be written: {error}"))
         .file(path.display().to_string())
-        .advice("choose a path in an existing folder that you may write to, on a disk with free space")
+        .advice(
+            "choose a path in an existing folder that you may write to, on a disk with free space",
+        )
         .into()
 }
 

@@ -125,7 +125,8 @@ impl Setting {
     /// # Errors
     /// A request error that shows how to write it.
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = || Error::Request(format!("{text:?} is not `model.key=value`, as ctgan.epochs=50"));
+        let bad =
+            || Error::Request(format!("{text:?} is not `model.key=value`, as ctgan.epochs=50"));
         let (label, rest) = text.split_once('.').ok_or_else(bad)?;
         let (key, value) = parse_pair(rest).ok_or_else(bad)?;
         Ok(Self { label: label.trim().to_owned(), key, value })

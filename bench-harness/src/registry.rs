@@ -91,10 +91,7 @@ fn choose_from(
     Ok(Choice { entry, name: name.to_owned(), settings: merged, recipe })
 }
 
-fn find(
-    models: &'static [ModelEntry],
-    name: &str,
-) -> Result<(&'static ModelEntry, &'static str)> {
+fn find(models: &'static [ModelEntry], name: &str) -> Result<(&'static ModelEntry, &'static str)> {
     for entry in models {
         // Variants first: the first of them may bear the model's own name.
         if let Some(variant) = entry.variants.iter().find(|variant| variant.name == name) {
@@ -105,7 +102,8 @@ fn find(
         }
     }
     let known = names(models);
-    let hint = nearest(&known, name).map_or(String::new(), |near| format!("; did you mean {near:?}?"));
+    let hint =
+        nearest(&known, name).map_or(String::new(), |near| format!("; did you mean {near:?}?"));
     Err(Error::Request(format!("no model {name:?}{hint} There are: {}", known.join(", "))))
 }
 
@@ -137,7 +135,8 @@ mod tests {
 
     #[test]
     fn canonical_text_sorts_keys() {
-        let value: Value = serde_json::from_str(r#"{"b": [1, {"d": null, "c": 2}], "a": "x"}"#).unwrap();
+        let value: Value =
+            serde_json::from_str(r#"{"b": [1, {"d": null, "c": 2}], "a": "x"}"#).unwrap();
         assert_eq!(canonical(&value), r#"{"a":"x","b":[1,{"c":2,"d":null}]}"#);
     }
 }

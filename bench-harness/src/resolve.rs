@@ -118,20 +118,14 @@ pub fn resolve(plan: Plan, settings: &[Setting]) -> Result<Resolved> {
 ///
 /// # Errors
 /// When the observer interrupts.
-pub fn survey(
-    plan: &Resolved,
-    places: &Places,
-    observer: &mut dyn Observer,
-) -> Result<Survey> {
+pub fn survey(plan: &Resolved, places: &Places, observer: &mut dyn Observer) -> Result<Survey> {
     let mut survey = Survey::default();
     for entry in &plan.datasets {
         let dataset = entry.name.to_owned();
         match entry.load(places, SPLIT_SEED, observer) {
-            Ok(data) => survey.found.push(Found {
-                dataset,
-                data_hash: data.hash,
-                split_hash: data.split,
-            }),
+            Ok(data) => {
+                survey.found.push(Found { dataset, data_hash: data.hash, split_hash: data.split });
+            }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => survey.skipped.push(Skipped { dataset, reason: error.to_string() }),
         }

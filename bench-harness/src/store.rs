@@ -204,9 +204,8 @@ fn in_plan_order(plan: &[Planned], records: Vec<Record>) -> Vec<Record> {
             None => latest.push(record),
         }
     }
-    let place = |record: &Record| {
-        plan.iter().position(|cell| cell.key == record.key).unwrap_or(plan.len())
-    };
+    let place =
+        |record: &Record| plan.iter().position(|cell| cell.key == record.key).unwrap_or(plan.len());
     // A stable sort: cells of earlier plans keep their order.
     latest.sort_by_cached_key(place);
     for record in &mut latest {

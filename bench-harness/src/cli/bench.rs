@@ -18,7 +18,8 @@ use std::path::PathBuf;
 /// cells.jsonl. Cells that are there already are not computed again, so an interrupted run goes on
 /// where it stopped: give the same command.
 #[derive(Debug, Args)]
-#[command(after_help = "Without arguments the starter plan runs: datasets clinic, thyroid, patients; models copy, independent, ctgan, ctgan-paper; seed 1. Options win over the plan file, the plan file over the starter plan.\n\n\
+#[command(
+    after_help = "Without arguments the starter plan runs: datasets clinic, thyroid, patients; models copy, independent, ctgan, ctgan-paper; seed 1. Options win over the plan file, the plan file over the starter plan.\n\n\
     A plan file:\n  \
     datasets = [\"clinic\", \"thyroid*\"]\n  \
     models = [\"independent\", { name = \"ctgan\", label = \"ctgan-50\", settings = { epochs = 50 } }]\n  \
@@ -27,7 +28,8 @@ use std::path::PathBuf;
     jobs = 2               # cells at the same time\n  \
     threads = 1            # per cell\n  \
     timeout = \"30m\"        # per cell\n  \
-    memory_limit = \"4G\"    # per cell")]
+    memory_limit = \"4G\"    # per cell"
+)]
 pub(crate) struct Bench {
     /// Plan file; see below.
     plan: Option<PathBuf>,

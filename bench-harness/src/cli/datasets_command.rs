@@ -112,13 +112,7 @@ fn fetch(common: &Common, names: &[String], data: &DataOptions) -> Result<()> {
     if common.json { output::print_json(&Value::Array(found)) } else { Ok(()) }
 }
 
-fn export(
-    common: &Common,
-    name: &str,
-    out: &Path,
-    form: Form,
-    data: &DataOptions,
-) -> Result<()> {
+fn export(common: &Common, name: &str, out: &Path, form: Form, data: &DataOptions) -> Result<()> {
     let entries = datasets::select(&[name.to_owned()])?.entries;
     let [entry] = entries[..] else {
         return Err(Error::Request(format!("{name:?} stands for {} tables", entries.len())));

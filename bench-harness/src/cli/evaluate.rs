@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 /// Every score stands beside its reference: the same score with real holdout rows in place of the
 /// synthetic ones. Without --holdout there is no such reference, and scores that need one say so.
 #[derive(Debug, Args)]
-#[command(after_help = "All tables are read under one schema: the given one, or one inferred from the values of all files together. Name the column to predict with --target for the scores of utility.")]
+#[command(
+    after_help = "All tables are read under one schema: the given one, or one inferred from the values of all files together. Name the column to predict with --target for the scores of utility."
+)]
 pub(crate) struct Evaluate {
     /// Rows that the generator learned from.
     #[arg(long, value_name = "FILE")]

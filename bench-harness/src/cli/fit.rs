@@ -4,9 +4,7 @@ use super::progress::Progress;
 use bench_harness::registry::{self, Choice};
 use bench_harness::{cell, files, plan, units};
 use clap::Args;
-use meg_core::{
-    Artifact, ColumnKind, DataError, Error, FitContext, Result, Schema, Seed, Table,
-};
+use meg_core::{Artifact, ColumnKind, DataError, Error, FitContext, Result, Schema, Seed, Table};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -16,7 +14,9 @@ use std::time::Instant;
 /// The folder holds settings and weights, no training rows (the model `copy` excepted, which is
 /// made of them) and nothing that could be executed.
 #[derive(Debug, Args)]
-#[command(after_help = "Without --schema the kinds of the columns are guessed, and columns that look like identifiers or free text are refused: drop them with --drop, or write a schema with `meg schema infer` and review it.")]
+#[command(
+    after_help = "Without --schema the kinds of the columns are guessed, and columns that look like identifiers or free text are refused: drop them with --drop, or write a schema with `meg schema infer` and review it."
+)]
 pub(crate) struct Fit {
     /// CSV or Parquet file of training rows.
     #[arg(long, value_name = "FILE")]

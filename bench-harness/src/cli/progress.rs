@@ -139,7 +139,8 @@ impl Task {
         } else if self.spoke.elapsed() >= LINE_INTERVAL {
             self.spoke = Instant::now();
             let comma = if values.is_empty() { "" } else { ", " };
-            let line = format!("{}: {} {}{comma}{values}", self.title, self.phase, self.place(done));
+            let line =
+                format!("{}: {} {}{comma}{values}", self.title, self.phase, self.place(done));
             self.progress.line(&line);
         }
     }

@@ -10,7 +10,9 @@ use std::time::Instant;
 
 /// Draw rows from a trained model.
 #[derive(Debug, Args)]
-#[command(after_help = "Conditions hold for every row: `--where sex=F --where town=Aa`. An empty value asks for missing cells. Where a model can only wait for rows that fit, the share of rows that did is told; conditions that hardly ever hold end with an error.")]
+#[command(
+    after_help = "Conditions hold for every row: `--where sex=F --where town=Aa`. An empty value asks for missing cells. Where a model can only wait for rows that fit, the share of rows that did is told; conditions that hardly ever hold end with an error."
+)]
 pub(crate) struct Sample {
     /// Folder that `meg fit` wrote.
     #[arg(long, value_name = "DIR")]
@@ -89,7 +91,9 @@ impl Sample {
         }
         let accepted = acceptance.map_or(String::new(), |(drawn, kept)| {
             let share = rate.unwrap_or_default() * 100.0;
-            format!("; {kept} of {drawn} drawn rows met the conditions (acceptance rate {share:.2} %)")
+            format!(
+                "; {kept} of {drawn} drawn rows met the conditions (acceptance rate {share:.2} %)"
+            )
         });
         output::print_line(&format!(
             "{} rows in {} are in {}{accepted}",

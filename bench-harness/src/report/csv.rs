@@ -42,9 +42,10 @@ fn lines(record: &Record) -> Vec<Line> {
         line("peak_memory_bytes", record.peak_memory_bytes.map(|bytes| bytes as f64), None, None),
     ];
     let table_wide = record.metrics.iter().filter(|score| score.columns.is_empty());
-    lines.extend(table_wide.map(|score| {
-        line(&score.name, score.value, score.reference, score.reason.as_ref())
-    }));
+    lines.extend(
+        table_wide
+            .map(|score| line(&score.name, score.value, score.reference, score.reason.as_ref())),
+    );
     lines
 }
 

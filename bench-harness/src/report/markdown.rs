@@ -56,20 +56,38 @@ fn leaderboard(text: &mut String, table: &TableReport) {
 
 fn remarks(text: &mut String, report: &Report<'_>) {
     line(text, "\n## How to read this\n");
-    line(text, "- `shape` compares single columns, `trend` pairs of columns, `trend (dependent)` only the pairs that depend on each other in the real rows: 1 is best, and a dash means that there is no value.");
-    line(text, "- TSTR trains a classifier on synthetic rows and scores it on real ones; the number in brackets is the same with real training rows (TRTR). DCR is the distance to the closest training row; the number in brackets is that of real holdout rows, as for the share of rows identical to a training row. TSTR is the mean over learners.");
-    line(text, "- `±` is the standard deviation over seeds. Every seed has the same split. Failed cells are in no mean.");
+    line(
+        text,
+        "- `shape` compares single columns, `trend` pairs of columns, `trend (dependent)` only the pairs that depend on each other in the real rows: 1 is best, and a dash means that there is no value.",
+    );
+    line(
+        text,
+        "- TSTR trains a classifier on synthetic rows and scores it on real ones; the number in brackets is the same with real training rows (TRTR). DCR is the distance to the closest training row; the number in brackets is that of real holdout rows, as for the share of rows identical to a training row. TSTR is the mean over learners.",
+    );
+    line(
+        text,
+        "- `±` is the standard deviation over seeds. Every seed has the same split. Failed cells are in no mean.",
+    );
     if report.has_model("independent") {
-        line(text, "- **`independent` draws every column by itself and keeps no relation between columns, and still scores high on `shape`, often on `trend` too, because most pairs hardly depend on each other.** A generator has learned something only where it beats `independent` in `trend (dependent)` and in TSTR.");
+        line(
+            text,
+            "- **`independent` draws every column by itself and keeps no relation between columns, and still scores high on `shape`, often on `trend` too, because most pairs hardly depend on each other.** A generator has learned something only where it beats `independent` in `trend (dependent)` and in TSTR.",
+        );
     }
     if report.has_model("copy") {
-        line(text, "- `copy` repeats training rows: the best fidelity there is, and no privacy at all.");
+        line(
+            text,
+            "- `copy` repeats training rows: the best fidelity there is, and no privacy at all.",
+        );
     }
     for warning in &report.manifest.warnings {
         line(text, &format!("- {warning}"));
     }
     if report.foreign > 0 {
-        line(text, &format!("- {} cells of earlier plans in this folder are not shown.", report.foreign));
+        line(
+            text,
+            &format!("- {} cells of earlier plans in this folder are not shown.", report.foreign),
+        );
     }
 }
 
@@ -113,9 +131,9 @@ fn skipped(text: &mut String, report: &Report<'_>) {
 fn origin(text: &mut String, report: &Report<'_>) {
     let manifest = report.manifest;
     let machine = &manifest.machine;
-    let memory = machine.memory_bytes.map_or(String::new(), |bytes| {
-        format!(", {} of memory", units::show_bytes(bytes))
-    });
+    let memory = machine
+        .memory_bytes
+        .map_or(String::new(), |bytes| format!(", {} of memory", units::show_bytes(bytes)));
     line(text, "\n## Made by\n");
     line(
         text,

@@ -68,8 +68,7 @@ fn run() -> (Manifest, Vec<Record>) {
         Some("train".into()),
         "ended at the time limit of 1 seconds".into(),
     );
-    let records =
-        vec![finished("independent", 1, 0.9), finished("independent", 2, 0.94), failed];
+    let records = vec![finished("independent", 1, 0.9), finished("independent", 2, 0.94), failed];
     let missing = record("toy", "ctgan", 2);
     let cells = records.iter().chain([&missing]).map(|record| Planned {
         key: record.key.clone(),
