@@ -1,0 +1,130 @@
+use crate::{Entry, Places, Source, Split, places::hex, read::to_table, split::stratified};
+use meg_core::{Column, Observer, Result, Schema, Seed, Table};
+use rand::seq::index::sample;
+use sha2::{Digest, Sha256};
+
+/// A table, split.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// Catalogue name.
+    pub name: String,
+    /// Rows for the generator.
+    pub train: Table,
+    /// Rows that the generator never sees.
+    pub holdout: Table,
+    /// SHA-256 (hex) over schema and cells of both parts.
+    pub hash: String,
+    /// SHA-256 (hex) over the row numbers of the two parts, or the word `published`.
+    pub split: String,
+}
+
+impl Entry {
+    /// Finds or fetches the files, reads and splits them.
+    ///
+    /// # Errors
+    /// When a file cannot be found, fetched or read.
+    pub fn load(
+        &self,
+        places: &Places,
+        seed: Seed,
+        observer: &mut dyn Observer,
+    ) -> Result<Dataset> {
+        match &self.source {
+            Source::Table { format, schema } => {
+                let schema = Schema::from_toml(schema)?;
+                let mut parts = Vec::new();
+                for (file, (path, bytes)) in
+                    self.files.iter().zip(self.read_files(places, observer)?)
+                {
+                    let name = path.display().to_string();
+                    let raw = format.parse(&name, &bytes, file.skip_lines)?;
+                    parts.push(to_table(&raw, &schema)?);
+                }
+                self.divide(parts, seed)
+            }
+        }
+    }
+
+    fn divide(&self, mut parts: Vec<Table>, seed: Seed) -> Result<Dataset> {
+        let last = parts.pop().ok_or_else(|| meg_core::Error::data("the entry has no file"))?;
+        let name = self.name.to_owned();
+        match (self.split, parts.pop()) {
+            (Split::Published, Some(train)) => {
+                Ok(Dataset::new(name, train, last, "published".into()))
+            }
+            (Split::Stratified { holdout }, None) => Ok(Dataset::split(name, &last, holdout, seed)),
+            (Split::Halves | Split::Published, None) => {
+                let half = last.rows() / 2;
+                let rows: Vec<usize> = (0..last.rows()).collect();
+                let (train, holdout) = rows.split_at(half);
+                let (train, holdout) = (last.select_rows(train), last.select_rows(holdout));
+                Ok(Dataset::new(name, train, holdout, "halves".into()))
+            }
+            (_, Some(_)) => Err(meg_core::Error::data("an entry of two files is split by them")),
+        }
+    }
+}
+
+impl Dataset {
+    /// A table of the user's, with a share held out: by the classes of the target column where the
+    /// schema names one, equal rows on one side.
+    pub fn split(name: String, table: &Table, holdout: f64, seed: Seed) -> Self {
+        let mut rng = seed.stream(&format!("split {name}"));
+        let parts = stratified(table, table.schema().target(), holdout, &mut rng);
+        let (train, holdout) = (table.select_rows(&parts.train), table.select_rows(&parts.holdout));
+        Self::new(name, train, holdout, parts.hash())
+    }
+
+    /// Two parts that are given.
+    pub fn new(name: String, train: Table, holdout: Table, split: String) -> Self {
+        let hash = hash(&[&train, &holdout]);
+        Self { name, train, holdout, hash, split }
+    }
+
+    /// The same with at most so many training rows, drawn from the seed, in their order.
+    #[must_use]
+    pub fn with_train_rows(self, rows: usize, seed: Seed) -> Self {
+        if self.train.rows() <= rows {
+            return self;
+        }
+        let mut rng = seed.stream(&format!("rows {}", self.name));
+        let mut chosen = sample(&mut rng, self.train.rows(), rows).into_vec();
+        chosen.sort_unstable();
+        let train = self.train.select_rows(&chosen);
+        Self::new(self.name, train, self.holdout, self.split)
+    }
+}
+
+/// SHA-256 (hex) over the schema and the cells of tables.
+fn hash(tables: &[&Table]) -> String {
+    let mut hash = Sha256::new();
+    for table in tables {
+        hash.update(table.schema().to_toml());
+        hash.update((table.rows() as u64).to_le_bytes());
+        for column in table.columns() {
+            hash_column(&mut hash, column);
+        }
+    }
+    hex(&hash.finalize())
+}
+
+fn hash_column(hash: &mut Sha256, column: &Column) {
+    match column {
+        Column::Numbers(cells) => {
+            for &cell in cells {
+                // One pattern of bits for all that is missing, one for both zeros.
+                let cell = if cell.is_nan() { f64::NAN } else { cell + 0.0 };
+                hash.update(cell.to_bits().to_le_bytes());
+            }
+        }
+        Column::Codes(cells) => cells.iter().for_each(|cell| hash.update(cell.to_le_bytes())),
+        Column::Texts(cells) => {
+            for cell in cells {
+                let text = cell.as_deref().unwrap_or_default();
+                let length = cell.as_ref().map_or(u64::MAX, |text| text.len() as u64);
+                hash.update(length.to_le_bytes());
+                hash.update(text);
+            }
+        }
+    }
+}

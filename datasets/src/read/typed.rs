@@ -1,0 +1,182 @@
+//! Text cells to the columns that a schema asks for.
+
+use super::raw::{Cells, Raw, RawColumn};
+use meg_core::{
+    Column, ColumnKind, ColumnSpec, DataError, MISSING, Result, Schema, Table, datetime, round_to,
+};
+use std::collections::HashMap;
+
+/// How far, as a share of the value, a number may lie from its rounding to the column's decimals:
+/// enough for the noise of printing doubles and floats, too little for a real digit.
+const NOISE: f64 = 1e-6;
+
+/// The table under a schema; columns are matched by name.
+pub(crate) fn to_table(raw: &Raw, schema: &Schema) -> Result<Table> {
+    check_names(raw, schema)?;
+    let typed = |spec: &ColumnSpec| {
+        let column = raw.column(&spec.name).expect("check_names found every column");
+        to_column(raw, spec, column)
+    };
+    let columns = schema.columns.iter().map(typed).collect::<Result<_>>()?;
+    Table::new(schema.clone(), columns)
+}
+
+fn check_names(raw: &Raw, schema: &Schema) -> Result<()> {
+    for spec in &schema.columns {
+        if raw.column(&spec.name).is_none() {
+            return Err(DataError::new(format!(
+                "the column is in the schema but not in the file, which has: {}",
+                raw.names()
+            ))
+            .file(&raw.file)
+            .column(&spec.name)
+            .advice("remove it from the schema, or correct its name there")
+            .into());
+        }
+    }
+    match raw.columns.iter().find(|column| schema.position(&column.name).is_none()) {
+        None => Ok(()),
+        Some(column) => Err(DataError::new("the column is in the file but not in the schema")
+            .file(&raw.file)
+            .column(&column.name)
+            .advice(format!(
+                "leave it out with `--drop {:?}`, or add it to the schema",
+                column.name
+            ))
+            .into()),
+    }
+}
+
+fn to_column(raw: &Raw, spec: &ColumnSpec, column: &RawColumn) -> Result<Column> {
+    let typed = match &spec.kind {
+        ColumnKind::Number { decimals } => Column::Numbers(numbers(raw, column, *decimals)?),
+        ColumnKind::Datetime { format } => Column::Numbers(moments(raw, column, format)?),
+        ColumnKind::Category { levels, .. } => Column::Codes(codes(raw, column, levels)?),
+        ColumnKind::Identifier | ColumnKind::Text => {
+            Column::Texts(raw.texts(column).map(|cell| cell.map(Into::into)).collect())
+        }
+    };
+    if !spec.nullable
+        && let Some(row) = (0..typed.len()).find(|&row| typed.is_missing(row))
+    {
+        let problem = "the cell is missing, but the schema does not allow it";
+        return Err(raw
+            .error(row, &spec.name, problem)
+            .advice("add `nullable = true` to the column in schema.toml")
+            .into());
+    }
+    Ok(typed)
+}
+
+fn numbers(raw: &Raw, column: &RawColumn, decimals: Option<u8>) -> Result<Vec<f64>> {
+    let fail = |row: usize, text: &str, problem: Problem| problem.error(raw, row, column, text);
+    match &column.cells {
+        Cells::Numbers(cells) => cells
+            .iter()
+            .enumerate()
+            .map(|(row, &cell)| {
+                if cell.is_nan() {
+                    return Ok(cell);
+                }
+                finish_number(cell, decimals)
+                    .map_err(|problem| fail(row, &cell.to_string(), problem).into())
+            })
+            .collect(),
+        Cells::Text(cells) => raw
+            .present(cells)
+            .enumerate()
+            .map(|(row, cell)| match cell {
+                None => Ok(f64::NAN),
+                Some(text) => text
+                    .trim()
+                    .parse::<f64>()
+                    .map_err(|_| Problem::NotANumber)
+                    .and_then(|number| finish_number(number, decimals))
+                    .map_err(|problem| fail(row, text, problem).into()),
+            })
+            .collect(),
+    }
+}
+
+enum Problem {
+    NotANumber,
+    NotFinite,
+    Digits(u8),
+}
+
+impl Problem {
+    fn error(&self, raw: &Raw, row: usize, column: &RawColumn, text: &str) -> DataError {
+        let name = &column.name;
+        let (problem, advice) = match self {
+            Problem::NotANumber => (
+                "a number is needed".to_owned(),
+                format!("correct the cell, declare the text as a missing marker (`--missing {text:?}`), or change the column's kind in schema.toml"),
+            ),
+            Problem::NotFinite => (
+                "the number is not finite".to_owned(),
+                format!("leave the cell empty, or declare the text as a missing marker (`--missing {text:?}`)"),
+            ),
+            Problem::Digits(decimals) => (
+                format!("the number has more than {decimals} digits after the point"),
+                "raise `decimals` of the column in schema.toml, or remove the line to leave the precision open".to_owned(),
+            ),
+        };
+        raw.error(row, name, problem).value(text).advice(advice)
+    }
+}
+
+fn finish_number(number: f64, decimals: Option<u8>) -> std::result::Result<f64, Problem> {
+    if !number.is_finite() {
+        return Err(Problem::NotFinite);
+    }
+    let Some(decimals) = decimals else { return Ok(number) };
+    let rounded = round_to(number, decimals);
+    if (rounded - number).abs() <= NOISE * number.abs() {
+        Ok(rounded)
+    } else {
+        Err(Problem::Digits(decimals))
+    }
+}
+
+fn moments(raw: &Raw, column: &RawColumn, format: &str) -> Result<Vec<f64>> {
+    let parse = |(row, cell): (usize, Option<std::borrow::Cow<'_, str>>)| match cell {
+        None => Ok(f64::NAN),
+        Some(text) => datetime::parse(&text, format).ok_or_else(|| {
+            raw.error(row, &column.name, format!("the text does not match the format {format:?}"))
+                .value(text)
+                .advice("correct the cell, or the column's `format` in schema.toml")
+                .into()
+        }),
+    };
+    raw.texts(column).enumerate().map(parse).collect()
+}
+
+fn codes(raw: &Raw, column: &RawColumn, levels: &[String]) -> Result<Vec<u32>> {
+    let known: HashMap<&str, u32> =
+        levels.iter().zip(0u32..).map(|(level, code)| (level.as_str(), code)).collect();
+    let code = |row: usize, text: &str| match known.get(text) {
+        Some(&code) => Ok(code),
+        None => Err(unknown_level(raw, row, column, text, levels).into()),
+    };
+    raw.texts(column)
+        .enumerate()
+        .map(|(row, cell)| cell.map_or(Ok(MISSING), |text| code(row, &text)))
+        .collect()
+}
+
+fn unknown_level(
+    raw: &Raw,
+    row: usize,
+    column: &RawColumn,
+    text: &str,
+    levels: &[String],
+) -> DataError {
+    let near = crate::names::nearest(text, levels.iter().map(String::as_str));
+    let problem = match near {
+        Some(near) => format!("the value is not among the levels; the nearest is {near:?}"),
+        None => "the value is not among the levels".to_owned(),
+    };
+    raw.error(row, &column.name, problem)
+        .value(text)
+        .advice("correct the cell, or add the value to the column's `levels` in schema.toml")
+}
