@@ -1,8 +1,18 @@
 //! Metrics of synthetic tables: fidelity, utility, privacy.
+//!
+//! Every score has a value or a reason, says what is better, and stands beside its reference: the
+//! same metric with real holdout rows in place of the synthetic ones. Bins, ranges and encoders are
+//! fitted on training rows, never on synthetic ones. Identifiers and free text are left out. The
+//! crate does no input or output.
 
+mod fidelity;
+mod parallel;
+mod privacy;
 mod score;
+mod tables;
+mod utility;
 
-use meg_core::{Observer, Result, Seed, Table};
+use meg_core::{Error, Event, Observer, Phase, Result, Seed, Table};
 pub use score::{Goal, Score, Status};
 use std::fmt::Debug;
 
@@ -22,25 +32,73 @@ pub struct Comparison<'a> {
 }
 
 /// A metric. A metric may give several scores: the table-wide one first, then columns or pairs.
+///
+/// Metrics that share their work (all distances to the nearest row, say) are one `Metric` that
+/// gives scores of several names.
 pub trait Metric: Debug + Send + Sync {
     /// Name of the table-wide score.
     fn name(&self) -> &'static str;
 
+    /// Names of all scores it gives, [`Metric::name`] first.
+    fn names(&self) -> Vec<&'static str> {
+        vec![self.name()]
+    }
+
     /// What it measures, in one sentence.
     fn about(&self) -> &'static str;
 
-    /// Computes the scores; a failure is a score with a reason.
+    /// Computes the scores; a failure is a score with a reason. The schemas of the tables are
+    /// equal: [`evaluate`] has checked them.
     fn score(&self, comparison: &Comparison<'_>) -> Vec<Score>;
 }
 
 /// All metrics, in report order.
-pub const METRICS: &[&dyn Metric] = &[];
+pub const METRICS: &[&dyn Metric] = &[
+    &fidelity::Shape,
+    &fidelity::MissingSimilarity,
+    &fidelity::Trend,
+    &utility::TREE,
+    &utility::LOGISTIC,
+    &privacy::NearestRows,
+];
 
-/// Runs all metrics.
+/// Runs all metrics, with one observer step after each. An observer that asks to finish gets the
+/// scores so far.
 ///
 /// # Errors
 /// When the schemas differ or the observer interrupts.
 pub fn evaluate(comparison: &Comparison<'_>, observer: &mut dyn Observer) -> Result<Vec<Score>> {
-    let _ = observer;
-    Ok(METRICS.iter().flat_map(|metric| metric.score(comparison)).collect())
+    check_schemas(comparison)?;
+    let phase = Phase::Evaluate;
+    observer.event(&Event::Start { phase, total: Some(METRICS.len() as u64) });
+    let mut scores = Vec::new();
+    for (done, metric) in METRICS.iter().enumerate() {
+        scores.extend(metric.score(comparison));
+        if !observer.step(phase, done as u64 + 1, &[])? {
+            break;
+        }
+    }
+    observer.event(&Event::End { phase });
+    Ok(scores)
+}
+
+/// Equal schemas are what allows every metric to compare categories by their codes.
+fn check_schemas(comparison: &Comparison<'_>) -> Result<()> {
+    let train = comparison.train.schema();
+    let others = [("synthetic", Some(comparison.synthetic)), ("holdout", comparison.holdout)];
+    for (rows, table) in others {
+        let Some(schema) = table.map(Table::schema).filter(|schema| *schema != train) else {
+            continue;
+        };
+        let differing = train
+            .columns
+            .iter()
+            .zip(&schema.columns)
+            .find(|(a, b)| a != b)
+            .map_or("the number of columns".to_owned(), |(a, _)| format!("column {:?}", a.name));
+        return Err(Error::data(format!(
+            "the {rows} rows have another schema than the training rows ({differing} differs)"
+        )));
+    }
+    Ok(())
 }

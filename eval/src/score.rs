@@ -50,3 +50,144 @@ pub struct Score {
     /// Why there is no value, or what the reader must know about it.
     pub reason: Option<String>,
 }
+
+impl Score {
+    pub(crate) fn new(kind: &Kind, columns: &[&str], reading: Reading) -> Self {
+        let (status, value, reason) = match reading.value {
+            Ok(value) if value.is_finite() => (Status::Ok, Some(value), reading.note),
+            Ok(value) => (Status::Undefined, None, Some(format!("the value came out as {value}"))),
+            Err(gap) => (gap.status, None, Some(gap.reason)),
+        };
+        Self {
+            name: kind.name.into(),
+            columns: columns.iter().map(|&name| name.to_owned()).collect(),
+            value,
+            goal: kind.goal,
+            range: kind.range,
+            reference: None,
+            rows_real: reading.rows_real as u64,
+            rows_synthetic: reading.rows_synthetic as u64,
+            status,
+            reason,
+        }
+    }
+
+    pub(crate) fn with_reference(mut self, reference: Option<f64>) -> Self {
+        self.reference = reference.filter(|value| value.is_finite());
+        self
+    }
+}
+
+/// What all scores of one name have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) goal: Goal,
+    pub(crate) range: [Option<f64>; 2],
+}
+
+impl Kind {
+    /// A similarity or a quality in 0..=1, where more is better.
+    pub(crate) const fn similarity(name: &'static str) -> Self {
+        Self { name, goal: Goal::Maximize, range: [Some(0.0), Some(1.0)] }
+    }
+}
+
+/// A measurement before it gets its name: value or gap, and the rows behind it.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    pub(crate) value: Result<f64, Gap>,
+    pub(crate) note: Option<String>,
+    pub(crate) rows_real: usize,
+    pub(crate) rows_synthetic: usize,
+}
+
+/// Why there is no value.
+#[derive(Debug, Clone)]
+pub(crate) struct Gap {
+    pub(crate) status: Status,
+    pub(crate) reason: String,
+}
+
+impl Gap {
+    pub(crate) fn undefined(reason: impl Into<String>) -> Self {
+        Self { status: Status::Undefined, reason: reason.into() }
+    }
+
+    pub(crate) fn skipped(reason: impl Into<String>) -> Self {
+        Self { status: Status::Skipped, reason: reason.into() }
+    }
+
+    pub(crate) fn failed(reason: impl Into<String>) -> Self {
+        Self { status: Status::Failed, reason: reason.into() }
+    }
+}
+
+impl Reading {
+    pub(crate) fn new(value: Result<f64, Gap>, rows_real: usize, rows_synthetic: usize) -> Self {
+        Self { value, note: None, rows_real, rows_synthetic }
+    }
+
+    pub(crate) fn note(mut self, note: Option<String>) -> Self {
+        self.note = note;
+        self
+    }
+
+    /// The value, if there is a finite one.
+    pub(crate) fn ok(&self) -> Option<f64> {
+        self.value.as_ref().ok().copied().filter(|value| value.is_finite())
+    }
+}
+
+/// The mean of those readings that have a value. What has none is counted and listed, so that a
+/// collapsed column cannot leave the mean unnoticed; the worst part is named.
+///
+/// `parts` says what the labels are ("columns", "pairs").
+pub(crate) fn mean<'a>(
+    parts: &str,
+    readings: impl Iterator<Item = (String, &'a Reading)>,
+    rows: (usize, usize),
+) -> Reading {
+    let (mut total, mut defined, mut all) = (0.0, 0usize, 0usize);
+    let mut worst: Option<(f64, String)> = None;
+    let mut gaps = Vec::new();
+    for (label, reading) in readings {
+        all += 1;
+        let Some(value) = reading.ok() else {
+            gaps.push(label);
+            continue;
+        };
+        total += value;
+        defined += 1;
+        if worst.as_ref().is_none_or(|(least, _)| value < *least) {
+            worst = Some((value, label));
+        }
+    }
+    let reading = |value| Reading::new(value, rows.0, rows.1);
+    let Some((least, label)) = worst else {
+        let reason = match gaps.is_empty() {
+            true => format!("there are no {parts} of the kind it compares"),
+            false => format!("undefined for all {parts}: {}", listed(&gaps)),
+        };
+        return reading(Err(Gap::undefined(reason)));
+    };
+    let mut notes = Vec::new();
+    if !gaps.is_empty() {
+        notes.push(format!("mean over {defined} of {all} {parts}; undefined: {}", listed(&gaps)));
+    }
+    if all > 1 {
+        notes.push(format!("worst: {label} ({least:.3})"));
+    }
+    let note = Some(notes.join("; ")).filter(|note| !note.is_empty());
+    reading(Ok(total / defined as f64)).note(note)
+}
+
+/// The first names, and how many more there are.
+pub(crate) fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len() {
+        0..=SHOWN => shown,
+        more => format!("{shown} and {} more", more - SHOWN),
+    }
+}

@@ -1,0 +1,154 @@
+use super::gower::{Best, Points, Space};
+use crate::{
+    Comparison, parallel,
+    score::Gap,
+    tables::{shuffle_front, subsample},
+};
+use meg_core::Table;
+
+/// Up to so many pairs of rows every row is looked up; beyond that a sample of the rows is.
+const MOST_PAIRS: usize = 2_000_000_000;
+
+/// Rows looked up in tables that are larger than that.
+const QUERIES: usize = 10_000;
+
+/// Rows looked up by one thread at a time.
+const BLOCK: usize = 64;
+
+/// The exact distances that all indicators need.
+#[derive(Debug)]
+pub(super) struct Distances {
+    /// From synthetic rows to training rows.
+    pub(super) synthetic: Nearest,
+    /// From holdout rows to training rows.
+    pub(super) holdout: Option<Nearest>,
+    /// From synthetic rows to as many training rows as holdout rows.
+    pub(super) sides: Option<Sides>,
+    synthetic_rows: usize,
+    /// Which of the looked-up holdout rows stand in for synthetic ones.
+    sample: Vec<usize>,
+}
+
+/// For each row looked up, the distances to the nearest and the second nearest row. Infinite where
+/// there is none.
+#[derive(Debug)]
+pub(super) struct Nearest {
+    pub(super) first: Vec<f64>,
+    pub(super) second: Vec<f64>,
+}
+
+/// For each synthetic row looked up, the distances to the nearest row of two samples of equal size.
+#[derive(Debug)]
+pub(super) struct Sides {
+    pub(super) train: Vec<f64>,
+    pub(super) holdout: Vec<f64>,
+}
+
+impl Distances {
+    pub(super) fn new(comparison: &Comparison<'_>) -> Result<Self, Gap> {
+        let Comparison { train, synthetic, seed, threads, .. } = *comparison;
+        let holdout = comparison.holdout.filter(|table| table.rows() > 0);
+        if train.rows() == 0 {
+            return Err(Gap::undefined("there is no training row"));
+        }
+        if synthetic.rows() == 0 {
+            return Err(Gap::undefined("there is no synthetic row"));
+        }
+        let space = Space::fit(train);
+        if space.columns() == 0 {
+            return Err(Gap::undefined("there is no column to compare"));
+        }
+        // The training rows that face the holdout rows come first: one pass over all of them
+        // gives the nearest of the sample and the nearest of all.
+        let equal = holdout.map_or(0, |table| table.rows().min(train.rows()));
+        let mut order: Vec<usize> = (0..train.rows()).collect();
+        if equal < train.rows() {
+            shuffle_front(&mut order, equal, &mut seed.stream("training rows facing holdout"));
+        }
+        let real = space.points(train, &order);
+        let facing = holdout.map(|table| {
+            space.points(table, &subsample(table.rows(), equal, seed, "holdout rows facing"))
+        });
+        let lookup = |table: &Table, purpose: &str| {
+            let all = table.rows().saturating_mul(train.rows()) <= MOST_PAIRS;
+            let wanted = if all { table.rows() } else { QUERIES };
+            space.points(table, &subsample(table.rows(), wanted, seed, purpose))
+        };
+        let queries = lookup(synthetic, "synthetic rows looked up");
+        let ours = search(&space, &queries, (&real, equal), facing.as_ref(), threads);
+        let theirs = holdout.map(|table| {
+            let queries = lookup(table, "holdout rows looked up");
+            search(&space, &queries, (&real, 0), None, threads)
+        });
+        let looked_up = theirs.as_ref().map_or(0, Vec::len);
+        Ok(Self {
+            sides: facing.as_ref().map(|_| Sides {
+                train: ours.iter().map(|found| found.facing_train).collect(),
+                holdout: ours.iter().map(|found| found.facing_holdout).collect(),
+            }),
+            synthetic: Nearest::new(&ours),
+            holdout: theirs.as_deref().map(Nearest::new),
+            synthetic_rows: synthetic.rows(),
+            sample: subsample(looked_up, synthetic.rows(), seed, "reference rows"),
+        })
+    }
+
+    /// The distances of holdout rows, no more of them than there are synthetic rows.
+    pub(super) fn holdout_sample(&self) -> Option<Nearest> {
+        let all = self.holdout.as_ref()?;
+        let pick = |values: &[f64]| self.sample.iter().map(|&row| values[row]).collect();
+        Some(Nearest { first: pick(&all.first), second: pick(&all.second) })
+    }
+
+    /// What the reader must know.
+    pub(super) fn note(&self) -> Option<String> {
+        let used = self.synthetic.first.len();
+        (used < self.synthetic_rows)
+            .then(|| format!("a sample of {used} of {} synthetic rows", self.synthetic_rows))
+    }
+}
+
+/// What was found for one row.
+struct Found {
+    best: Best,
+    facing_train: f64,
+    facing_holdout: f64,
+}
+
+impl Nearest {
+    fn new(found: &[Found]) -> Self {
+        Self {
+            first: found.iter().map(|found| found.best.first).collect(),
+            second: found.iter().map(|found| found.best.second).collect(),
+        }
+    }
+}
+
+/// Looks up all queries among the training rows, of which the first `equal` face the holdout rows.
+fn search(
+    space: &Space,
+    queries: &Points,
+    (train, equal): (&Points, usize),
+    facing: Option<&Points>,
+    threads: usize,
+) -> Vec<Found> {
+    let columns = space.columns() as f64;
+    let one = |query: usize| {
+        let query = (queries, query);
+        let mut best = Best::NONE;
+        space.search::<true>(query, train, 0..equal, &mut best);
+        let facing_train = best.first / columns;
+        space.search::<true>(query, train, equal..train.rows(), &mut best);
+        let mut other = Best::NONE;
+        if let Some(facing) = facing {
+            space.search::<false>(query, facing, 0..facing.rows(), &mut other);
+        }
+        let best = Best { first: best.first / columns, second: best.second / columns };
+        Found { best, facing_train, facing_holdout: other.first / columns }
+    };
+    let blocks = queries.rows().div_ceil(BLOCK);
+    let block = |block: usize| -> Vec<Found> {
+        (block * BLOCK..queries.rows().min((block + 1) * BLOCK)).map(one).collect()
+    };
+    parallel::map(threads, blocks, block).into_iter().flatten().collect()
+}

@@ -1,0 +1,100 @@
+//! Indicators of copying: how near synthetic rows come to training rows, beside how near real rows
+//! that were never seen come to them. They can show a leak; they cannot prove that there is none.
+
+mod dcr;
+mod distances;
+mod gower;
+mod identical;
+mod nndr;
+mod tail;
+
+use crate::{
+    Comparison, Metric, Score,
+    score::{Gap, Goal, Kind, Reading},
+};
+use distances::Distances;
+
+/// All indicators that come from the distances to the nearest rows, which are computed once.
+#[derive(Debug)]
+pub(crate) struct NearestRows;
+
+/// An indicator: name and range, its value, and the same for holdout rows.
+struct Indicator {
+    kind: Kind,
+    value: fn(&Distances) -> Result<f64, Gap>,
+    reference: fn(&Distances) -> Option<f64>,
+}
+
+const INDICATORS: [Indicator; 6] = [
+    dcr::MEDIAN,
+    dcr::FIVE_PERCENT,
+    dcr::SHARE,
+    identical::IDENTICAL,
+    nndr::FIVE_PERCENT,
+    tail::LEAK,
+];
+
+impl Metric for NearestRows {
+    fn name(&self) -> &'static str {
+        INDICATORS[0].kind.name
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        INDICATORS.iter().map(|indicator| indicator.kind.name).collect()
+    }
+
+    fn about(&self) -> &'static str {
+        "How near synthetic rows come to training rows (Gower's distance), beside how near unseen real rows come to them."
+    }
+
+    fn score(&self, comparison: &Comparison<'_>) -> Vec<Score> {
+        let distances = Distances::new(comparison);
+        let score = |indicator: &Indicator| match &distances {
+            Ok(distances) => {
+                let rows = distances.synthetic.first.len();
+                let note = distances.note();
+                let reading =
+                    Reading::new((indicator.value)(distances), comparison.train.rows(), rows);
+                Score::new(&indicator.kind, &[], reading.note(note))
+                    .with_reference((indicator.reference)(distances))
+            }
+            Err(gap) => {
+                let reading = Reading::new(Err(gap.clone()), comparison.train.rows(), 0);
+                Score::new(&indicator.kind, &[], reading)
+            }
+        };
+        INDICATORS.iter().map(score).collect()
+    }
+}
+
+/// An indicator for which the holdout rows say what is right.
+const fn kind(name: &'static str, least: f64, most: f64) -> Kind {
+    Kind { name, goal: Goal::Reference, range: [Some(least), Some(most)] }
+}
+
+/// The quantile with linear interpolation between the two nearest values (numpy's default).
+/// `values` are not empty.
+fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let at = share * (sorted.len() - 1) as f64;
+    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    below + (above - below) * at.fract()
+}
+
+/// The share of the values for which it holds.
+fn share(values: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
+    values.iter().filter(|&&value| holds(value)).count() as f64 / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn quantiles_interpolate() {
+        let values = [4.0, 1.0, 3.0, 2.0];
+        assert_eq!(super::quantile(&values, 0.5), 2.5);
+        assert_eq!(super::quantile(&values, 0.0), 1.0);
+        assert_eq!(super::quantile(&values, 1.0), 4.0);
+        assert_eq!(super::quantile(&[7.0], 0.05), 7.0);
+    }
+}

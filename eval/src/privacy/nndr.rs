@@ -1,0 +1,23 @@
+use super::{Indicator, distances::Nearest, kind, quantile};
+use crate::score::Gap;
+
+/// `nndr_p05`: the 5 % quantile over synthetic rows of the distance to the nearest training row
+/// over the distance to the second nearest, in 0..=1.
+///
+/// Near 0 a row sits on one training row and far from all others, which is what a copy of an
+/// unusual person looks like. If the second distance is 0 the ratio is 1 by convention: that point
+/// is shared by two people at least. Undefined with fewer than two training rows.
+pub(super) const FIVE_PERCENT: Indicator = Indicator {
+    kind: kind("nndr_p05", 0.0, 1.0),
+    value: |distances| {
+        five_percent(&distances.synthetic)
+            .ok_or_else(|| Gap::undefined("there are fewer than two training rows"))
+    },
+    reference: |distances| five_percent(&distances.holdout_sample()?),
+};
+
+fn five_percent(nearest: &Nearest) -> Option<f64> {
+    let ratio = |(first, second): (&f64, &f64)| if *second == 0.0 { 1.0 } else { first / second };
+    let ratios: Vec<f64> = nearest.first.iter().zip(&nearest.second).map(ratio).collect();
+    nearest.second.iter().all(|second| second.is_finite()).then(|| quantile(&ratios, 0.05))
+}

@@ -1,0 +1,46 @@
+//! What all metrics need of tables.
+
+use crate::Comparison;
+use meg_core::{Rng, Seed, Table};
+use rand::Rng as _;
+use std::borrow::Cow;
+
+/// Whether the metrics look at the column. Keys and free text are never modelled, so there is
+/// nothing to compare.
+pub(crate) fn is_modelled(table: &Table, column: usize) -> bool {
+    let spec = &table.schema().columns[column];
+    spec.is_numeric() || spec.is_category()
+}
+
+/// Holdout rows in place of the synthetic ones: no more of them than there are synthetic rows,
+/// because most metrics depend on the number of rows.
+pub(crate) fn reference_rows<'a>(comparison: &Comparison<'a>) -> Option<Cow<'a, Table>> {
+    let holdout = comparison.holdout.filter(|table| table.rows() > 0)?;
+    let wanted = comparison.synthetic.rows();
+    if wanted == 0 || holdout.rows() <= wanted {
+        return Some(Cow::Borrowed(holdout));
+    }
+    let rows = subsample(holdout.rows(), wanted, comparison.seed, "reference rows");
+    Some(Cow::Owned(holdout.select_rows(&rows)))
+}
+
+/// `wanted` of the positions `0..rows`, drawn without replacement, in ascending order; all of them
+/// when there are no more.
+pub(crate) fn subsample(rows: usize, wanted: usize, seed: Seed, purpose: &str) -> Vec<usize> {
+    if wanted >= rows {
+        return (0..rows).collect();
+    }
+    let mut positions: Vec<usize> = (0..rows).collect();
+    shuffle_front(&mut positions, wanted, &mut seed.stream(purpose));
+    positions.truncate(wanted);
+    positions.sort_unstable();
+    positions
+}
+
+/// Puts a random selection of `wanted` items in random order first.
+pub(crate) fn shuffle_front<T>(items: &mut [T], wanted: usize, rng: &mut Rng) {
+    for front in 0..wanted.min(items.len().saturating_sub(1)) {
+        let chosen = rng.random_range(front..items.len());
+        items.swap(front, chosen);
+    }
+}

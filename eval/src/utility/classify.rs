@@ -1,0 +1,120 @@
+use crate::score::Gap;
+
+/// What a learner says about test rows: a score per row and class, higher for more likely classes.
+#[derive(Debug)]
+pub(super) struct Predictions {
+    classes: usize,
+    /// Row-major, as many per row as there are classes.
+    scores: Vec<f64>,
+}
+
+impl Predictions {
+    pub(super) fn new(classes: usize, scores: Vec<f64>) -> Self {
+        Self { classes, scores }
+    }
+
+    /// The same class for every row.
+    pub(super) fn constant(classes: usize, class: usize, rows: usize) -> Self {
+        let row = (0..classes).map(|at| f64::from(u8::from(at == class)));
+        Self { classes, scores: row.collect::<Vec<_>>().repeat(rows) }
+    }
+
+    /// Area under the ROC curve: the chance that a row of a class gets a higher score for it than
+    /// a row of another class, ties counting half. With more than two classes the plain mean over
+    /// the classes that occur, each against the rest.
+    ///
+    /// In 0..=1, higher is better, 0.5 for scores that say nothing. Undefined when the truth has
+    /// one class only.
+    pub(super) fn auc(&self, truth: &[usize]) -> Result<f64, Gap> {
+        let present = counts(truth, self.classes);
+        let areas: Vec<f64> = (0..self.classes)
+            .filter(|&class| present[class] > 0 && present[class] < truth.len())
+            .map(|class| self.one_against_rest(class, truth))
+            .collect();
+        match areas.len() {
+            0 => Err(Gap::undefined("the holdout rows have one class only")),
+            classes => Ok(areas.iter().sum::<f64>() / classes as f64),
+        }
+    }
+
+    /// The plain mean over classes of `2 TP / (2 TP + FP + FN)`; classes that neither occur nor are
+    /// predicted are left out. In 0..=1, higher is better.
+    pub(super) fn macro_f1(&self, truth: &[usize]) -> Result<f64, Gap> {
+        let predicted = self.predicted();
+        let (occurring, guessed) = (counts(truth, self.classes), counts(&predicted, self.classes));
+        let mut hits = vec![0usize; self.classes];
+        for (&class, _) in truth.iter().zip(&predicted).filter(|(a, b)| a == b) {
+            hits[class] += 1;
+        }
+        let values: Vec<f64> = (0..self.classes)
+            .filter(|&class| occurring[class] + guessed[class] > 0)
+            .map(|class| 2.0 * hits[class] as f64 / (occurring[class] + guessed[class]) as f64)
+            .collect();
+        Ok(values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    /// Share of rows whose most likely class is the true one. In 0..=1, higher is better.
+    pub(super) fn accuracy(&self, truth: &[usize]) -> Result<f64, Gap> {
+        let hits = self.predicted().iter().zip(truth).filter(|(a, b)| a == b).count();
+        Ok(hits as f64 / truth.len() as f64)
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &[f64]> {
+        self.scores.chunks_exact(self.classes)
+    }
+
+    /// The class with the highest score; the first of equals.
+    fn predicted(&self) -> Vec<usize> {
+        let best = |row: &[f64]| {
+            (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
+        };
+        self.rows().map(best).collect()
+    }
+
+    /// Mann and Whitney's statistic from mean ranks.
+    fn one_against_rest(&self, class: usize, truth: &[usize]) -> f64 {
+        let mut scored: Vec<(f64, bool)> =
+            self.rows().zip(truth).map(|(row, &truth)| (row[class], truth == class)).collect();
+        scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut below, mut wins, mut inside) = (0usize, 0.0, 0usize);
+        for tie in scored.chunk_by(|a, b| a.0 == b.0) {
+            let own = tie.iter().filter(|(_, own)| *own).count();
+            let others = tie.len() - own;
+            wins += own as f64 * (below as f64 + others as f64 / 2.0);
+            below += others;
+            inside += own;
+        }
+        wins / (inside as f64 * below as f64)
+    }
+}
+
+/// Rows of each class.
+pub(super) fn counts(labels: &[usize], classes: usize) -> Vec<usize> {
+    let mut counts = vec![0; classes];
+    labels.iter().for_each(|&label| counts[label] += 1);
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_cases_by_hand() {
+        let predictions = Predictions::new(2, vec![0.9, 0.1, 0.6, 0.4, 0.6, 0.4, 0.2, 0.8]);
+        let truth = [0, 0, 1, 1];
+        assert_eq!(predictions.auc(&truth).unwrap(), 0.875);
+        assert_eq!(predictions.accuracy(&truth).unwrap(), 0.75);
+        let want = (0.8 + 2.0 / 3.0) / 2.0;
+        assert!((predictions.macro_f1(&truth).unwrap() - want).abs() < 1e-12);
+        assert!(predictions.auc(&[1, 1, 1, 1]).is_err());
+    }
+
+    #[test]
+    fn a_constant_says_nothing() {
+        let constant = Predictions::constant(3, 1, 4);
+        assert_eq!(constant.auc(&[0, 1, 1, 2]).unwrap(), 0.5);
+        assert_eq!(constant.accuracy(&[0, 1, 1, 2]).unwrap(), 0.5);
+        assert!((constant.macro_f1(&[0, 1, 1, 2]).unwrap() - 2.0 / 9.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,101 @@
+//! The golden tables, and short ways to run and look things up.
+
+use eval::{Comparison, Score, evaluate};
+use meg_core::{Column, ColumnSpec, MISSING, Role, Schema, Seed, Silent, Table};
+use std::sync::{Arc, LazyLock};
+
+const FILES: [(&str, &str); 4] = [
+    ("train", include_str!("../golden/train.csv")),
+    ("holdout", include_str!("../golden/holdout.csv")),
+    ("fresh", include_str!("../golden/fresh.csv")),
+    ("independent", include_str!("../golden/independent.csv")),
+];
+const NOISY: &str = include_str!("../golden/noisy.csv");
+
+static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(schema()));
+
+/// What numpy, scipy and scikit-learn compute.
+pub(crate) static EXPECTED: LazyLock<serde_json::Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../golden/expected.json")).expect("golden values are JSON")
+});
+
+/// A golden table by name.
+pub(crate) fn table(name: &str) -> Table {
+    read(text(if name == "copy" { "train" } else { name }))
+}
+
+/// All scores of one table against train and holdout rows.
+pub(crate) fn scores(train: &Table, holdout: Option<&Table>, synthetic: &Table) -> Vec<Score> {
+    let comparison = Comparison { train, holdout, synthetic, seed: Seed(1), threads: 2 };
+    evaluate(&comparison, &mut Silent).expect("the schemas are equal")
+}
+
+/// All scores of a golden table.
+pub(crate) fn golden_scores(name: &str) -> Vec<Score> {
+    scores(&table("train"), Some(&table("holdout")), &table(name))
+}
+
+/// The score of this name and these columns.
+pub(crate) fn find<'a>(scores: &'a [Score], name: &str, columns: &[&str]) -> &'a Score {
+    scores
+        .iter()
+        .find(|score| score.name == name && score.columns == columns)
+        .unwrap_or_else(|| panic!("no score {name} {columns:?}"))
+}
+
+/// The value of a table-wide score.
+pub(crate) fn value(scores: &[Score], name: &str) -> f64 {
+    let score = find(scores, name, &[]);
+    score.value.unwrap_or_else(|| panic!("{name}: {:?}", score.reason))
+}
+
+fn text(name: &str) -> &'static str {
+    match FILES.iter().find(|(file, _)| *file == name) {
+        Some((_, text)) => text,
+        None => NOISY,
+    }
+}
+
+fn cells(text: &'static str) -> (Vec<&'static str>, Vec<Vec<&'static str>>) {
+    let mut lines = text.lines();
+    let names = lines.next().expect("there is a header").split(',').collect();
+    (names, lines.map(|line| line.split(',').collect()).collect())
+}
+
+fn schema() -> Schema {
+    let (names, _) = cells(text("train"));
+    let columns = names.iter().enumerate().map(|(at, &name)| match name {
+        "age" | "visits" => ColumnSpec::number(name, 0),
+        "income" => ColumnSpec::number(name, 2),
+        "bmi" => ColumnSpec::number(name, 1),
+        "score" => ColumnSpec::number(name, None),
+        "lab" => ColumnSpec::number(name, 3).nullable(),
+        _ => {
+            let mut levels: Vec<&str> = ["train", "holdout", "fresh", "noisy"]
+                .iter()
+                .flat_map(|file| cells(text(file)).1.into_iter().map(move |row| row[at]))
+                .collect();
+            levels.sort_unstable();
+            levels.dedup();
+            let role = if name == "target" { Role::Target } else { Role::Feature };
+            ColumnSpec::category(name, levels).role(role)
+        }
+    });
+    Schema::new(columns.collect()).expect("the schema is sound")
+}
+
+fn read(text: &'static str) -> Table {
+    let (_, rows) = cells(text);
+    let column = |(at, spec): (usize, &ColumnSpec)| {
+        let parse = |cell: &str| if cell.is_empty() { f64::NAN } else { cell.parse().unwrap() };
+        if spec.is_numeric() {
+            return Column::Numbers(rows.iter().map(|row| parse(row[at])).collect());
+        }
+        let code = |cell: &str| {
+            spec.levels().iter().position(|level| level == cell).map_or(MISSING, |at| at as u32)
+        };
+        Column::Codes(rows.iter().map(|row| code(row[at])).collect())
+    };
+    let columns = SCHEMA.columns.iter().enumerate().map(column).collect();
+    Table::new(SCHEMA.clone(), columns).expect("the golden tables obey the schema")
+}

@@ -1,0 +1,125 @@
+//! Values that other libraries computed.
+
+use crate::common::{EXPECTED, find, golden_scores, table, value};
+use eval::{Comparison, METRICS};
+use meg_core::Seed;
+use serde_json::Value;
+
+const TABLES: [&str; 4] = ["copy", "fresh", "independent", "noisy"];
+
+fn close(got: Option<f64>, want: f64, what: &str) {
+    let got = got.unwrap_or_else(|| panic!("{what} has no value"));
+    assert!((got - want).abs() <= 1e-9 * want.abs().max(1e-3), "{what}: {got}, expected {want}");
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().expect("an object").iter()
+}
+
+#[test]
+fn columns_agree() {
+    for table in TABLES {
+        let scores = golden_scores(table);
+        for (column, want) in entries(&EXPECTED[table]["columns"]) {
+            let (name, distance) = match want.get("ks_statistic") {
+                Some(distance) => ("ks_complement", distance),
+                None => ("tv_complement", &want["total_variation"]),
+            };
+            let score = find(&scores, name, &[column]);
+            close(score.value, 1.0 - distance.as_f64().unwrap(), &format!("{table} {column}"));
+        }
+        let lab = &EXPECTED[table]["columns"]["lab"];
+        let share = |side: &str| lab[format!("missing_share_{side}")].as_f64().unwrap();
+        let want = 1.0 - (share("real") - share("synthetic")).abs();
+        close(find(&scores, "missing_similarity", &["lab"]).value, want, "missing_similarity");
+    }
+}
+
+#[test]
+fn pairs_agree() {
+    for table in TABLES {
+        let scores = golden_scores(table);
+        for (pair, want) in entries(&EXPECTED[table]["pairs"]) {
+            let columns: Vec<&str> = pair.split('|').collect();
+            for (name, want) in entries(want) {
+                let score = find(&scores, name, &columns);
+                close(score.value, want.as_f64().unwrap(), &format!("{table} {pair} {name}"));
+            }
+        }
+    }
+}
+
+/// The tree is averaged over seeds: which of several equally good cuts it takes is chance.
+#[test]
+fn learners_agree() {
+    const SEEDS: u64 = 5;
+    let (train, holdout) = (table("train"), table("holdout"));
+    for name in TABLES {
+        let synthetic = table(name);
+        for (learner, golden) in [("tree", "decision_tree_15_balanced"), ("logistic", "logistic")] {
+            let want = |what: &str| EXPECTED[name]["learners"][golden][what].as_f64().unwrap();
+            let f1 = macro_f1(want("f1"), want("accuracy"));
+            let first = format!("tstr_{learner}_auc");
+            let metric = METRICS.iter().find(|metric| metric.name() == first).unwrap();
+            let runs: Vec<_> = (0..SEEDS)
+                .map(|seed| {
+                    metric.score(&Comparison {
+                        train: &train,
+                        holdout: Some(&holdout),
+                        synthetic: &synthetic,
+                        seed: Seed(seed),
+                        threads: 2,
+                    })
+                })
+                .collect();
+            for (what, want) in
+                [("auc", want("auc")), ("accuracy", want("accuracy")), ("macro_f1", f1)]
+            {
+                let score = format!("tstr_{learner}_{what}");
+                let total: f64 = runs.iter().map(|scores| value(scores, &score)).sum();
+                let got = total / SEEDS as f64;
+                assert!((got - want).abs() < 0.03, "{name} {score}: {got}, expected {want}");
+            }
+        }
+    }
+}
+
+#[test]
+fn distances_agree() {
+    for table in TABLES {
+        let scores = golden_scores(table);
+        let want = &EXPECTED[table]["privacy"];
+        let number = |path: &str| want.pointer(path).and_then(Value::as_f64).unwrap();
+        for (name, path, shift) in [
+            ("dcr_median", "/dcr_to_train/median", 0.0),
+            ("dcr_p05", "/dcr_to_train/p05", 0.0),
+            ("dcr_share", "/share_closer_to_train_ties_half", 0.0),
+            ("identical_match_share", "/identical_match_share", 0.0),
+            ("nndr_p05", "/nndr/p05", 0.0),
+            ("tail_leak", "/tail_share_below_p02_of_holdout", 0.02),
+        ] {
+            close(find(&scores, name, &[]).value, number(path) - shift, &format!("{table} {name}"));
+        }
+        for (name, path) in [
+            ("dcr_median", "/dcr_holdout_to_train/median"),
+            ("dcr_p05", "/dcr_holdout_to_train/p05"),
+        ] {
+            close(find(&scores, name, &[]).reference, number(path), "holdout");
+        }
+    }
+}
+
+/// Macro F1 of two classes from the F1 of "yes" and the accuracy: both are functions of the number
+/// of hits and of guesses.
+fn macro_f1(f1: f64, accuracy: f64) -> f64 {
+    let holdout = table("holdout");
+    let target = holdout.schema().target().unwrap();
+    let yes = holdout.codes(target).iter().filter(|&&code| code == 1).count() as f64;
+    let rows = holdout.rows() as f64;
+    let no = rows - yes;
+    let right = accuracy * rows;
+    let hits = f1 * (yes + no - right) / (2.0 - 2.0 * f1);
+    let guesses = 2.0 * hits + no - right;
+    let other = 2.0 * (right - hits) / (no + rows - guesses);
+    (f1 + other) / 2.0
+}

@@ -1,0 +1,4 @@
+//! All metrics on tables whose answers are known.
+
+mod common;
+mod golden;
