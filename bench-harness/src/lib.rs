@@ -1,1 +1,31 @@
-//! Benchmark harness for generators of synthetic tables and the meg command line.
+//! The benchmark harness: which models there are, what a run consists of, how one cell of it is
+//! computed in a process of its own, how results are kept and how they are reported.
+//!
+//! The story of a run reads in this order: [`plan`] (what the user wrote), [`resolve`] (what it
+//! means), [`cell`] (one dataset x model x seed), [`child`] (a cell behind a process wall), [`run`]
+//! (all of them), [`store`] (the folder of results), [`report`] (tables for people and programs).
+//! Nothing here prints or ends the process; only the binary's `cli` modules do.
+
+pub mod cell;
+pub mod child;
+pub mod common_schema;
+pub mod files;
+pub mod machine;
+pub mod memory;
+pub mod message;
+pub mod plan;
+pub mod record;
+pub mod registry;
+pub mod report;
+pub mod resolve;
+pub mod run;
+pub mod store;
+pub mod units;
+
+use meg_core::ModelEntry;
+
+/// All models, in report order: the yardsticks first. A new model is one line here.
+pub const MODELS: &[ModelEntry] = &[reference::COPY, reference::INDEPENDENT, reference::UNIFORM];
+
+/// Version of this crate, part of every cell's key: other code may give other values.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

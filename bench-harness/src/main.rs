@@ -1,1 +1,7 @@
-fn main() {}
+//! `meg`: generators of synthetic tables and their benchmark.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

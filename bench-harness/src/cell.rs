@@ -1,0 +1,479 @@
+//! One cell: load, fit, sample, evaluate.
+
+use crate::record::{PeakMemory, Record, Rows, Seconds, Status};
+use crate::{VERSION, memory, registry};
+use datasets::{Dataset, Places};
+use eval::Comparison;
+use meg_core::{
+    Control, Device, Error, Event, FitContext, Fitted, Observer, Phase, Recipe, Result,
+    SampleContext, SampleRequest, Seed, Table,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The seed of every split. The seeds of a plan vary the models, not the rows they see, so that a
+/// spread over seeds is the spread of training and sampling alone.
+pub const SPLIT_SEED: Seed = Seed(0);
+
+/// Everything a child process needs to compute one cell; it travels as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Catalogue name of the table.
+    pub dataset: String,
+    /// Hash of the table.
+    pub data_hash: String,
+    /// Hash of its split.
+    pub split_hash: String,
+    /// Label of the model in this run.
+    pub label: String,
+    /// Name of the model or variant.
+    pub model: String,
+    /// Settings over the paper's, as TOML.
+    pub settings: String,
+    /// Name of the model's entry.
+    pub entry: String,
+    /// Every setting, resolved.
+    pub recipe: Value,
+    /// The seed.
+    pub seed: u64,
+    /// Largest number of training rows.
+    pub rows: Option<u64>,
+    /// Threads to use.
+    pub threads: usize,
+    /// Device of the tensors: `cpu` or `cuda:N`.
+    pub device: String,
+    /// Largest size of the process's data in bytes.
+    pub memory_limit: Option<u64>,
+    /// Folders to look for the table in.
+    pub folders: Vec<PathBuf>,
+    /// The cache of downloaded tables.
+    pub cache: PathBuf,
+    /// Where to keep the synthetic table, if anywhere.
+    pub sample_file: Option<PathBuf>,
+}
+
+impl Job {
+    /// SHA-256 over everything that decides the values: not over labels, threads, limits or times.
+    pub fn key(&self) -> String {
+        let decisive = serde_json::json!({
+            "data": self.data_hash,
+            "dataset": self.dataset,
+            "device": self.device,
+            "model": self.entry,
+            "recipe": self.recipe,
+            "rows": self.rows,
+            "seed": self.seed,
+            "split": self.split_hash,
+            "version": VERSION,
+        });
+        let digest = Sha256::digest(registry::canonical(&decisive));
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The record to begin with; its status is that of a cell that nobody has computed.
+    pub fn record(&self) -> Record {
+        Record {
+            key: self.key(),
+            dataset: self.dataset.clone(),
+            model: self.label.clone(),
+            seed: self.seed,
+            status: Status::Failed,
+            phase: None,
+            reason: Some("not computed".into()),
+            recipe: self.recipe.clone(),
+            seconds: Seconds::default(),
+            peak_memory_bytes: None,
+            metrics: Vec::new(),
+            entry: self.entry.clone(),
+            data_hash: self.data_hash.clone(),
+            split_hash: self.split_hash.clone(),
+            rows: Rows { limit: self.rows, ..Rows::default() },
+            acceptance: None,
+            notes: Vec::new(),
+            device: self.device.clone(),
+            version: VERSION.into(),
+            peak_memory: PeakMemory::default(),
+        }
+    }
+
+    /// `dataset/label/seed`, for messages and file names.
+    pub fn title(&self) -> String {
+        format!("{} · {} · seed {}", self.dataset, self.label, self.seed)
+    }
+}
+
+/// Computes one cell. Whatever goes wrong is in the record.
+pub fn run(job: &Job, observer: &mut dyn Observer) -> Record {
+    let mut watch = Watch::new(observer);
+    let mut record = job.record();
+    let outcome = load(job, &mut watch).and_then(|data| {
+        let choice = registry::choose(&job.model, &parse_settings(&job.settings)?)?;
+        measure(job, &choice.recipe, &data, &mut record, &mut watch)
+    });
+    close(record, outcome, &watch)
+}
+
+/// Reads `cpu` or `cuda:N`.
+///
+/// # Errors
+/// A request error that shows what there is.
+pub fn parse_device(text: &str) -> Result<Device> {
+    let ordinal = |text: &str| text.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+    match text {
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => Ok(Device::Cuda(0)),
+        _ => ordinal(text)
+            .map(Device::Cuda)
+            .ok_or_else(|| Error::Request(format!("no device {text:?}; write `cpu` or `cuda:0`"))),
+    }
+}
+
+/// Settings as a TOML table.
+///
+/// # Errors
+/// When the text is not TOML.
+pub fn parse_settings(text: &str) -> Result<toml::Table> {
+    text.parse().map_err(|error: toml::de::Error| {
+        Error::Request(format!("not TOML settings: {}", error.message()))
+    })
+}
+
+/// At most so many rows, chosen by chance but always the same ones, in their old order.
+pub fn limit_rows(table: &Table, limit: Option<u64>) -> Table {
+    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    if table.rows() <= limit {
+        return table.clone();
+    }
+    let mut rng = SPLIT_SEED.stream("row limit");
+    let mut rows = rand::seq::index::sample(&mut rng, table.rows(), limit).into_vec();
+    rows.sort_unstable();
+    table.select_rows(&rows)
+}
+
+fn load(job: &Job, watch: &mut Watch<'_>) -> Result<Dataset> {
+    watch.enter(Phase::Load);
+    // The parent has fetched everything; a cell never uses the network.
+    let places = Places { folders: job.folders.clone(), cache: job.cache.clone(), download: false };
+    let chosen = datasets::select(std::slice::from_ref(&job.dataset))?;
+    let [entry] = chosen.entries[..] else {
+        return Err(Error::Request(format!("no dataset {:?}", job.dataset)));
+    };
+    let data = entry.load(&places, SPLIT_SEED, watch)?;
+    if data.hash != job.data_hash || data.split != job.split_hash {
+        return Err(Error::data(format!(
+            "the files of {} changed while the benchmark was running",
+            job.dataset
+        )));
+    }
+    Ok(data)
+}
+
+fn measure(
+    job: &Job,
+    recipe: &Recipe,
+    data: &Dataset,
+    record: &mut Record,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    let train = limit_rows(&data.train, job.rows);
+    record.rows.train = train.rows() as u64;
+    record.rows.holdout = data.holdout.rows() as u64;
+    let fitted = fit(job, recipe, &train, record, watch)?;
+    let synthetic = sample(job, fitted.as_ref(), &train, record, watch)?;
+    drop(fitted);
+    record.peak_memory_bytes = record.peak_memory.fit.max(record.peak_memory.sample);
+    if let Some(file) = &job.sample_file {
+        datasets::write_table(file, &synthetic)?;
+    }
+    watch.enter(Phase::Evaluate);
+    let comparison = Comparison {
+        train: &train,
+        holdout: Some(&data.holdout),
+        synthetic: &synthetic,
+        seed: Seed(job.seed),
+        threads: job.threads,
+    };
+    let (scores, peak) = memory::measured(|| eval::evaluate(&comparison, watch));
+    record.peak_memory.evaluate = peak;
+    record.metrics = scores?;
+    Ok(())
+}
+
+fn fit(
+    job: &Job,
+    recipe: &Recipe,
+    train: &Table,
+    record: &mut Record,
+    watch: &mut Watch<'_>,
+) -> Result<Box<dyn Fitted>> {
+    watch.enter(Phase::Train);
+    let mut ctx = FitContext {
+        seed: Seed(job.seed),
+        device: parse_device(&job.device)?,
+        threads: job.threads,
+        observer: watch,
+    };
+    let ((fitted, seconds), peak) = memory::measured(|| {
+        let start = Instant::now();
+        let fitted = recipe.synthesizer.fit(train, &mut ctx);
+        (fitted, start.elapsed().as_secs_f64())
+    });
+    record.seconds.fit = Some(seconds);
+    record.peak_memory.fit = peak;
+    fitted
+}
+
+fn sample(
+    job: &Job,
+    fitted: &dyn Fitted,
+    train: &Table,
+    record: &mut Record,
+    watch: &mut Watch<'_>,
+) -> Result<Table> {
+    watch.enter(Phase::Sample);
+    let request = SampleRequest::rows(train.rows());
+    let mut ctx = SampleContext {
+        rng: Seed(job.seed).stream("sample"),
+        threads: job.threads,
+        observer: watch,
+    };
+    let ((table, seconds), peak) = memory::measured(|| {
+        let start = Instant::now();
+        let table = fitted.sample(&request, &mut ctx);
+        (table, start.elapsed().as_secs_f64())
+    });
+    record.seconds.sample = Some(seconds);
+    record.peak_memory.sample = peak;
+    let table = table?;
+    record.rows.synthetic = table.rows() as u64;
+    if table.rows() != request.rows || table.schema() != train.schema() {
+        return Err(Error::data(format!(
+            "the model drew {} rows where {} were asked for, or rows of another schema",
+            table.rows(),
+            request.rows
+        )));
+    }
+    Ok(table)
+}
+
+fn close(mut record: Record, outcome: Result<()>, watch: &Watch<'_>) -> Record {
+    record.notes.clone_from(&watch.notes);
+    record.acceptance = watch.acceptance();
+    match outcome {
+        Ok(()) => {
+            record.status = Status::Ok;
+            record.reason = None;
+            record
+        }
+        Err(error) => {
+            record.ended(Status::Failed, Some(watch.phase.name().into()), error.to_string())
+        }
+    }
+}
+
+/// Passes everything on and remembers what belongs into the record.
+struct Watch<'a> {
+    inner: &'a mut dyn Observer,
+    phase: Phase,
+    notes: Vec<String>,
+    drawn: u64,
+    kept: u64,
+}
+
+impl<'a> Watch<'a> {
+    fn new(inner: &'a mut dyn Observer) -> Self {
+        Self { inner, phase: Phase::Load, notes: Vec::new(), drawn: 0, kept: 0 }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.event(&Event::Start { phase, total: None });
+    }
+
+    fn acceptance(&self) -> Option<f64> {
+        (self.drawn > 0).then(|| self.kept as f64 / self.drawn as f64)
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Start { phase, .. } => self.phase = *phase,
+            Event::Acceptance { drawn, kept } => {
+                self.drawn += drawn;
+                self.kept += kept;
+            }
+            Event::Note { text } => self.notes.push((*text).to_owned()),
+            _ => {}
+        }
+        self.inner.event(event);
+    }
+
+    fn control(&mut self) -> Control {
+        self.inner.control()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fake {
+    //! A model that exists for the tests of this crate alone.
+
+    use meg_core::{
+        Artifact, Error, Event, FitContext, Fitted, ModelEntry, Phase, Result, SampleContext,
+        SampleRequest, Synthesizer, Table, Variant,
+    };
+
+    meg_core::recipe! {
+        /// Repeats its training rows.
+        pub struct Fake {
+            /// Number of steps; 13 fails.
+            pub steps: u64 = 5,
+        }
+    }
+
+    #[derive(Debug)]
+    struct FittedFake(Table);
+
+    pub(crate) const FAKE: &[ModelEntry] = &[ModelEntry::new::<Fake>("fake", "nobody 2000", load)
+        .variants(&[
+            Variant { name: "fake", about: "three steps", settings: "steps = 3" },
+            Variant { name: "fake-paper", about: "one step", settings: "steps = 1" },
+        ])];
+
+    fn load(_artifact: &Artifact) -> Result<Box<dyn Fitted>> {
+        Err(Error::Artifact("never saved".into()))
+    }
+
+    impl Synthesizer for Fake {
+        fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
+            ctx.observer.event(&Event::Start { phase: Phase::Train, total: Some(self.steps) });
+            ctx.observer.note("a note");
+            if self.steps == 13 {
+                return Err(Error::Training { step: 13, problem: "the loss is NaN".into() });
+            }
+            Ok(Box::new(FittedFake(train.clone())))
+        }
+    }
+
+    impl Fitted for FittedFake {
+        fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
+            ctx.observer.event(&Event::Acceptance { drawn: 10, kept: 5 });
+            let rows: Vec<usize> = (0..request.rows).map(|row| row % self.0.rows()).collect();
+            Ok(self.0.select_rows(&rows))
+        }
+
+        fn save(&self) -> Result<Artifact> {
+            Err(Error::Artifact("never saved".into()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::{Column, ColumnSpec, Schema, Silent};
+
+    fn job() -> Job {
+        Job {
+            dataset: "toy".into(),
+            data_hash: "d".into(),
+            split_hash: "s".into(),
+            label: "a".into(),
+            model: "fake".into(),
+            settings: String::new(),
+            entry: "fake".into(),
+            recipe: serde_json::json!({"steps": 3}),
+            seed: 1,
+            rows: Some(4),
+            threads: 1,
+            device: "cpu".into(),
+            memory_limit: None,
+            folders: Vec::new(),
+            cache: PathBuf::new(),
+            sample_file: None,
+        }
+    }
+
+    fn data(rows: usize) -> Dataset {
+        let schema = Schema::new(vec![ColumnSpec::number("x", 0)]).unwrap();
+        let numbers = |from: usize| (from..from + rows).map(|row| row as f64).collect();
+        let table =
+            |from| Table::new(schema.clone(), vec![Column::Numbers(numbers(from))]).unwrap();
+        Dataset {
+            name: "toy".into(),
+            train: table(0),
+            holdout: table(rows),
+            hash: "d".into(),
+            split: "s".into(),
+        }
+    }
+
+    fn computed(settings: &str) -> Record {
+        let (job, mut silent) = (job(), Silent);
+        let mut watch = Watch::new(&mut silent);
+        let recipe = (fake::FAKE[0].recipe)(settings).unwrap();
+        let mut record = job.record();
+        let outcome = measure(&job, &recipe, &data(10), &mut record, &mut watch);
+        close(record, outcome, &watch)
+    }
+
+    #[test]
+    fn a_cell_records_what_happened() {
+        let record = computed("");
+        assert!(record.is_ok(), "{record:?}");
+        assert_eq!((record.rows.train, record.rows.holdout, record.rows.synthetic), (4, 10, 4));
+        assert_eq!(record.acceptance, Some(0.5));
+        assert_eq!(record.notes[0], "a note");
+        assert!(record.seconds.fit.is_some() && record.seconds.sample.is_some());
+    }
+
+    #[test]
+    fn a_failure_names_phase_and_reason() {
+        let record = computed("steps = 13");
+        assert_eq!(record.status, Status::Failed);
+        assert_eq!(record.phase.as_deref(), Some("train"));
+        assert!(record.reason.unwrap().contains("NaN"));
+        assert_eq!(record.seconds.sample, None);
+    }
+
+    #[test]
+    fn the_key_is_over_what_decides_the_values() {
+        let key = |change: fn(&mut Job)| {
+            let mut job = job();
+            change(&mut job);
+            job.key()
+        };
+        let base = key(|_| {});
+        assert_eq!(base.len(), 64);
+        assert_eq!(base, key(|job| job.threads = 8));
+        assert_eq!(base, key(|job| job.label = "b".into()));
+        assert_eq!(base, key(|job| job.memory_limit = Some(1)));
+        for other in [
+            key(|job| job.seed = 2),
+            key(|job| job.rows = None),
+            key(|job| job.data_hash = "e".into()),
+            key(|job| job.split_hash = "e".into()),
+            key(|job| job.recipe = serde_json::json!({"steps": 4})),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn limited_rows_are_always_the_same() {
+        let table = data(100).train;
+        let limited = limit_rows(&table, Some(10));
+        assert_eq!(limited.rows(), 10);
+        assert_eq!(limited, limit_rows(&table, Some(10)));
+        assert!(limited.numbers(0).is_sorted());
+        assert_eq!(limit_rows(&table, Some(1000)), table);
+    }
+
+    #[test]
+    fn devices_are_read() {
+        assert_eq!(parse_device("cuda:1").unwrap(), Device::Cuda(1));
+        assert!(parse_device("gpu").unwrap_err().to_string().contains("cuda:0"));
+    }
+}

@@ -1,0 +1,192 @@
+use super::options::{Common, DataOptions};
+use super::progress::{Cells, Progress};
+use super::{Outcome, interrupt, output};
+use bench_harness::plan::{Plan, PlanModel, Setting};
+use bench_harness::record::Record;
+use bench_harness::report::{self, Format};
+use bench_harness::resolve::{Resolved, Survey, resolve, survey};
+use bench_harness::run::{self, Settings};
+use bench_harness::store::{Manifest, Store};
+use bench_harness::{files, units};
+use clap::Args;
+use meg_core::{DataError, Error, Result};
+use std::path::PathBuf;
+
+/// Compare models on named tables.
+///
+/// Every cell (dataset x model x seed) is computed in a process of its own and kept as one line of
+/// cells.jsonl. Cells that are there already are not computed again, so an interrupted run goes on
+/// where it stopped: give the same command.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without arguments the starter plan runs: datasets clinic, thyroid, patients; models copy, independent, ctgan, ctgan-paper; seed 1. Options win over the plan file, the plan file over the starter plan.\n\n\
+    A plan file:\n  \
+    datasets = [\"clinic\", \"thyroid*\"]\n  \
+    models = [\"independent\", { name = \"ctgan\", label = \"ctgan-50\", settings = { epochs = 50 } }]\n  \
+    seeds = [1, 2, 3]\n  \
+    rows = 5000            # at most so many training rows\n  \
+    jobs = 2               # cells at the same time\n  \
+    threads = 1            # per cell\n  \
+    timeout = \"30m\"        # per cell\n  \
+    memory_limit = \"4G\"    # per cell"
+)]
+pub(crate) struct Bench {
+    /// Plan file; see below.
+    plan: Option<PathBuf>,
+    /// Names or globs of tables, as `clinic,thyroid*`; `meg datasets list` shows them.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    datasets: Option<Vec<String>>,
+    /// Models or variants, as `copy,ctgan`; `meg models list` shows them.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    models: Option<Vec<String>>,
+    /// Seeds; the report shows mean and standard deviation over them.
+    #[arg(long, alias = "seed", value_delimiter = ',', value_name = "LIST")]
+    seeds: Option<Vec<u64>>,
+    /// One setting of one model, as `ctgan.epochs=50`; may be given more than once.
+    #[arg(long, value_name = "MODEL.KEY=VALUE")]
+    set: Vec<String>,
+    /// Largest number of training rows per table.
+    #[arg(long, value_name = "N")]
+    rows: Option<u64>,
+    /// Cells at the same time [default: number of cores].
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Threads per cell [default: cores divided by jobs]; results do not depend on it.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Time limit per cell, as `90s`, `30m` or `2h`.
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<String>,
+    /// Memory limit per cell, as `512M` or `4G`.
+    #[arg(long, value_name = "SIZE")]
+    memory_limit: Option<String>,
+    /// Where tensors live: `cpu` or `cuda:0` [default: cpu].
+    #[arg(long)]
+    device: Option<String>,
+    /// Keep the synthetic tables in DIR/samples.
+    #[arg(long)]
+    keep_samples: bool,
+    /// Folder of the results.
+    #[arg(long, default_value = "bench-results", value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    data: DataOptions,
+}
+
+impl Bench {
+    pub(crate) fn run(&self, common: &Common) -> Result<Outcome> {
+        let settings =
+            self.set.iter().map(|text| Setting::parse(text)).collect::<Result<Vec<_>>>()?;
+        let plan = resolve(self.written()?, &settings)?;
+        for warning in &plan.warnings {
+            common.remark(&format!("warning: {warning}"));
+        }
+        let store = Store::open(&self.out)?;
+        let places = self.data.places();
+        let progress = Progress::new(common.quiet);
+        let survey = survey(&plan, &places, &mut progress.task("reading tables"))?;
+        show_skipped(&progress, &survey)?;
+        let jobs = plan.jobs(&survey.found, &places, &self.out);
+        if plan.keep_samples {
+            let samples = self.out.join("samples");
+            std::fs::create_dir_all(&samples)
+                .map_err(|error| files::cannot_write(&samples, &error))?;
+        }
+        let manifest = manifest(&plan, survey, run::planned(&jobs));
+        store.describe(&plan.written, &manifest)?;
+        let cells = Cells::new(progress, jobs.len());
+        let program = std::env::current_exe()
+            .map_err(|error| Error::data(format!("this program cannot be found: {error}")))?;
+        let settings = Settings {
+            program: &program,
+            parallel: plan.jobs,
+            timeout: plan.timeout,
+            stop: &interrupt::STOP,
+        };
+        let records = run::run(&jobs, store, settings, &cells)?;
+        self.finish(common, &manifest, &records, cells.reused())
+    }
+
+    fn written(&self) -> Result<Plan> {
+        let named = |names: &Vec<String>| names.iter().map(|name| PlanModel::named(name)).collect();
+        let options = Plan {
+            datasets: self.datasets.clone(),
+            seeds: self.seeds.clone(),
+            rows: self.rows,
+            jobs: self.jobs,
+            threads: self.threads,
+            timeout: self.timeout.clone(),
+            memory_limit: self.memory_limit.clone(),
+            device: self.device.clone(),
+            keep_samples: self.keep_samples.then_some(true),
+            models: self.models.as_ref().map(named),
+        };
+        let file = match &self.plan {
+            None => Plan::default(),
+            Some(path) => Plan::from_toml(&files::read_text(path)?)
+                .map_err(|error| Error::Request(format!("{}: {error}", path.display())))?,
+        };
+        Ok(options.or(file).or(Plan::starter()))
+    }
+
+    fn finish(
+        &self,
+        common: &Common,
+        manifest: &Manifest,
+        records: &[Record],
+        reused: usize,
+    ) -> Result<Outcome> {
+        let markdown = report::render(Format::Markdown, manifest, records)?;
+        files::write(&self.out.join("report.md"), &markdown)?;
+        if interrupt::requested() {
+            common.remark(&format!(
+                "interrupted; finished cells are kept in {}\n  help: give the same command again to go on",
+                self.out.display()
+            ));
+            return Ok(Outcome::Interrupted);
+        }
+        if common.json {
+            output::print(&report::render(Format::Json, manifest, records)?)?;
+        } else {
+            output::print(&markdown)?;
+        }
+        if reused > 0 {
+            common.remark(&format!("{reused} cells were there already and not computed again"));
+        }
+        common.remark(&format!("results are in {}", self.out.display()));
+        let failed = |record: &Record| {
+            !record.is_ok() && manifest.cells.iter().any(|cell| cell.key == record.key)
+        };
+        let any = records.iter().any(failed);
+        Ok(if any { Outcome::SomeCellsFailed } else { Outcome::Done })
+    }
+}
+
+fn manifest(
+    plan: &Resolved,
+    survey: Survey,
+    cells: Vec<bench_harness::store::Planned>,
+) -> Manifest {
+    let mut manifest = Manifest::here(plan.jobs, plan.threads, cells);
+    manifest.skipped = survey.skipped;
+    manifest.warnings.clone_from(&plan.warnings);
+    if let Some(rows) = plan.rows {
+        manifest.warnings.push(format!("at most {rows} training rows per table were used."));
+    }
+    if let Some(limit) = plan.timeout {
+        let limit = units::show_seconds(limit.as_secs_f64());
+        manifest.warnings.push(format!("the time limit per cell was {limit}."));
+    }
+    manifest
+}
+
+fn show_skipped(progress: &Progress, survey: &Survey) -> Result<()> {
+    for skipped in &survey.skipped {
+        progress.line(&format!("skipped {}: {}", skipped.dataset, skipped.reason));
+    }
+    if !survey.found.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<&str> = survey.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
+    Err(DataError::new(format!("none of the tables could be had\n{}", reasons.join("\n"))).into())
+}

@@ -1,0 +1,158 @@
+use super::options::{Common, DataOptions};
+use super::output;
+use super::progress::Progress;
+use bench_harness::{cell::SPLIT_SEED, files};
+use clap::{Subcommand, ValueEnum};
+use datasets::{CATALOGUE, Dataset, Entry};
+use meg_core::{Error, Result};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Look at, fetch and export the named tables.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Datasets {
+    /// List all named tables.
+    List,
+    /// Show what a table is, its licence and how to cite it.
+    Show {
+        /// Name or glob.
+        name: String,
+    },
+    /// Find or download tables and check their contents.
+    Fetch {
+        /// Names or globs.
+        #[arg(required = true)]
+        names: Vec<String>,
+        #[command(flatten)]
+        data: DataOptions,
+    },
+    /// Write a table as files: train, holdout and schema.toml, split as in the benchmark.
+    Export {
+        /// Name.
+        name: String,
+        /// Folder to write; refused when it exists.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Form of the tables.
+        #[arg(long, value_enum, default_value_t = Form::Csv)]
+        format: Form,
+        #[command(flatten)]
+        data: DataOptions,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Form {
+    /// Text.
+    Csv,
+    /// Binary columns.
+    Parquet,
+}
+
+impl Datasets {
+    pub(crate) fn run(&self, common: &Common) -> Result<()> {
+        match self {
+            Datasets::List => list(common),
+            Datasets::Show { name } => show(common, name),
+            Datasets::Fetch { names, data } => fetch(common, names, data),
+            Datasets::Export { name, out, format, data } => {
+                export(common, name, out, *format, data)
+            }
+        }
+    }
+}
+
+fn list(common: &Common) -> Result<()> {
+    if common.json {
+        return output::print_json(&CATALOGUE.iter().map(describe).collect());
+    }
+    let rows: Vec<Vec<String>> =
+        CATALOGUE.iter().map(|entry| vec![entry.name.into(), entry.about.into()]).collect();
+    output::print(output::columns(&rows).as_bytes())
+}
+
+fn show(common: &Common, name: &str) -> Result<()> {
+    let entries = datasets::select(&[name.to_owned()])?.entries;
+    if common.json {
+        return output::print_json(&entries.iter().map(|entry| describe(entry)).collect());
+    }
+    for entry in entries {
+        let shared = entry.group.map_or(String::new(), |group| {
+            format!("shares rows with: every table of the group {group}\n")
+        });
+        output::print_line(&format!(
+            "{}\n{}\nlicence: {}\ncite: {}\n{shared}",
+            entry.name, entry.about, entry.licence, entry.citation
+        ))?;
+    }
+    Ok(())
+}
+
+fn fetch(common: &Common, names: &[String], data: &DataOptions) -> Result<()> {
+    let mut found = Vec::new();
+    for entry in datasets::select(names)?.entries {
+        let table = load(common, entry, data)?;
+        if !common.json {
+            output::print_line(&format!(
+                "{}: {} training rows, {} holdout rows, {} columns",
+                entry.name,
+                table.train.rows(),
+                table.holdout.rows(),
+                table.train.columns().len()
+            ))?;
+        }
+        found.push(json!({
+            "name": entry.name,
+            "rows": {"train": table.train.rows(), "holdout": table.holdout.rows()},
+            "columns": table.train.columns().len(),
+            "data_hash": table.hash,
+            "split_hash": table.split,
+        }));
+    }
+    if common.json { output::print_json(&Value::Array(found)) } else { Ok(()) }
+}
+
+fn export(common: &Common, name: &str, out: &Path, form: Form, data: &DataOptions) -> Result<()> {
+    let entries = datasets::select(&[name.to_owned()])?.entries;
+    let [entry] = entries[..] else {
+        return Err(Error::Request(format!("{name:?} stands for {} tables", entries.len())));
+    };
+    files::check_writable(out, false)?;
+    let table = load(common, entry, data)?;
+    std::fs::create_dir(out).map_err(|error| files::cannot_write(out, &error))?;
+    let written = write(&table, out, form);
+    if written.is_err() {
+        // What was written so far is no export; the error says why.
+        let _ = std::fs::remove_dir_all(out);
+    }
+    written?;
+    if common.json {
+        return output::print_json(&json!({"name": entry.name, "out": out.display().to_string()}));
+    }
+    output::print_line(&format!("{} is in {}", entry.name, out.display()))
+}
+
+fn write(table: &Dataset, out: &Path, form: Form) -> Result<()> {
+    let ending = match form {
+        Form::Csv => "csv",
+        Form::Parquet => "parquet",
+    };
+    datasets::write_table(&out.join(format!("train.{ending}")), &table.train)?;
+    datasets::write_table(&out.join(format!("holdout.{ending}")), &table.holdout)?;
+    files::write(&out.join("schema.toml"), table.train.schema().to_toml().as_bytes())
+}
+
+fn load(common: &Common, entry: &Entry, data: &DataOptions) -> Result<Dataset> {
+    let mut task = Progress::new(common.quiet).task(entry.name);
+    entry.load(&data.places(), SPLIT_SEED, &mut task)
+}
+
+fn describe(entry: &Entry) -> Value {
+    json!({
+        "name": entry.name,
+        "about": entry.about,
+        "licence": entry.licence,
+        "citation": entry.citation,
+        "group": entry.group,
+    })
+}

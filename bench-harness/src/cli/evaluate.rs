@@ -1,0 +1,121 @@
+use super::options::{Common, WorkOptions, read_schema};
+use super::output;
+use super::progress::Progress;
+use bench_harness::common_schema::common_schema;
+use clap::Args;
+use eval::{Comparison, Goal, Score};
+use meg_core::{Result, Role, Schema, Seed, Table};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Measure how good, useful and private a synthetic table is.
+///
+/// Every score stands beside its reference: the same score with real holdout rows in place of the
+/// synthetic ones. Without --holdout there is no such reference, and scores that need one say so.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "All tables are read under one schema: the given one, or one inferred from the values of all files together. Name the column to predict with --target for the scores of utility."
+)]
+pub(crate) struct Evaluate {
+    /// Rows that the generator learned from.
+    #[arg(long, value_name = "FILE")]
+    train: PathBuf,
+    /// Rows that the generator made.
+    #[arg(long, value_name = "FILE")]
+    synthetic: PathBuf,
+    /// Real rows that the generator never saw.
+    #[arg(long, value_name = "FILE")]
+    holdout: Option<PathBuf>,
+    /// What the columns are, as `meg schema infer` writes it.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+    /// Column that a predictive model would predict.
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+    /// Show the scores of single columns and pairs too.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    work: WorkOptions,
+}
+
+impl Evaluate {
+    pub(crate) fn run(&self, common: &Common) -> Result<()> {
+        let schema = self.schema()?;
+        let read = |path: &Path| datasets::read_table(path, Some(&schema));
+        let train = read(&self.train)?;
+        let synthetic = read(&self.synthetic)?;
+        let holdout = self.holdout.as_deref().map(read).transpose()?;
+        let mut task = Progress::new(common.quiet).task("evaluate");
+        let comparison = Comparison {
+            train: &train,
+            holdout: holdout.as_ref(),
+            synthetic: &synthetic,
+            seed: Seed(self.work.seed),
+            threads: self.work.threads(),
+        };
+        let scores = eval::evaluate(&comparison, &mut task)?;
+        drop(task);
+        if common.json {
+            return output::print_json(&json!({
+                "schema_version": 1,
+                "rows": {
+                    "train": train.rows(),
+                    "holdout": holdout.as_ref().map(Table::rows),
+                    "synthetic": synthetic.rows(),
+                },
+                "metrics": scores,
+            }));
+        }
+        output::print(self.table(&scores).as_bytes())
+    }
+
+    fn schema(&self) -> Result<Schema> {
+        let mut schema = match &self.schema {
+            Some(path) => read_schema(path)?,
+            None => {
+                let files = [Some(&self.train), Some(&self.synthetic), self.holdout.as_ref()];
+                let files: Vec<&Path> = files.into_iter().flatten().map(PathBuf::as_path).collect();
+                common_schema(&files)?
+            }
+        };
+        if let Some(target) = &self.target {
+            let at = schema.find(target)?;
+            for column in &mut schema.columns {
+                if column.role == Role::Target {
+                    column.role = Role::Feature;
+                }
+            }
+            schema.columns[at].role = Role::Target;
+        }
+        Ok(schema)
+    }
+
+    fn table(&self, scores: &[Score]) -> String {
+        let heading = ["metric", "value", "reference", "better", ""];
+        let mut rows = vec![heading.map(str::to_owned).to_vec()];
+        let shown = scores.iter().filter(|score| self.all || score.columns.is_empty());
+        rows.extend(shown.map(row));
+        output::columns(&rows)
+    }
+}
+
+fn row(score: &Score) -> Vec<String> {
+    let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
+    let columns = match score.columns.as_slice() {
+        [] => String::new(),
+        columns => format!(" ({})", columns.join(", ")),
+    };
+    let better = match score.goal {
+        Goal::Maximize => "higher",
+        Goal::Minimize => "lower",
+        Goal::Reference => "as the reference",
+    };
+    vec![
+        score.name.clone() + &columns,
+        number(score.value),
+        number(score.reference),
+        better.into(),
+        score.reason.clone().unwrap_or_default(),
+    ]
+}

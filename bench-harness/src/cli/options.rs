@@ -1,0 +1,86 @@
+//! Options that several commands share.
+
+use super::output;
+use bench_harness::{files, machine};
+use clap::Args;
+use datasets::Places;
+use meg_core::{Error, Result, Schema};
+use std::path::{Path, PathBuf};
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Write results as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Show no progress and no remarks.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// Where named tables are looked for.
+#[derive(Debug, Args)]
+pub(crate) struct DataOptions {
+    /// Folder to look for tables in, before those of MEG_DATA and the cache.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Never use the network.
+    #[arg(long)]
+    offline: bool,
+}
+
+/// Chance and computing power.
+#[derive(Debug, Args)]
+pub(crate) struct WorkOptions {
+    /// Seed of every random decision; the same seed gives the same bytes.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Threads to use [default: all cores]; the results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    threads: Option<u64>,
+}
+
+impl Common {
+    /// A remark for the user.
+    pub(crate) fn remark(&self, text: &str) {
+        if !self.quiet {
+            output::complain(text);
+        }
+    }
+}
+
+impl DataOptions {
+    /// The places in their order.
+    pub(crate) fn places(&self) -> Places {
+        let mut places = Places::from_environment(self.data_dir.as_deref());
+        places.download = places.download && !self.offline;
+        places
+    }
+}
+
+impl WorkOptions {
+    /// Threads to use; also sizes the pool that the libraries share.
+    pub(crate) fn threads(&self) -> usize {
+        let threads = self.threads.map_or_else(machine::cores, |threads| threads as usize);
+        // Refused only when the pool exists already, and then it is of this size.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        threads
+    }
+}
+
+/// Reads a schema file.
+pub(crate) fn read_schema(path: &Path) -> Result<Schema> {
+    let text = files::read_text(path)?;
+    Schema::from_toml(&text).map_err(|error| Error::data(format!("{}: {error}", path.display())))
+}
+
+/// Refuses table files of a form that cannot be written, before any work.
+pub(crate) fn check_table_path(path: &Path) -> Result<()> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("csv" | "parquet") => Ok(()),
+        _ => Err(Error::Request(format!(
+            "{}: the name should end in .csv or .parquet",
+            path.display()
+        ))),
+    }
+}

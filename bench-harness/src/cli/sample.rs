@@ -1,0 +1,105 @@
+use super::options::{Common, WorkOptions, check_table_path};
+use super::output;
+use super::progress::Progress;
+use bench_harness::{files, registry, units};
+use clap::Args;
+use meg_core::{Artifact, DataError, Error, Result, SampleContext, SampleRequest, Seed};
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Draw rows from a trained model.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Conditions hold for every row: `--where sex=F --where town=Aa`. An empty value asks for missing cells. Where a model can only wait for rows that fit, the share of rows that did is told; conditions that hardly ever hold end with an error."
+)]
+pub(crate) struct Sample {
+    /// Folder that `meg fit` wrote.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Number of rows.
+    #[arg(long, value_name = "N")]
+    rows: usize,
+    /// Condition on every row; may be given more than once.
+    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    conditions: Vec<String>,
+    /// CSV or Parquet file to write, by its ending; refused when it exists.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace an existing file.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    work: WorkOptions,
+}
+
+impl Sample {
+    pub(crate) fn run(&self, common: &Common) -> Result<()> {
+        check_table_path(&self.out)?;
+        files::check_writable(&self.out, self.force)?;
+        let artifact = self.artifact()?;
+        let fitted = (registry::entry_of_artifact(&artifact.model)?.load)(&artifact)?;
+        let request = self.request(&artifact)?;
+        let mut task = Progress::new(common.quiet).task("sample");
+        let start = Instant::now();
+        let mut ctx = SampleContext {
+            rng: Seed(self.work.seed).stream("sample"),
+            threads: self.work.threads(),
+            observer: &mut task,
+        };
+        let table = fitted.sample(&request, &mut ctx)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let acceptance = task.acceptance();
+        drop(task);
+        datasets::write_table(&self.out, &table)?;
+        self.tell(common, acceptance, seconds)
+    }
+
+    fn artifact(&self) -> Result<Artifact> {
+        if !self.model.join(Artifact::JSON_FILE).is_file() {
+            return Err(DataError::new(format!("there is no {} in it", Artifact::JSON_FILE))
+                .file(self.model.display().to_string())
+                .advice("name the folder that `meg fit --out DIR` wrote")
+                .into());
+        }
+        let header = files::read(&self.model.join(Artifact::JSON_FILE))?;
+        let tensors = files::read(&self.model.join(Artifact::TENSOR_FILE))?;
+        Artifact::from_bytes(&header, &tensors)
+    }
+
+    fn request(&self, artifact: &Artifact) -> Result<SampleRequest> {
+        let mut request = SampleRequest::rows(self.rows);
+        for text in &self.conditions {
+            let (column, value) = text.split_once('=').ok_or_else(|| {
+                Error::Request(format!("{text:?} is not `column=value`, as sex=F"))
+            })?;
+            request = request.with(&artifact.schema, column, value)?;
+        }
+        Ok(request)
+    }
+
+    fn tell(&self, common: &Common, acceptance: Option<(u64, u64)>, seconds: f64) -> Result<()> {
+        let rate = acceptance.map(|(drawn, kept)| kept as f64 / drawn as f64);
+        if common.json {
+            return output::print_json(&json!({
+                "schema_version": 1,
+                "rows": self.rows,
+                "acceptance": rate,
+                "seconds": {"sample": seconds},
+                "out": self.out.display().to_string(),
+            }));
+        }
+        let accepted = acceptance.map_or(String::new(), |(drawn, kept)| {
+            let share = rate.unwrap_or_default() * 100.0;
+            format!(
+                "; {kept} of {drawn} drawn rows met the conditions (acceptance rate {share:.2} %)"
+            )
+        });
+        output::print_line(&format!(
+            "{} rows in {} are in {}{accepted}",
+            self.rows,
+            units::show_seconds(seconds),
+            self.out.display()
+        ))
+    }
+}

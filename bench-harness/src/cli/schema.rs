@@ -1,0 +1,63 @@
+use super::options::{Common, read_schema};
+use super::output;
+use bench_harness::files;
+use clap::Subcommand;
+use meg_core::Result;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Propose and check what the columns of a table are.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Schema {
+    /// Guess the kinds of the columns, for you to review.
+    ///
+    /// The proposal is a TOML file: correct kinds, levels, decimals and roles by hand, and pass it
+    /// to the other commands with --schema.
+    Infer {
+        /// CSV or Parquet file.
+        file: PathBuf,
+        /// File to write instead of standard output; refused when it exists.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Replace an existing file.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Check every cell of a table against a schema.
+    Check {
+        /// CSV or Parquet file.
+        file: PathBuf,
+        /// The schema.
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+    },
+}
+
+impl Schema {
+    pub(crate) fn run(&self, common: &Common) -> Result<()> {
+        match self {
+            Schema::Infer { file, out, force } => {
+                if let Some(out) = out {
+                    files::check_writable(out, *force)?;
+                }
+                let schema = datasets::infer_schema(file)?;
+                match out {
+                    Some(out) => files::write(out, schema.to_toml().as_bytes()),
+                    None if common.json => output::print_json(&json!(schema)),
+                    None => output::print(schema.to_toml().as_bytes()),
+                }
+            }
+            Schema::Check { file, schema } => {
+                let schema = read_schema(schema)?;
+                let table = datasets::read_table(file, Some(&schema))?;
+                let (rows, columns) = (table.rows(), table.columns().len());
+                if common.json {
+                    let value = json!({"schema_version": 1, "rows": rows, "columns": columns});
+                    output::print_json(&value)
+                } else {
+                    output::print_line(&format!("{rows} rows of {columns} columns obey the schema"))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Writing without halves: a reader sees the old file, or the whole new one.
+
+use meg_core::{DataError, Error, Result};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Writes a file under a temporary name, syncs it, and renames it.
+///
+/// # Errors
+/// A data error that names the file.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = beside(path);
+    let written = File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|error| {
+        // The error that counts is the first one; the leftover is removed as far as possible.
+        let _ = fs::remove_file(&temporary);
+        cannot_write(path, &error)
+    })
+}
+
+/// Writes a folder of files the same way.
+///
+/// # Errors
+/// A data error that names the folder, also when it exists and `replace` is false.
+pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)], replace: bool) -> Result<()> {
+    let temporary = beside(path);
+    let filled =
+        fs::create_dir(&temporary).map_err(|error| cannot_write(path, &error)).and_then(|()| {
+            files.iter().try_for_each(|(name, bytes)| write(&temporary.join(name), bytes))?;
+            put_in_place(&temporary, path, replace)
+        });
+    if filled.is_err() {
+        let _ = fs::remove_dir_all(&temporary);
+    }
+    filled
+}
+
+/// Checks, before hours of work, that a file or folder of this name could be written.
+///
+/// # Errors
+/// A data error that names the path, or a usage error when it exists and `replace` is false.
+pub fn check_writable(path: &Path, replace: bool) -> Result<()> {
+    if path.exists() && !replace {
+        return Err(Error::Request(format!(
+            "{} exists already\n  help: choose another name, or replace it with --force",
+            path.display()
+        )));
+    }
+    let probe = beside(path);
+    File::create(&probe)
+        .and_then(|_| fs::remove_file(&probe))
+        .map_err(|error| cannot_write(path, &error))
+}
+
+/// Reads a file of the harness's own.
+///
+/// # Errors
+/// A data error that names the file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| {
+        DataError::new(format!("cannot be read: {error}")).file(path.display().to_string()).into()
+    })
+}
+
+/// Reads a text file.
+///
+/// # Errors
+/// A data error that names the file.
+pub fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| DataError::new("is not UTF-8 text").file(path.display().to_string()).into())
+}
+
+/// The error of a path that cannot be written.
+pub fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    DataError::new(format!("cannot be written: {error}"))
+        .file(path.display().to_string())
+        .advice(
+            "choose a path in an existing folder that you may write to, on a disk with free space",
+        )
+        .into()
+}
+
+/// A name in the same folder, so that renaming never crosses a file system. The process number
+/// keeps two programs apart.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+fn put_in_place(temporary: &Path, path: &Path, replace: bool) -> Result<()> {
+    let failed = |error: std::io::Error| cannot_write(path, &error);
+    if !path.exists() {
+        return fs::rename(temporary, path).map_err(failed);
+    }
+    if !replace {
+        return check_writable(path, false);
+    }
+    // A folder cannot be exchanged in one step; the old one is moved aside and only then removed.
+    let old = path.with_file_name(format!(".{}.old", std::process::id()));
+    fs::rename(path, &old).map_err(failed)?;
+    if let Err(error) = fs::rename(temporary, path) {
+        let _ = fs::rename(&old, path);
+        return Err(failed(error));
+    }
+    let removed = if old.is_dir() { fs::remove_dir_all(&old) } else { fs::remove_file(&old) };
+    removed.map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn folders_appear_whole_and_are_not_replaced_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        let files = |text: &str| vec![("a", text.as_bytes().to_vec())];
+        write_folder(&path, &files("1"), false).unwrap();
+        assert!(write_folder(&path, &files("2"), false).is_err());
+        assert_eq!(read_text(&path.join("a")).unwrap(), "1");
+        write_folder(&path, &files("2"), true).unwrap();
+        assert_eq!(read_text(&path.join("a")).unwrap(), "2");
+        assert_eq!(names(folder.path()), ["model"], "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_named_early() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("no").join("such").join("file.csv");
+        let message = check_writable(&path, true).unwrap_err().to_string();
+        assert!(message.contains("file.csv") && message.contains("help:"), "{message}");
+        assert!(write(&path, b"x").is_err());
+        assert!(names(folder.path()).is_empty());
+    }
+}

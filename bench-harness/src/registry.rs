@@ -1,0 +1,142 @@
+//! Finding models by name.
+
+use crate::MODELS;
+use meg_core::{Error, ModelEntry, Recipe, Result};
+use serde_json::Value;
+
+/// One model with its settings, as it stands in a row of a report.
+#[derive(Debug)]
+pub struct Choice {
+    /// The model.
+    pub entry: &'static ModelEntry,
+    /// Name as it was written: the model's or the variant's.
+    pub name: String,
+    /// Its settings over the paper's, as TOML.
+    pub settings: toml::Table,
+    /// The recipe, checked.
+    pub recipe: Recipe,
+}
+
+/// Finds the model or variant of this name, lays the settings over it and checks the whole.
+///
+/// # Errors
+/// A request error with the nearest known name, or the recipe's own error.
+pub fn choose(name: &str, settings: &toml::Table) -> Result<Choice> {
+    choose_from(MODELS, name, settings)
+}
+
+/// The model of this name, for a saved artifact.
+///
+/// # Errors
+/// When the artifact is of a model that this program does not have.
+pub fn entry_of_artifact(name: &str) -> Result<&'static ModelEntry> {
+    MODELS.iter().find(|entry| entry.name == name).ok_or_else(|| {
+        Error::Artifact(format!(
+            "it is of the model {name:?}, which this program does not have; there are: {}",
+            names(MODELS).join(", ")
+        ))
+    })
+}
+
+/// Every name that a plan or `--models` understands, in order.
+pub fn names(models: &[ModelEntry]) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for entry in models {
+        let variants = entry.variants.iter().map(|variant| variant.name);
+        for name in std::iter::once(entry.name).chain(variants) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+/// The text with sorted keys: the same whatever order the JSON library keeps.
+pub fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut fields: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)))
+                .collect();
+            fields.sort();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(canonical).collect();
+            format!("[{}]", items.join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The known name that is nearest to a mistyped one.
+pub fn nearest<'a>(known: &[&'a str], name: &str) -> Option<&'a str> {
+    let likeness = |known: &str| strsim::jaro_winkler(known, name);
+    known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+}
+
+fn choose_from(
+    models: &'static [ModelEntry],
+    name: &str,
+    settings: &toml::Table,
+) -> Result<Choice> {
+    let (entry, base) = find(models, name)?;
+    let mut merged: toml::Table = base.parse().map_err(|error| {
+        Error::Request(format!("the settings of the variant {name:?} are not TOML: {error}"))
+    })?;
+    merged.extend(settings.clone());
+    let recipe = (entry.recipe)(&merged.to_string())?;
+    Ok(Choice { entry, name: name.to_owned(), settings: merged, recipe })
+}
+
+fn find(models: &'static [ModelEntry], name: &str) -> Result<(&'static ModelEntry, &'static str)> {
+    for entry in models {
+        // Variants first: the first of them may bear the model's own name.
+        if let Some(variant) = entry.variants.iter().find(|variant| variant.name == name) {
+            return Ok((entry, variant.settings));
+        }
+        if entry.name == name {
+            return Ok((entry, entry.variants.first().map_or("", |variant| variant.settings)));
+        }
+    }
+    let known = names(models);
+    let hint =
+        nearest(&known, name).map_or(String::new(), |near| format!("; did you mean {near:?}?"));
+    Err(Error::Request(format!("no model {name:?}{hint} There are: {}", known.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::fake::FAKE;
+
+    fn choose_fake(name: &str, settings: &str) -> Result<Choice> {
+        choose_from(FAKE, name, &settings.parse().unwrap())
+    }
+
+    #[test]
+    fn names_and_variants_resolve() {
+        let plain = choose_fake("fake", "").unwrap();
+        assert_eq!(plain.recipe.settings["steps"], 3, "the first variant stands for the name");
+        assert_eq!(choose_fake("fake-paper", "").unwrap().recipe.settings["steps"], 1);
+        assert_eq!(choose_fake("fake-paper", "steps = 7").unwrap().recipe.settings["steps"], 7);
+        assert_eq!(names(FAKE), ["fake", "fake-paper"]);
+    }
+
+    #[test]
+    fn mistakes_are_answered_with_the_nearest_name() {
+        let message = choose_fake("fake-papr", "").unwrap_err().to_string();
+        assert!(message.contains("did you mean \"fake-paper\"?"), "{message}");
+        let message = choose_fake("fake", "step = 1").unwrap_err().to_string();
+        assert!(message.contains("did you mean `steps`?"), "{message}");
+    }
+
+    #[test]
+    fn canonical_text_sorts_keys() {
+        let value: Value =
+            serde_json::from_str(r#"{"b": [1, {"d": null, "c": 2}], "a": "x"}"#).unwrap();
+        assert_eq!(canonical(&value), r#"{"a":"x","b":[1,{"c":2,"d":null}]}"#);
+    }
+}

@@ -1,0 +1,208 @@
+//! Tables to read, padded so that they line up in a terminal too.
+
+use super::summary::{ModelSummary, Report, Spread, TableReport};
+use crate::record::Record;
+use crate::units;
+use std::fmt::Write;
+
+const NONE: &str = "–";
+
+/// The scores of predictive utility that are shown, with their headings.
+const UTILITY: [(&str, &str); 3] =
+    [("auc", "TSTR AUC"), ("macro_f1", "TSTR macro-F1"), ("r2", "TSTR R²")];
+
+/// Writes the whole report.
+pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
+    let mut text = String::from("# Benchmark\n");
+    for table in &report.tables {
+        leaderboard(&mut text, table);
+    }
+    remarks(&mut text, report);
+    failures(&mut text, report);
+    skipped(&mut text, report);
+    origin(&mut text, report);
+    text.into_bytes()
+}
+
+fn leaderboard(text: &mut String, table: &TableReport) {
+    line(text, &format!("\n## {}\n", table.dataset));
+    if let Some(rows) = table.rows {
+        line(text, &format!("{} training rows, {} holdout rows.\n", rows.train, rows.holdout));
+    }
+    let shown: Vec<&(&str, &str)> = UTILITY
+        .iter()
+        .filter(|(score, _)| table.models.iter().any(|model| model.utility(score).is_some()))
+        .collect();
+    let mut head = vec!["model", "status", "shape", "trend", "trend (dependent)"];
+    head.extend(shown.iter().map(|(_, heading)| *heading));
+    head.extend(["DCR median", "identical", "fit", "sample", "peak memory"]);
+    let rows: Vec<Vec<String>> = table
+        .models
+        .iter()
+        .map(|model| {
+            let mut cells = vec![model.model.clone(), model.status()];
+            cells.extend(["shape", "trend", "trend_dependent"].map(|name| metric(model, name)));
+            cells.extend(shown.iter().map(|(score, _)| beside(model.utility(score))));
+            let dcr = model.metrics.get("dcr_median").copied();
+            let identical = model.metrics.get("identical_match_share").copied();
+            cells.extend([beside(dcr), beside(identical)]);
+            cells.extend([seconds(model.fit_seconds), seconds(model.sample_seconds)]);
+            cells.push(model.peak_memory_bytes.map_or(NONE.into(), units::show_bytes));
+            cells
+        })
+        .collect();
+    grid(text, &head, &rows);
+}
+
+fn remarks(text: &mut String, report: &Report<'_>) {
+    line(text, "\n## How to read this\n");
+    line(
+        text,
+        "- `shape` compares single columns, `trend` pairs of columns, `trend (dependent)` only the pairs that depend on each other in the real rows: 1 is best, and a dash means that there is no value.",
+    );
+    line(
+        text,
+        "- TSTR trains a classifier on synthetic rows and scores it on real ones; the number in brackets is the same with real training rows (TRTR). DCR is the distance to the closest training row; the number in brackets is that of real holdout rows, as for the share of rows identical to a training row. TSTR is the mean over learners.",
+    );
+    line(
+        text,
+        "- `±` is the standard deviation over seeds. Every seed has the same split. Failed cells are in no mean.",
+    );
+    if report.has_model("independent") {
+        line(
+            text,
+            "- **`independent` draws every column by itself and keeps no relation between columns, and still scores high on `shape`, often on `trend` too, because most pairs hardly depend on each other.** A generator has learned something only where it beats `independent` in `trend (dependent)` and in TSTR.",
+        );
+    }
+    if report.has_model("copy") {
+        line(
+            text,
+            "- `copy` repeats training rows: the best fidelity there is, and no privacy at all.",
+        );
+    }
+    for warning in &report.manifest.warnings {
+        line(text, &format!("- {warning}"));
+    }
+    if report.foreign > 0 {
+        line(
+            text,
+            &format!("- {} cells of earlier plans in this folder are not shown.", report.foreign),
+        );
+    }
+}
+
+fn failures(text: &mut String, report: &Report<'_>) {
+    let failed: Vec<&Record> = report.failures().collect();
+    if !failed.is_empty() {
+        line(text, "\n## Failed cells\n");
+        let rows: Vec<Vec<String>> = failed
+            .iter()
+            .map(|record| {
+                vec![
+                    record.dataset.clone(),
+                    record.model.clone(),
+                    record.seed.to_string(),
+                    record.status.name().into(),
+                    record.phase.clone().unwrap_or_else(|| NONE.into()),
+                    one_line(record.reason.as_deref().unwrap_or(NONE)),
+                ]
+            })
+            .collect();
+        grid(text, &["dataset", "model", "seed", "status", "phase", "reason"], &rows);
+    }
+    if !report.missing.is_empty() {
+        line(text, "\n## Not run yet\n");
+        for cell in &report.missing {
+            line(text, &format!("- {}, {}, seed {}", cell.dataset, cell.model, cell.seed));
+        }
+    }
+}
+
+fn skipped(text: &mut String, report: &Report<'_>) {
+    if report.manifest.skipped.is_empty() {
+        return;
+    }
+    line(text, "\n## Skipped datasets\n");
+    for skipped in &report.manifest.skipped {
+        line(text, &format!("- `{}`: {}", skipped.dataset, one_line(&skipped.reason)));
+    }
+}
+
+fn origin(text: &mut String, report: &Report<'_>) {
+    let manifest = report.manifest;
+    let machine = &manifest.machine;
+    let memory = machine
+        .memory_bytes
+        .map_or(String::new(), |bytes| format!(", {} of memory", units::show_bytes(bytes)));
+    line(text, "\n## Made by\n");
+    line(
+        text,
+        &format!(
+            "meg {} on {} ({}, {}), {} cores{memory}; {} cells at a time, {} threads each. Times are wall-clock seconds of exactly the training and exactly the sampling; cells that run at the same time slow each other down.",
+            manifest.version,
+            machine.processor.as_deref().unwrap_or("an unnamed processor"),
+            machine.os,
+            machine.arch,
+            machine.cores,
+            manifest.jobs,
+            manifest.threads
+        ),
+    );
+}
+
+fn metric(model: &ModelSummary, name: &str) -> String {
+    model.metrics.get(name).map_or(NONE.into(), |spread| number(spread.mean) + &sd(spread))
+}
+
+fn beside(spread: Option<Spread>) -> String {
+    spread.map_or(NONE.into(), |spread| {
+        let reference = spread.reference.map_or(String::new(), |r| format!(" ({})", number(r)));
+        number(spread.mean) + &sd(&spread) + &reference
+    })
+}
+
+fn sd(spread: &Spread) -> String {
+    spread.sd.map_or(String::new(), |sd| format!(" ± {}", number(sd)))
+}
+
+fn seconds(spread: Option<Spread>) -> String {
+    spread.map_or(NONE.into(), |spread| units::show_seconds(spread.mean))
+}
+
+fn number(value: f64) -> String {
+    if value != 0.0 && value.abs() < 0.000_5 {
+        format!("{value:.0e}")
+    } else {
+        format!("{value:.3}")
+    }
+}
+
+fn grid(text: &mut String, head: &[&str], rows: &[Vec<String>]) {
+    let width = |at: usize| {
+        let cells = rows.iter().map(|row| row[at].chars().count());
+        cells.chain([head[at].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let padded = |cells: &mut dyn Iterator<Item = &str>| {
+        let cells: Vec<String> = cells
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{}{}", cell, " ".repeat(width - cell.chars().count())))
+            .collect();
+        format!("| {} |", cells.join(" | "))
+    };
+    line(text, &padded(&mut head.iter().copied()));
+    let rule: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();
+    line(text, &padded(&mut rule.iter().map(String::as_str)));
+    for row in rows {
+        line(text, &padded(&mut row.iter().map(String::as_str)));
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{line}");
+}

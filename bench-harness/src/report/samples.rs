@@ -1,0 +1,122 @@
+//! Made-up results for tests, and the snapshots of all formats.
+
+use super::{Format, render};
+use crate::cell::Job;
+use crate::machine::Machine;
+use crate::record::{Record, Seconds, Status};
+use crate::resolve::Skipped;
+use crate::store::{Manifest, Planned};
+use eval::{Goal, Score};
+
+/// A record without values.
+pub(crate) fn record(dataset: &str, model: &str, seed: u64) -> Record {
+    let job = Job {
+        dataset: dataset.into(),
+        data_hash: "d".into(),
+        split_hash: "s".into(),
+        label: model.into(),
+        model: model.into(),
+        settings: String::new(),
+        entry: model.into(),
+        recipe: serde_json::json!({}),
+        seed,
+        rows: None,
+        threads: 1,
+        device: "cpu".into(),
+        memory_limit: None,
+        folders: Vec::new(),
+        cache: std::path::PathBuf::new(),
+        sample_file: None,
+    };
+    job.record()
+}
+
+fn score(name: &str, value: f64, reference: Option<f64>) -> Score {
+    Score {
+        name: name.into(),
+        columns: Vec::new(),
+        value: Some(value),
+        goal: Goal::Maximize,
+        range: [None, None],
+        reference,
+        rows_real: 10,
+        rows_synthetic: 10,
+        status: eval::Status::Ok,
+        reason: None,
+    }
+}
+
+fn finished(model: &str, seed: u64, shape: f64) -> Record {
+    let mut record = record("toy", model, seed);
+    record.status = Status::Ok;
+    record.reason = None;
+    record.seconds = Seconds { fit: Some(1.25), sample: Some(0.5) };
+    record.peak_memory_bytes = Some(32 << 20);
+    (record.rows.train, record.rows.holdout, record.rows.synthetic) = (100, 50, 100);
+    record.metrics = vec![
+        score("shape", shape, Some(0.99)),
+        score("tstr_tree_auc", 0.5, None),
+        score("trtr_tree_auc", 0.9, None),
+        score("dcr_median", 0.2, Some(0.25)),
+    ];
+    record
+}
+
+fn run() -> (Manifest, Vec<Record>) {
+    let failed = record("toy", "ctgan", 1).ended(
+        Status::Timeout,
+        Some("train".into()),
+        "ended at the time limit of 1 seconds".into(),
+    );
+    let records = vec![finished("independent", 1, 0.9), finished("independent", 2, 0.94), failed];
+    let missing = record("toy", "ctgan", 2);
+    let cells = records.iter().chain([&missing]).map(|record| Planned {
+        key: record.key.clone(),
+        dataset: record.dataset.clone(),
+        model: record.model.clone(),
+        seed: record.seed,
+    });
+    let machine = Machine {
+        os: "linux".into(),
+        arch: "x86_64".into(),
+        processor: Some("Abacus".into()),
+        cores: 2,
+        memory_bytes: Some(8 << 30),
+    };
+    let skipped = Skipped { dataset: "adult".into(), reason: "not found\n  help: get it".into() };
+    let manifest = Manifest {
+        machine,
+        version: "0.0.0".into(),
+        skipped: vec![skipped],
+        warnings: vec!["a and b share rows.".into()],
+        ..Manifest::here(2, 1, cells.collect())
+    };
+    (manifest, records)
+}
+
+fn check(format: Format, expected: &str) {
+    let (manifest, records) = run();
+    let text = String::from_utf8(render(format, &manifest, &records).unwrap()).unwrap();
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        let name = format!("{format:?}").to_lowercase();
+        let path = format!("{}/src/report/snapshots/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+        std::fs::write(path, &text).unwrap();
+    } else {
+        assert_eq!(text, expected, "run with UPDATE_SNAPSHOTS=1 when this change is meant");
+    }
+}
+
+#[test]
+fn markdown_is_as_before() {
+    check(Format::Markdown, include_str!("snapshots/markdown.txt"));
+}
+
+#[test]
+fn csv_is_as_before() {
+    check(Format::Csv, include_str!("snapshots/csv.txt"));
+}
+
+#[test]
+fn json_is_as_before() {
+    check(Format::Json, include_str!("snapshots/json.txt"));
+}

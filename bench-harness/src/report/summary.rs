@@ -1,0 +1,228 @@
+//! From cells to rows of a report: means over seeds, and nothing averaged that is not there.
+
+use crate::record::{Record, Rows, Status};
+use crate::store::{Manifest, Planned};
+use eval::Score;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything that a formatter needs.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// What the run was.
+    pub manifest: &'a Manifest,
+    /// One table per dataset, in plan order.
+    pub tables: Vec<TableReport>,
+    /// The cells of the plan that were computed, in plan order.
+    pub cells: Vec<&'a Record>,
+    /// The cells of the plan that were not.
+    pub missing: Vec<&'a Planned>,
+    /// Number of cells in the folder that belong to other plans.
+    pub foreign: usize,
+}
+
+/// The leaderboard of one dataset.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TableReport {
+    /// Name of the table.
+    pub dataset: String,
+    /// Sizes, as of the first cell that ended well.
+    pub rows: Option<Rows>,
+    /// One row per model, in plan order.
+    pub models: Vec<ModelSummary>,
+}
+
+/// One model on one dataset.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelSummary {
+    /// Label of the model.
+    pub model: String,
+    /// Cells in the plan.
+    pub planned: usize,
+    /// Cells that ended well; all numbers are over these.
+    pub ok: usize,
+    /// Cells that did not.
+    pub failed: usize,
+    /// Seconds of training.
+    pub fit_seconds: Option<Spread>,
+    /// Seconds of sampling.
+    pub sample_seconds: Option<Spread>,
+    /// The largest peak over all cells.
+    pub peak_memory_bytes: Option<u64>,
+    /// Table-wide scores by name.
+    pub metrics: BTreeMap<String, Spread>,
+}
+
+/// A value over seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation (n - 1); none for a single value.
+    pub sd: Option<f64>,
+    /// Number of values.
+    pub n: usize,
+    /// Mean of the same score on holdout rows, where there is one.
+    pub reference: Option<f64>,
+}
+
+impl<'a> Report<'a> {
+    /// Sorts the cells into the plan.
+    pub fn new(manifest: &'a Manifest, records: &'a [Record]) -> Self {
+        let find = |cell: &Planned| records.iter().find(|record| record.key == cell.key);
+        let cells: Vec<&Record> = manifest.cells.iter().filter_map(find).collect();
+        let missing: Vec<&Planned> =
+            manifest.cells.iter().filter(|cell| find(cell).is_none()).collect();
+        let datasets = distinct(manifest.cells.iter().map(|cell| cell.dataset.as_str()));
+        let tables = datasets.iter().map(|dataset| table(dataset, manifest, &cells)).collect();
+        Self { manifest, tables, foreign: records.len() - cells.len(), cells, missing }
+    }
+
+    /// The cells that were computed and have no values.
+    pub fn failures(&self) -> impl Iterator<Item = &Record> {
+        self.cells.iter().copied().filter(|record| !record.is_ok())
+    }
+
+    /// Whether a model of this name is in the run.
+    pub fn has_model(&self, entry: &str) -> bool {
+        self.cells.iter().any(|record| record.entry == entry)
+    }
+}
+
+impl ModelSummary {
+    /// How the cells ended, in words.
+    pub fn status(&self) -> String {
+        match (self.ok, self.failed) {
+            (ok, 0) if ok == self.planned => "ok".into(),
+            (0, 0) => "not run".into(),
+            (0, failed) if failed == self.planned => "failed".into(),
+            (ok, _) => format!("{ok} of {} ok", self.planned),
+        }
+    }
+
+    /// A score of the predictive utility, averaged over learners, beside that of the real rows.
+    pub fn utility(&self, score: &str) -> Option<Spread> {
+        let synthetic = self.over_learners("tstr_", score)?;
+        let real = self.over_learners("trtr_", score).map(|spread| spread.mean);
+        Some(Spread { reference: real.or(synthetic.reference), ..synthetic })
+    }
+
+    // The spread of a mean over learners is bounded by the mean of their spreads; that is shown.
+    fn over_learners(&self, prefix: &str, score: &str) -> Option<Spread> {
+        let of_score = |name: &str| {
+            let learner = name.strip_prefix(prefix)?.strip_suffix(score)?.strip_suffix('_')?;
+            // `auc` must not catch `macro_auc`, nor `f1` the score `macro_f1`.
+            (!learner.ends_with("macro")).then_some(())
+        };
+        let spreads: Vec<&Spread> = self
+            .metrics
+            .iter()
+            .filter(|(name, _)| of_score(name).is_some())
+            .map(|(_, spread)| spread)
+            .collect();
+        let mean = |values: Vec<f64>| {
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        Some(Spread {
+            mean: mean(spreads.iter().map(|spread| spread.mean).collect())?,
+            sd: mean(spreads.iter().filter_map(|spread| spread.sd).collect()),
+            n: spreads.iter().map(|spread| spread.n).min()?,
+            reference: mean(spreads.iter().filter_map(|spread| spread.reference).collect()),
+        })
+    }
+}
+
+impl Spread {
+    /// Mean and standard deviation; `None` without values.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let n = values.len();
+        if n == 0 {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / n as f64;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let sd = (n > 1).then(|| (squares / (n - 1) as f64).sqrt());
+        Some(Self { mean, sd, n, reference: None })
+    }
+}
+
+fn table(dataset: &str, manifest: &Manifest, cells: &[&Record]) -> TableReport {
+    let here: Vec<&Record> =
+        cells.iter().copied().filter(|record| record.dataset == dataset).collect();
+    let planned: Vec<&Planned> =
+        manifest.cells.iter().filter(|cell| cell.dataset == dataset).collect();
+    let models = distinct(planned.iter().map(|cell| cell.model.as_str()));
+    TableReport {
+        dataset: dataset.to_owned(),
+        rows: here.iter().find(|record| record.is_ok()).map(|record| record.rows),
+        models: models
+            .iter()
+            .map(|&model| {
+                let count = planned.iter().filter(|cell| cell.model == model).count();
+                let cells: Vec<&Record> =
+                    here.iter().copied().filter(|record| record.model == model).collect();
+                summarise(model, count, &cells)
+            })
+            .collect(),
+    }
+}
+
+fn summarise(model: &str, planned: usize, cells: &[&Record]) -> ModelSummary {
+    let ok: Vec<&Record> = cells.iter().copied().filter(|cell| cell.status == Status::Ok).collect();
+    let seconds = |pick: fn(&Record) -> Option<f64>| {
+        Spread::of(&ok.iter().filter_map(|record| pick(record)).collect::<Vec<_>>())
+    };
+    ModelSummary {
+        model: model.to_owned(),
+        planned,
+        ok: ok.len(),
+        failed: cells.len() - ok.len(),
+        fit_seconds: seconds(|record| record.seconds.fit),
+        sample_seconds: seconds(|record| record.seconds.sample),
+        peak_memory_bytes: ok.iter().filter_map(|record| record.peak_memory_bytes).max(),
+        metrics: scores(&ok),
+    }
+}
+
+fn scores(ok: &[&Record]) -> BTreeMap<String, Spread> {
+    let mut by_name: BTreeMap<&str, Vec<&Score>> = BTreeMap::new();
+    for score in ok.iter().flat_map(|record| &record.metrics) {
+        if score.columns.is_empty() && score.value.is_some() {
+            by_name.entry(&score.name).or_default().push(score);
+        }
+    }
+    let spread = |scores: Vec<&Score>| {
+        let all = |pick: fn(&Score) -> Option<f64>| {
+            Spread::of(&scores.iter().filter_map(|score| pick(score)).collect::<Vec<_>>())
+        };
+        let reference = all(|score| score.reference).map(|spread| spread.mean);
+        all(|score| score.value).map(|spread| Spread { reference, ..spread })
+    };
+    by_name
+        .into_iter()
+        .filter_map(|(name, scores)| Some((name.to_owned(), spread(scores)?)))
+        .collect()
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = Vec::new();
+    for name in names {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_needs_two_values() {
+        assert_eq!(Spread::of(&[]), None);
+        assert_eq!(Spread::of(&[2.0]).unwrap().sd, None);
+        let spread = Spread::of(&[1.0, 3.0]).unwrap();
+        assert_eq!((spread.mean, spread.sd, spread.n), (2.0, Some(2f64.sqrt()), 2));
+    }
+}

@@ -1,0 +1,275 @@
+//! What a plan means: everything checked, nothing run.
+
+use crate::cell::{self, Job, SPLIT_SEED};
+use crate::plan::{Plan, PlanModel, Setting};
+use crate::registry::{self, Choice};
+use crate::{machine, units};
+use datasets::{Entry, Places};
+use meg_core::{Error, Observer, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+/// A plan whose every name, setting and limit is known to be good.
+#[derive(Debug)]
+pub struct Resolved {
+    /// Tables, in report order.
+    pub datasets: Vec<&'static Entry>,
+    /// Models, in report order.
+    pub models: Vec<Row>,
+    /// Seeds.
+    pub seeds: Vec<u64>,
+    /// Largest number of training rows.
+    pub rows: Option<u64>,
+    /// Cells at the same time.
+    pub jobs: usize,
+    /// Threads per cell.
+    pub threads: usize,
+    /// Time limit per cell.
+    pub timeout: Option<Duration>,
+    /// Memory limit per cell.
+    pub memory_limit: Option<u64>,
+    /// Device of the tensors.
+    pub device: String,
+    /// Whether synthetic tables are kept.
+    pub keep_samples: bool,
+    /// What the reader must know (tables that share rows).
+    pub warnings: Vec<String>,
+    /// The plan as it is kept beside the results; reading it gives this again.
+    pub written: Plan,
+}
+
+/// One model of the run.
+#[derive(Debug)]
+pub struct Row {
+    /// Name in the report.
+    pub label: String,
+    /// The model and its recipe.
+    pub choice: Choice,
+}
+
+/// The tables of a run that are there, and those that are not.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Tables that were read.
+    pub found: Vec<Found>,
+    /// Tables that could not be had.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A table that was read.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Catalogue name.
+    pub dataset: String,
+    /// Hash of the table.
+    pub data_hash: String,
+    /// Hash of the split.
+    pub split_hash: String,
+}
+
+/// A table that could not be had, with the way to get it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Catalogue name.
+    pub dataset: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// Checks a plan with the settings of the command line laid over it.
+///
+/// # Errors
+/// At the first name, setting or limit that is wrong.
+pub fn resolve(plan: Plan, settings: &[Setting]) -> Result<Resolved> {
+    let chosen = datasets::select(&filled(plan.datasets, "datasets")?)?;
+    let models = resolve_models(filled(plan.models, "models")?, settings)?;
+    let seeds = filled(plan.seeds, "seeds")?;
+    refuse_twice("the seed", seeds.iter())?;
+    positive("rows", plan.rows)?;
+    positive("jobs", plan.jobs.map(|jobs| jobs as u64))?;
+    positive("threads", plan.threads.map(|threads| threads as u64))?;
+    let cells = chosen.entries.len() * models.len() * seeds.len();
+    let cores = machine::cores();
+    let jobs = plan.jobs.unwrap_or(cores).clamp(1, cells.max(1));
+    let device = plan.device.unwrap_or_else(|| "cpu".into());
+    cell::parse_device(&device)?;
+    let mut resolved = Resolved {
+        datasets: chosen.entries,
+        models,
+        seeds,
+        rows: plan.rows,
+        jobs,
+        threads: plan.threads.unwrap_or((cores / jobs).max(1)),
+        timeout: plan.timeout.as_deref().map(units::parse_duration).transpose()?,
+        memory_limit: plan.memory_limit.as_deref().map(units::parse_bytes).transpose()?,
+        device,
+        keep_samples: plan.keep_samples.unwrap_or(false),
+        warnings: chosen.warnings,
+        written: Plan::default(),
+    };
+    resolved.written = resolved.as_plan(plan.timeout, plan.memory_limit);
+    Ok(resolved)
+}
+
+/// Reads every table once, so that what is missing is known before anything runs and every cell
+/// has its key.
+///
+/// # Errors
+/// When the observer interrupts.
+pub fn survey(plan: &Resolved, places: &Places, observer: &mut dyn Observer) -> Result<Survey> {
+    let mut survey = Survey::default();
+    for entry in &plan.datasets {
+        let dataset = entry.name.to_owned();
+        match entry.load(places, SPLIT_SEED, observer) {
+            Ok(data) => {
+                survey.found.push(Found { dataset, data_hash: data.hash, split_hash: data.split });
+            }
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) => survey.skipped.push(Skipped { dataset, reason: error.to_string() }),
+        }
+    }
+    Ok(survey)
+}
+
+impl Resolved {
+    /// The cells, in report order: by table, then model, then seed.
+    pub fn jobs(&self, found: &[Found], places: &Places, out: &Path) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        for table in found {
+            for row in &self.models {
+                jobs.extend(self.seeds.iter().map(|&seed| self.job(table, row, seed, places, out)));
+            }
+        }
+        jobs
+    }
+
+    fn job(&self, table: &Found, row: &Row, seed: u64, places: &Places, out: &Path) -> Job {
+        let sample = format!("{}-{}-{seed}.parquet", table.dataset, row.label);
+        Job {
+            dataset: table.dataset.clone(),
+            data_hash: table.data_hash.clone(),
+            split_hash: table.split_hash.clone(),
+            label: row.label.clone(),
+            model: row.choice.name.clone(),
+            settings: row.choice.settings.to_string(),
+            entry: row.choice.entry.name.to_owned(),
+            recipe: row.choice.recipe.settings.clone(),
+            seed,
+            rows: self.rows,
+            threads: self.threads,
+            device: self.device.clone(),
+            memory_limit: self.memory_limit,
+            folders: places.folders.clone(),
+            cache: places.cache.clone(),
+            sample_file: self.keep_samples.then(|| out.join("samples").join(sample)),
+        }
+    }
+
+    fn as_plan(&self, timeout: Option<String>, memory_limit: Option<String>) -> Plan {
+        let models = self.models.iter().map(|row| PlanModel {
+            name: row.choice.name.clone(),
+            label: (row.label != row.choice.name).then(|| row.label.clone()),
+            settings: without_nulls(&row.choice.recipe.settings),
+        });
+        Plan {
+            datasets: Some(self.datasets.iter().map(|entry| entry.name.to_owned()).collect()),
+            seeds: Some(self.seeds.clone()),
+            rows: self.rows,
+            jobs: Some(self.jobs),
+            threads: Some(self.threads),
+            timeout,
+            memory_limit,
+            device: Some(self.device.clone()),
+            keep_samples: Some(self.keep_samples),
+            models: Some(models.collect()),
+        }
+    }
+}
+
+fn resolve_models(models: Vec<PlanModel>, settings: &[Setting]) -> Result<Vec<Row>> {
+    refuse_twice("the model label", models.iter().map(PlanModel::label))?;
+    let labels: Vec<&str> = models.iter().map(PlanModel::label).collect();
+    if let Some(label) = labels.iter().find(|label| !is_plain(label)) {
+        return Err(Error::Request(format!(
+            "the model label {label:?} should be of letters, digits, `-`, `_` and `.` only, because files are named after it"
+        )));
+    }
+    if let Some(lost) = settings.iter().find(|set| !labels.contains(&set.label.as_str())) {
+        return Err(Error::Request(format!(
+            "--set {}.{}: no such model in this run; there are: {}",
+            lost.label,
+            lost.key,
+            labels.join(", ")
+        )));
+    }
+    let rows = models
+        .iter()
+        .map(|model| {
+            let mut own = model.settings.clone();
+            let set = settings.iter().filter(|set| set.label == model.label());
+            own.extend(set.map(|set| (set.key.clone(), set.value.clone())));
+            let choice = registry::choose(&model.name, &own)?;
+            Ok(Row { label: model.label().to_owned(), choice })
+        })
+        .collect::<Result<Vec<Row>>>()?;
+    // Two rows of one recipe would be one cell with two names.
+    let recipe = |row: &Row| {
+        format!("{} {}", row.choice.entry.name, registry::canonical(&row.choice.recipe.settings))
+    };
+    refuse_twice("the recipe", rows.iter().map(recipe))?;
+    Ok(rows)
+}
+
+fn without_nulls(settings: &serde_json::Value) -> toml::Table {
+    let fields = settings.as_object().into_iter().flatten();
+    fields
+        .filter_map(|(key, value)| Some((key.clone(), toml::Value::try_from(value).ok()?)))
+        .collect()
+}
+
+fn filled<T>(list: Option<Vec<T>>, name: &str) -> Result<Vec<T>> {
+    list.filter(|list| !list.is_empty())
+        .ok_or_else(|| Error::Request(format!("the plan names no {name}")))
+}
+
+fn refuse_twice<T: std::hash::Hash + Eq + std::fmt::Display>(
+    what: &str,
+    items: impl Iterator<Item = T>,
+) -> Result<()> {
+    let mut seen = HashSet::new();
+    for item in items {
+        if seen.contains(&item) {
+            return Err(Error::Request(format!("{what} {item} occurs twice in the plan")));
+        }
+        seen.insert(item);
+    }
+    Ok(())
+}
+
+fn positive(name: &str, value: Option<u64>) -> Result<()> {
+    match value {
+        Some(0) => Err(Error::Request(format!("{name} should be at least 1, but is 0"))),
+        _ => Ok(()),
+    }
+}
+
+fn is_plain(label: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    !label.is_empty() && !label.starts_with('.') && label.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_and_empty_lists_are_refused() {
+        let message = refuse_twice("the seed", [1, 2, 1].iter()).unwrap_err().to_string();
+        assert!(message.contains("seed 1 occurs twice"), "{message}");
+        assert!(filled(Some(Vec::<u64>::new()), "seeds").is_err());
+        assert!(positive("rows", Some(0)).is_err());
+        assert!(is_plain("ctgan-50") && !is_plain("../x") && !is_plain(""));
+    }
+}
