@@ -181,8 +181,9 @@ impl Task {
         let kinds = present.iter().filter(|&&count| count > 0).count();
         let cap = most_rows(self.test.width, kinds);
         if rows.len() > cap {
-            notes.push(format!("learned from a sample of {cap} of {} rows", rows.len()));
+            let all = rows.len();
             (rows, labels) = stratified(&rows, &labels, &present, cap, seed);
+            notes.push(format!("learned from a sample of {} of {all} rows", rows.len()));
         }
         let predictions = match kinds {
             0 => Err(Gap::undefined("no row to learn from has a target")),
@@ -260,4 +261,28 @@ fn stratified(
     }
     chosen.sort_unstable();
     chosen.iter().map(|&at| (rows[at], labels[at])).unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_keeps_the_shares_and_every_class() {
+        let rows: Vec<usize> = (0..10_000).collect();
+        let class = |row: &usize| usize::from(row % 10 == 0) + usize::from(*row == 0);
+        let labels: Vec<usize> = rows.iter().map(class).collect();
+        let present = counts(&labels, 4);
+        let (chosen, labels) = stratified(&rows, &labels, &present, 1_000, Seed(1));
+        assert_eq!(counts(&labels, 4), [900, 100, 1, 0]);
+        assert!(chosen.is_sorted() && chosen.iter().map(class).eq(labels));
+    }
+
+    #[test]
+    fn work_is_bounded() {
+        assert_eq!(most_rows(10, 2), 100_000);
+        assert_eq!(most_rows(200, 2), 40_000);
+        assert_eq!(most_rows(200, 20), 10_000);
+        assert_eq!(most_rows(100_000, 50), 2_000);
+    }
 }
