@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_sample_keeps_the_shares_and_every_class() {
         let rows: Vec<usize> = (0..10_000).collect();
-        let class = |row: &usize| usize::from(row % 10 == 0) + usize::from(*row == 0);
+        let class = |row: &usize| usize::from(row.is_multiple_of(10)) + usize::from(*row == 0);
         let labels: Vec<usize> = rows.iter().map(class).collect();
         let present = counts(&labels, 4);
         let (chosen, labels) = stratified(&rows, &labels, &present, 1_000, Seed(1));
