@@ -3,6 +3,10 @@
 mod columns;
 mod entries;
 mod format;
+mod patients;
+mod public;
+mod simulated;
+mod thyroid;
 
 pub use entries::CATALOGUE;
 pub(crate) use format::gunzip;
