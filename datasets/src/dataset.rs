@@ -1,7 +1,15 @@
-use crate::{Entry, Places, Source, Split, places::hex, read::to_table, split::stratified};
-use meg_core::{Column, Observer, Result, Schema, Seed, Table};
+use crate::{
+    Entry, Network, Places, Source, Split, clinic, mixture, places::hex, read::to_table,
+    split::stratified,
+};
+use meg_core::{Column, Error, Observer, Result, Rng, Schema, Seed, Table};
 use rand::seq::index::sample;
 use sha2::{Digest, Sha256};
+
+/// Rows of a simulated table of the CTGAN paper, both parts together.
+const SIMULATED_ROWS: usize = 20_000;
+/// Rows of `clinic`, both parts together.
+const CLINIC_ROWS: usize = 10_000;
 
 /// A table, split.
 #[derive(Debug, Clone)]
@@ -42,11 +50,45 @@ impl Entry {
                 }
                 self.divide(parts, seed)
             }
+            Source::Mixture => {
+                let unknown = || Error::data(format!("no mixture is named {:?}", self.name));
+                let law = mixture(self.name, seed).ok_or_else(unknown)?;
+                self.divide(vec![law.sample(SIMULATED_ROWS, &mut self.rows_rng(seed))?], seed)
+            }
+            Source::Network => {
+                let network = self.network(places, observer)?;
+                self.divide(vec![network.sample(SIMULATED_ROWS, &mut self.rows_rng(seed))?], seed)
+            }
+            Source::Clinic => {
+                self.divide(vec![clinic(CLINIC_ROWS, &mut self.rows_rng(seed))?], seed)
+            }
         }
     }
 
+    /// The network that the rows of the entry are drawn from.
+    ///
+    /// # Errors
+    /// When the entry is of another kind, or its file cannot be found, fetched or read.
+    pub fn network(&self, places: &Places, observer: &mut dyn Observer) -> Result<Network> {
+        if !matches!(self.source, Source::Network) {
+            return Err(Error::Request(format!("{} is not drawn from a network", self.name)));
+        }
+        match self.read_files(places, observer)?.as_slice() {
+            [] => Network::asia(),
+            [(path, bytes), ..] => {
+                let file = path.display().to_string();
+                let text = String::from_utf8_lossy(bytes);
+                Network::from_bif(&file, &text)
+            }
+        }
+    }
+
+    fn rows_rng(&self, seed: Seed) -> Rng {
+        seed.stream(&format!("{} rows", self.name))
+    }
+
     fn divide(&self, mut parts: Vec<Table>, seed: Seed) -> Result<Dataset> {
-        let last = parts.pop().ok_or_else(|| meg_core::Error::data("the entry has no file"))?;
+        let last = parts.pop().ok_or_else(|| Error::data("the entry has no file"))?;
         let name = self.name.to_owned();
         match (self.split, parts.pop()) {
             (Split::Published, Some(train)) => {
@@ -60,7 +102,7 @@ impl Entry {
                 let (train, holdout) = (last.select_rows(train), last.select_rows(holdout));
                 Ok(Dataset::new(name, train, holdout, "halves".into()))
             }
-            (_, Some(_)) => Err(meg_core::Error::data("an entry of two files is split by them")),
+            (_, Some(_)) => Err(Error::data("an entry of two files is split by them")),
         }
     }
 }

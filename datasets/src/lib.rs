@@ -11,6 +11,7 @@ mod names;
 mod places;
 mod read;
 mod select;
+mod simulated;
 mod split;
 mod store;
 mod write;
@@ -24,5 +25,6 @@ pub use read::{
     ReadOptions, Separator, infer_schema, infer_schema_with, read_table, read_table_with, suspects,
 };
 pub use select::{Selection, select};
+pub use simulated::{Mixture, Network, Node, clinic, clinic_risk, mixture};
 pub use split::{Parts, stratified};
 pub use write::{write_csv, write_parquet, write_table};

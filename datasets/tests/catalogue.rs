@@ -1,7 +1,7 @@
 //! Every table of the catalogue against what is known of it. The tables themselves are not part
 //! of the project: without `MEG_DATA` these tests say so and pass.
 
-use datasets::{CATALOGUE, Dataset, Entry, Places};
+use datasets::{CATALOGUE, Dataset, Entry, Network, Places};
 use meg_core::{MISSING, Seed, Silent, Table};
 use std::collections::BTreeMap;
 
@@ -259,5 +259,68 @@ fn every_entry_has_a_schema_with_its_target() {
         let target = schema.target().map(|at| schema.columns[at].name.as_str());
         assert_eq!(target, entry.target, "{}", entry.name);
         assert!(!entry.files.is_empty() && entry.files.iter().all(|file| file.sha256.len() == 64));
+    }
+}
+
+#[test]
+fn networks_have_their_published_sizes() {
+    let Some(places) = places() else { return };
+    for (name, size) in [
+        ("asia", (8, 8, 18)),
+        ("alarm", (37, 46, 509)),
+        ("child", (20, 25, 230)),
+        ("insurance", (27, 52, 1008)),
+    ] {
+        let network = Entry::find(name).unwrap().network(&places, &mut Silent).unwrap();
+        assert_eq!((network.nodes().len(), network.arcs(), network.parameters()), size, "{name}");
+    }
+}
+
+#[test]
+fn the_built_in_asia_is_the_published_one() {
+    let Some(places) = places() else { return };
+    let path = places.folders.iter().map(|folder| folder.join("bayesnets/asia.bif"));
+    let Some(text) = path.into_iter().find_map(|path| std::fs::read_to_string(path).ok()) else {
+        eprintln!("skipped: no asia.bif");
+        return;
+    };
+    let read = Network::from_bif("asia.bif", &text).unwrap();
+    let built = Network::asia().unwrap();
+    let table = built.sample(2_000, &mut Seed(1).stream("test")).unwrap();
+    let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    let (a, b) = (built.log_probability(&table).unwrap(), read.log_probability(&table).unwrap());
+    assert!(a.iter().zip(&b).all(|(&a, &b)| close(a, b)));
+}
+
+/// Mean log likelihood of rows of the law itself, as in the table of the CTGAN paper, which adds
+/// 1e-8 to each probability.
+#[test]
+fn network_tables_are_as_likely_as_published() {
+    let Some(places) = places() else { return };
+    for (name, expected) in
+        [("asia", -2.24), ("alarm", -10.3), ("child", -12.0), ("insurance", -12.8)]
+    {
+        let entry = Entry::find(name).unwrap();
+        let network = entry.network(&places, &mut Silent).unwrap();
+        let dataset = entry.load(&places, Seed(1), &mut Silent).unwrap();
+        let logs = network.log_probability(&dataset.holdout).unwrap();
+        let mean = logs.iter().map(|log| (log.exp() + 1e-8).ln()).sum::<f64>() / logs.len() as f64;
+        assert!((mean - expected).abs() < 0.15, "{name}: {mean}");
+    }
+}
+
+#[test]
+fn simulated_tables_need_no_file_and_are_decided_by_the_seed() {
+    let nowhere = Places { folders: vec![], cache: "/nonexistent".into(), download: false };
+    for (name, rows) in
+        [("grid", 10_000), ("gridr", 10_000), ("ring", 10_000), ("asia", 10_000), ("clinic", 5_000)]
+    {
+        let entry = Entry::find(name).unwrap();
+        let load = |seed| entry.load(&nowhere, Seed(seed), &mut Silent).unwrap();
+        let dataset = load(1);
+        assert_eq!((dataset.train.rows(), dataset.holdout.rows()), (rows, rows), "{name}");
+        assert_eq!(dataset.hash, load(1).hash);
+        assert_ne!(dataset.hash, load(2).hash);
+        assert_ne!(dataset.train, dataset.holdout);
     }
 }

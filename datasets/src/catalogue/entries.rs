@@ -6,6 +6,9 @@ const THYROID: &str =
     "R. Quinlan (1986), Thyroid Disease, UCI Machine Learning Repository, doi 10.24432/C5D010";
 const SYNTHEA: &str = "J. Walonoski et al. (2018), Synthea: an approach, method, and software mechanism for generating synthetic patients and the synthetic electronic health care record, JAMIA 25(3), 230-238";
 const SYNTHEA_LICENCE: &str = "free of restrictions (output of Synthea)";
+const OWN: &str = "that of this project";
+const BNLEARN: &str = "of the network: CC BY-SA 3.0 (Bayesian Network Repository), to be cited";
+const CTGAN: &str = "L. Xu, M. Skoularidou, A. Cuesta-Infante, K. Veeramachaneni (2019), Modeling tabular data using conditional GAN, NeurIPS 32";
 const GARAVAN_GROUP: &str = "garavan";
 const HYPOTHYROID_GROUP: &str = "hypothyroid";
 const PATIENTS_GROUP: &str = "patients";
@@ -778,5 +781,141 @@ pub const CATALOGUE: &[Entry] = &[
         },
         target: Some("class"),
         split: Split::Stratified { holdout: 0.2 },
+    },
+    Entry {
+        name: "grid",
+        about: "Made here from the seed: 25 normal modes at {-4, -2, 0, 2, 4} x {-4, -2, 0, 2, 4}, of variance 0.05; 20 000 points, equally many of each mode, shuffled and halved.",
+        licence: OWN,
+        citation: CTGAN,
+        group: None,
+        files: &[],
+        source: Source::Mixture,
+        target: None,
+        split: Split::Halves,
+    },
+    Entry {
+        name: "gridr",
+        about: "Made here from the seed: 25 normal modes at {-4, -2, 0, 2, 4} x {-4, -2, 0, 2, 4}, each moved by up to 0.5 in each direction (by the seed), of variance 0.05; 20 000 points, equally many of each mode, shuffled and halved.",
+        licence: OWN,
+        citation: CTGAN,
+        group: None,
+        files: &[],
+        source: Source::Mixture,
+        target: None,
+        split: Split::Halves,
+    },
+    Entry {
+        name: "ring",
+        about: "Made here from the seed: 8 normal modes on the unit circle, 45 degrees apart, of variance 0.05; 20 000 points, equally many of each mode, shuffled and halved.",
+        licence: OWN,
+        citation: CTGAN,
+        group: None,
+        files: &[],
+        source: Source::Mixture,
+        target: None,
+        split: Split::Halves,
+    },
+    Entry {
+        name: "asia",
+        about: "Made here from the seed: 20 000 rows of the Bayesian network asia (8 yes/no variables, 8 arcs, 18 parameters), halved. The network is built in.",
+        licence: OWN,
+        citation: "S. Lauritzen, D. Spiegelhalter (1988), Local computations with probabilities on graphical structures, JRSS B 50(2), 157-224",
+        group: None,
+        files: &[],
+        source: Source::Network,
+        target: None,
+        split: Split::Halves,
+    },
+    Entry {
+        name: "alarm",
+        about: "Made here from the seed: 20 000 rows of the Bayesian network alarm (37 categories, 46 arcs, 509 parameters), halved. The network is read from its .bif file.",
+        licence: BNLEARN,
+        citation: "I. Beinlich, H. Suermondt, R. Chavez, G. Cooper (1989), The ALARM monitoring system, AIME 89, 247-256",
+        group: None,
+        files: &[SourceFile {
+            name: "alarm.bif",
+            folder: "bayesnets",
+            bytes: 13_376,
+            sha256: "701e6c561f71b55669070c29614f0724b761289aa2c4a35bcc97b638ee881fa2",
+            skip_lines: 0,
+            addresses: &[
+                Address {
+                    url: "https://www.bnlearn.com/bnrepository/alarm/alarm.bif.gz",
+                    packing: Packing::Gzip,
+                },
+                Address {
+                    url: "https://raw.githubusercontent.com/pgmpy/pgmpy/HEAD/pgmpy/utils/example_models/alarm.bif.gz",
+                    packing: Packing::Gzip,
+                },
+            ],
+        }],
+        source: Source::Network,
+        target: None,
+        split: Split::Halves,
+    },
+    Entry {
+        name: "child",
+        about: "Made here from the seed: 20 000 rows of the Bayesian network child (20 categories, 25 arcs, 230 parameters), halved. The network is read from its .bif file.",
+        licence: BNLEARN,
+        citation: "D. Spiegelhalter, R. Cowell (1992), Learning in probabilistic expert systems, Bayesian Statistics 4, 447-466",
+        group: None,
+        files: &[SourceFile {
+            name: "child.bif",
+            folder: "bayesnets",
+            bytes: 5_863,
+            sha256: "432c22e661cd0e8235c8d95599ac22ccc261002459f5c4e6e7235b057908fe6e",
+            skip_lines: 0,
+            addresses: &[
+                Address {
+                    url: "https://www.bnlearn.com/bnrepository/child/child.bif.gz",
+                    packing: Packing::Gzip,
+                },
+                Address {
+                    url: "https://raw.githubusercontent.com/pgmpy/pgmpy/HEAD/pgmpy/utils/example_models/child.bif.gz",
+                    packing: Packing::Gzip,
+                },
+            ],
+        }],
+        source: Source::Network,
+        target: None,
+        split: Split::Halves,
+    },
+    Entry {
+        name: "insurance",
+        about: "Made here from the seed: 20 000 rows of the Bayesian network insurance (27 categories, 52 arcs, 1 008 parameters), halved. The network is read from its .bif file.",
+        licence: BNLEARN,
+        citation: "J. Binder, D. Koller, S. Russell, K. Kanazawa (1997), Adaptive probabilistic networks with hidden variables, Machine Learning 29, 213-244",
+        group: None,
+        files: &[SourceFile {
+            name: "insurance.bif",
+            folder: "bayesnets",
+            bytes: 22_719,
+            sha256: "39f9e706e9208e720a55a98b6811188b33a7292335a53373a9343a0c7065dab4",
+            skip_lines: 0,
+            addresses: &[
+                Address {
+                    url: "https://www.bnlearn.com/bnrepository/insurance/insurance.bif.gz",
+                    packing: Packing::Gzip,
+                },
+                Address {
+                    url: "https://raw.githubusercontent.com/pgmpy/pgmpy/HEAD/pgmpy/utils/example_models/insurance.bif.gz",
+                    packing: Packing::Gzip,
+                },
+            ],
+        }],
+        source: Source::Network,
+        target: None,
+        split: Split::Halves,
+    },
+    Entry {
+        name: "clinic",
+        about: "Made here from the seed: 10 000 patients of an invented clinic, halved; numbers, categories, an ordered category, a date, missing cells and a target from a law that is known exactly.",
+        licence: OWN,
+        citation: "This project.",
+        group: None,
+        files: &[],
+        source: Source::Clinic,
+        target: Some("readmitted"),
+        split: Split::Halves,
     },
 ];

@@ -41,6 +41,13 @@ pub enum Source {
         /// The columns that are kept, as the text of a `schema.toml`.
         schema: &'static str,
     },
+    /// Drawn from the [`Mixture`](crate::Mixture) of this name.
+    Mixture,
+    /// Drawn from the [`Network`](crate::Network) of this name: that of its file, or the built-in
+    /// one.
+    Network,
+    /// Drawn by [`clinic`](crate::clinic).
+    Clinic,
 }
 
 /// A file that an [`Entry`] reads.
