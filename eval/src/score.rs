@@ -175,11 +175,12 @@ pub(crate) fn mean<'a>(
     if !gaps.is_empty() {
         notes.push(format!("mean over {defined} of {all} {parts}; undefined: {}", listed(&gaps)));
     }
-    if all > 1 {
+    let mean = total / defined as f64;
+    if least < mean - 1e-9 {
         notes.push(format!("worst: {label} ({least:.3})"));
     }
     let note = Some(notes.join("; ")).filter(|note| !note.is_empty());
-    reading(Ok(total / defined as f64)).note(note)
+    reading(Ok(mean)).note(note)
 }
 
 /// The first names, and how many more there are.

@@ -16,13 +16,19 @@ impl Correlation {
         let complete = || x.iter().zip(y).filter(|(x, y)| !x.is_nan() && !y.is_nan());
         let rows = complete().count();
         let count = rows as f64;
+        // Cells are brought to at most 1, so that no square overflows.
+        let (mut most_x, mut most_y) = (0.0f64, 0.0f64);
+        for (x, y) in complete() {
+            most_x = most_x.max(x.abs());
+            most_y = most_y.max(y.abs());
+        }
         let (mut sum_x, mut sum_y) = (0.0, 0.0);
         // A mean is rounded, so a constant column may show a tiny variance: ask the cells instead.
         let first = complete().next();
         let (mut varies_x, mut varies_y) = (false, false);
         for (x, y) in complete() {
-            sum_x += x;
-            sum_y += y;
+            sum_x += x / most_x;
+            sum_y += y / most_y;
             varies_x |= first.is_some_and(|first| first.0 != x);
             varies_y |= first.is_some_and(|first| first.1 != y);
         }
@@ -32,7 +38,7 @@ impl Correlation {
         let (mean_x, mean_y) = (sum_x / count, sum_y / count);
         let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
         for (x, y) in complete() {
-            let (dx, dy) = (x - mean_x, y - mean_y);
+            let (dx, dy) = (x / most_x - mean_x, y / most_y - mean_y);
             xx += dx * dx;
             yy += dy * dy;
             xy += dx * dy;

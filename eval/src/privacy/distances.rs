@@ -6,11 +6,19 @@ use crate::{
 };
 use meg_core::Table;
 
-/// Up to so many pairs of rows every row is looked up; beyond that a sample of the rows is.
-const MOST_PAIRS: usize = 2_000_000_000;
+/// How much work the search may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Up to so many pairs of rows every row is looked up; beyond that a sample of the rows is.
+    pairs: usize,
+    /// Rows of that sample.
+    queries: usize,
+}
 
-/// Rows looked up in tables that are larger than that.
-const QUERIES: usize = 10_000;
+impl Limits {
+    /// Half a minute on one core, about.
+    pub(super) const USUAL: Self = Self { pairs: 2_000_000_000, queries: 10_000 };
+}
 
 /// Rows looked up by one thread at a time.
 const BLOCK: usize = 64;
@@ -45,7 +53,7 @@ pub(super) struct Sides {
 }
 
 impl Distances {
-    pub(super) fn new(comparison: &Comparison<'_>) -> Result<Self, Gap> {
+    pub(super) fn new(comparison: &Comparison<'_>, limits: Limits) -> Result<Self, Gap> {
         let Comparison { train, synthetic, seed, threads, .. } = *comparison;
         let holdout = comparison.holdout.filter(|table| table.rows() > 0);
         if train.rows() == 0 {
@@ -70,8 +78,8 @@ impl Distances {
             space.points(table, &subsample(table.rows(), equal, seed, "holdout rows facing"))
         });
         let lookup = |table: &Table, purpose: &str| {
-            let all = table.rows().saturating_mul(train.rows()) <= MOST_PAIRS;
-            let wanted = if all { table.rows() } else { QUERIES };
+            let all = table.rows().saturating_mul(train.rows()) <= limits.pairs;
+            let wanted = if all { table.rows() } else { limits.queries };
             space.points(table, &subsample(table.rows(), wanted, seed, purpose))
         };
         let queries = lookup(synthetic, "synthetic rows looked up");
@@ -151,4 +159,49 @@ fn search(
         (block * BLOCK..queries.rows().min((block + 1) * BLOCK)).map(one).collect()
     };
     parallel::map(threads, blocks, block).into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::{Column, ColumnSpec, Schema, Seed};
+
+    fn table(cells: impl Iterator<Item = u32>) -> Table {
+        let schema = Schema::new(vec![ColumnSpec::number("x", 0)]).unwrap();
+        Table::new(schema, vec![Column::Numbers(cells.map(f64::from).collect())]).unwrap()
+    }
+
+    #[test]
+    fn beyond_the_limit_a_sample_is_looked_up_and_said() {
+        let (train, holdout, synthetic) = (table(0..100), table(40..60), table(0..50));
+        let comparison = Comparison {
+            train: &train,
+            holdout: Some(&holdout),
+            synthetic: &synthetic,
+            seed: Seed(1),
+            threads: 1,
+        };
+        let few = Distances::new(&comparison, Limits { pairs: 2_500, queries: 7 }).unwrap();
+        assert_eq!(few.synthetic.first, [0.0; 7]);
+        assert_eq!(few.holdout.as_ref().unwrap().first.len(), 20);
+        assert_eq!(few.note().as_deref(), Some("a sample of 7 of 50 synthetic rows"));
+        let all = Distances::new(&comparison, Limits::USUAL).unwrap();
+        assert_eq!((all.synthetic.first.len(), all.note()), (50, None));
+    }
+
+    #[test]
+    fn equal_samples_face_each_other() {
+        // The holdout rows are ten times as near as a sample of as many training rows can be.
+        let (train, holdout, synthetic) = (table(0..100), table(40..45), table(40..45));
+        let comparison = Comparison {
+            train: &train,
+            holdout: Some(&holdout),
+            synthetic: &synthetic,
+            seed: Seed(1),
+            threads: 1,
+        };
+        let sides = Distances::new(&comparison, Limits::USUAL).unwrap().sides.unwrap();
+        assert_eq!(sides.holdout, [0.0; 5]);
+        assert!(sides.train.iter().any(|&distance| distance > 0.0));
+    }
 }

@@ -52,7 +52,7 @@ impl Space {
         let (categories, numbers): (_, Vec<usize>) = (places(categories), places(numbers));
         // A range of 0 becomes a factor so large that any difference exceeds 1; it is finite, so
         // that no difference at all stays 0.
-        let scale = |&at: &usize| (1.0 / range(train.numbers(at))).min(f64::MAX);
+        let scale = |&at: &usize| (0.5 / half_range(train.numbers(at))).min(f64::MAX);
         let scales = numbers.iter().map(scale).collect();
         Self { categories, numbers, scales }
     }
@@ -135,12 +135,13 @@ fn number_distance(x: f64, y: f64, scale: f64) -> f64 {
     }
 }
 
-fn range(cells: &[f64]) -> f64 {
+/// Half of the range, which is finite whatever the cells are.
+fn half_range(cells: &[f64]) -> f64 {
     let least = cells.iter().copied().fold(f64::INFINITY, f64::min);
     let most = cells.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     // No observed cell at all gives minus infinity: any two observed cells are then compared by
     // equality, as with a range of 0.
-    (most - least).max(0.0)
+    (most / 2.0 - least / 2.0).max(0.0)
 }
 
 /// The chance that two training rows differ.
@@ -152,12 +153,53 @@ fn disagreement(train: &Table, column: usize) -> f64 {
     1.0 - counts.iter().map(|&count| (count as f64 / rows).powi(2)).sum::<f64>()
 }
 
-/// About how far apart two training rows are: the standard deviation over the range.
+/// About how far apart two training rows are: the standard deviation over half of the range.
 fn spread(cells: &[f64]) -> f64 {
     let observed = || cells.iter().filter(|cell| !cell.is_nan());
     let count = observed().count().max(1) as f64;
     let mean = observed().sum::<f64>() / count;
     let variance = observed().map(|cell| (cell - mean).powi(2)).sum::<f64>() / count;
-    let spread = variance.sqrt() / range(cells);
+    let spread = variance.sqrt() / half_range(cells);
     if spread.is_finite() { spread } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::{ColumnSpec, MISSING, Schema};
+
+    #[test]
+    fn every_kind_of_cell_has_its_distance() {
+        let schema = Schema::new(vec![
+            ColumnSpec::number("x", None).nullable(),
+            ColumnSpec::number("constant", None).nullable(),
+            ColumnSpec::number("unobserved", None).nullable(),
+            ColumnSpec::category("c", ["a", "b"]).nullable(),
+        ])
+        .unwrap();
+        let table = |cells: [Vec<f64>; 3], codes: Vec<u32>| {
+            let mut columns: Vec<Column> = cells.into_iter().map(Column::Numbers).collect();
+            columns.push(Column::Codes(codes));
+            Table::new(schema.clone(), columns).unwrap()
+        };
+        let nan = f64::NAN;
+        let train = table([vec![0.0, 10.0], vec![5.0, 5.0], vec![nan, nan]], vec![0, 1]);
+        let space = Space::fit(&train);
+        let sum = |x: f64, constant: f64, unobserved: f64, code: u32| {
+            let query = table([vec![x], vec![constant], vec![unobserved]], vec![code]);
+            let mut best = Best::NONE;
+            let points = space.points(&train, &[0]);
+            space.search::<true>((&space.points(&query, &[0]), 0), &points, 0..1, &mut best);
+            best.first
+        };
+        assert_eq!(sum(0.0, 5.0, nan, 0), 0.0);
+        assert_eq!(sum(2.5, 5.0, nan, 0), 0.25);
+        assert_eq!(sum(99.0, 5.0, nan, 0), 1.0);
+        assert_eq!(sum(nan, 5.0, nan, 0), 1.0);
+        assert_eq!(sum(0.0, 5.1, nan, 0), 1.0);
+        assert_eq!(sum(0.0, 5.0, 7.0, 0), 1.0);
+        assert_eq!(sum(0.0, 5.0, nan, 1), 1.0);
+        assert_eq!(sum(0.0, 5.0, nan, MISSING), 1.0);
+        assert_eq!(sum(nan, 5.1, 7.0, MISSING), 4.0);
+    }
 }

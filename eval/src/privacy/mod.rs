@@ -12,7 +12,7 @@ use crate::{
     Comparison, Metric, Score,
     score::{Gap, Goal, Kind, Reading},
 };
-use distances::Distances;
+use distances::{Distances, Limits};
 
 /// All indicators that come from the distances to the nearest rows, which are computed once.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Metric for NearestRows {
     }
 
     fn score(&self, comparison: &Comparison<'_>) -> Vec<Score> {
-        let distances = Distances::new(comparison);
+        let distances = Distances::new(comparison, Limits::USUAL);
         let score = |indicator: &Indicator| match &distances {
             Ok(distances) => {
                 let rows = distances.synthetic.first.len();

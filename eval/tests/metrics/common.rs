@@ -2,6 +2,7 @@
 
 use eval::{Comparison, Score, evaluate};
 use meg_core::{Column, ColumnSpec, MISSING, Role, Schema, Seed, Silent, Table};
+use rand::Rng as _;
 use std::sync::{Arc, LazyLock};
 
 const FILES: [(&str, &str); 4] = [
@@ -98,4 +99,28 @@ fn read(text: &'static str) -> Table {
     };
     let columns = SCHEMA.columns.iter().enumerate().map(column).collect();
     Table::new(SCHEMA.clone(), columns).expect("the golden tables obey the schema")
+}
+
+/// Cells drawn evenly over each column's range or levels, with the shares of missing cells kept.
+pub(crate) fn uniform(train: &Table) -> Table {
+    let mut rng = Seed(7).stream("uniform");
+    let columns = train
+        .iter()
+        .map(|(spec, column)| match column {
+            Column::Numbers(cells) => {
+                let least = cells.iter().copied().fold(f64::INFINITY, f64::min);
+                let most = cells.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let draw = |cell: &f64| match cell.is_nan() {
+                    true => f64::NAN,
+                    false => spec.snap(rng.random_range(least..=most)),
+                };
+                Column::Numbers(cells.iter().map(draw).collect())
+            }
+            _ => {
+                let levels = spec.levels().len() as u32;
+                Column::Codes((0..train.rows()).map(|_| rng.random_range(0..levels)).collect())
+            }
+        })
+        .collect();
+    Table::new(train.schema().clone(), columns).expect("the cells obey the schema")
 }

@@ -1,4 +1,7 @@
 //! All metrics on tables whose answers are known.
 
 mod common;
+mod edges;
 mod golden;
+mod laws;
+mod order;
