@@ -1,1 +1,12 @@
-//! What the neural generators share: layers, optimiser, kernels, training loop.
+#![doc = include_str!("../README.md")]
+
+mod device;
+pub mod kernels;
+mod parameter;
+mod randomness;
+mod training;
+
+pub use device::tensor_device;
+pub use parameter::{Adam, Parameter};
+pub use randomness::Randomness;
+pub use training::{TrainingLoop, check_finite};

@@ -1,0 +1,79 @@
+//! Loops over `f32` slices, compiled for AVX-512, AVX2 and the plain instruction set, and chosen
+//! at run time. Every reduction runs in one fixed order, so that results do not depend on threads.
+
+mod adam;
+mod batch_norm;
+mod critic;
+mod gather;
+mod heads;
+mod math;
+mod product;
+
+pub use adam::{AdamStep, adam};
+pub use batch_norm::{
+    BatchNorm, batch_norm_relu, batch_norm_relu_backward, batch_norm_relu_frozen,
+};
+pub use critic::{leaky_dropout, scale_by};
+pub use gather::{add_column_sums, add_rows, fill_rows, scatter_rows};
+pub use heads::{HeadSpan, Heads};
+pub use math::gumbel_of_uniform;
+pub use product::{Matrix, MatrixMut, multiply};
+
+/// Defines a function whose body is compiled three times.
+///
+/// The body must be free of `unsafe`; the only unsafe step is calling the copy for an instruction
+/// set after asking the processor for it.
+macro_rules! vectorised {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$meta])*
+        #[allow(unsafe_code)]
+        #[allow(clippy::too_many_arguments)]
+        $vis fn $name($($arg: $type),*) {
+            #[inline(always)]
+            fn body($($arg: $type),*) $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+                fn avx512($($arg: $type),*) {
+                    body($($arg),*);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($arg: $type),*) {
+                    body($($arg),*);
+                }
+                let has = $crate::kernels::instruction_set();
+                if has == 2 {
+                    // SAFETY: the processor was asked for exactly these features.
+                    return unsafe { avx512($($arg),*) };
+                }
+                if has == 1 {
+                    // SAFETY: the processor was asked for exactly these features.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            body($($arg),*);
+        }
+    };
+}
+pub(crate) use vectorised;
+
+/// 2 for AVX-512, 1 for AVX2 with FMA, 0 otherwise.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn instruction_set() -> u8 {
+    use std::sync::OnceLock;
+    static SET: OnceLock<u8> = OnceLock::new();
+    *SET.get_or_init(|| {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("fma")
+        {
+            2
+        } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            1
+        } else {
+            0
+        }
+    })
+}
