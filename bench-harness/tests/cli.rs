@@ -276,6 +276,9 @@ fn a_benchmark_repeats_to_the_byte_and_skips_what_is_there() {
     let (_, remarks) = place.ends(&format!("{BENCH} --jobs 1 --out a"), 0);
     assert!(remarks.contains("2 cells were there already"), "{remarks}");
     assert_eq!(fs::read(place.path("a/cells.jsonl")).unwrap(), before);
+    place.ok(&format!("{BENCH} --jobs 1 --threads 2 --out a --fresh"));
+    assert_ne!(fs::read(place.path("a/cells.jsonl")).unwrap(), before, "times differ");
+    assert_eq!(place.cells("a"), place.cells("b"));
     // The plan that was kept is a plan.
     place.ok("bench a/plan.toml --offline --out c");
     assert_eq!(place.cells("a"), place.cells("c"));
