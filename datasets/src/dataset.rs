@@ -22,7 +22,8 @@ pub struct Dataset {
     pub holdout: Table,
     /// SHA-256 (hex) over schema and cells of both parts.
     pub hash: String,
-    /// SHA-256 (hex) over the row numbers of the two parts, or the word `published`.
+    /// SHA-256 (hex) over the row numbers of the two parts, or how the parts are given: `published`,
+    /// `halves`.
     pub split: String,
 }
 

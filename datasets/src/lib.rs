@@ -3,6 +3,20 @@
 //! [`CATALOGUE`] lists the named tables; [`select`] chooses some; [`Entry::load`] finds, fetches,
 //! reads and splits one. [`read_table`] and [`write_table`] serve the user's own files. Only this
 //! crate and the command line touch files.
+//!
+//! ```
+//! use datasets::{Places, select};
+//! use meg_core::{Seed, Silent};
+//!
+//! # fn main() -> meg_core::Result<()> {
+//! let places = Places { download: false, ..Places::from_environment(None) };
+//! for entry in select(&["ring".into(), "clin*".into()])?.entries {
+//!     let dataset = entry.load(&places, Seed(1), &mut Silent)?;
+//!     assert_eq!(dataset.train.rows(), dataset.holdout.rows());
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod catalogue;
 mod dataset;

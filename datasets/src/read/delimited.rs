@@ -107,6 +107,7 @@ fn survey(file: &str, text: &str, skipped: u64, dialect: &Dialect<'_>) -> Result
         }
     };
     let mut rows = Vec::new();
+    let mut ends_in_break = false;
     while reader.read_byte_record(&mut record).map_err(|error| unreadable(file, &error))? {
         let start = record.position().map_or(0, csv::Position::byte);
         let line = lines.at(start as usize);
@@ -114,6 +115,11 @@ fn survey(file: &str, text: &str, skipped: u64, dialect: &Dialect<'_>) -> Result
             return Err(ragged(file, line, record.len(), names.len()));
         }
         rows.push(line);
+        ends_in_break = record.iter().next_back().is_some_and(|cell| cell.contains(&b'\n'));
+    }
+    // An open quote swallows the rest of the file; a closed one would be its last character.
+    if ends_in_break && !text.trim_end().ends_with('"') {
+        return Err(open_quote(file, rows.last().copied().unwrap_or(1)));
     }
     Ok(Survey { names, lines: rows })
 }
@@ -169,7 +175,15 @@ fn ragged(file: &str, line: u64, found: usize, needed: usize) -> Error {
     DataError::new(format!("the row has {found} cells, the table has {needed} columns"))
         .file(file)
         .row(line)
-        .advice("complete the row, or put quotes around a cell that contains a comma")
+        .advice("complete the row, put quotes around a cell that contains a comma, or close an open quote")
+        .into()
+}
+
+fn open_quote(file: &str, line: u64) -> Error {
+    DataError::new("a quote is opened in this row and never closed")
+        .file(file)
+        .row(line)
+        .advice("close it; inside a quoted cell a quote is written twice")
         .into()
 }
 
