@@ -152,6 +152,8 @@ impl Contingency {
 ///
 /// In 0..=1, higher is better. Numbers are cut at the edges of 10 equal-width bins of the real
 /// training column with open ends; missing is a class of its own. Undefined when a side has no row.
+/// Source: `ContingencySimilarity` of SDMetrics; its quality report bins either table on its own
+/// edges, which cannot see a column that was moved or stretched.
 pub(super) fn contingency_similarity(real: &Contingency, synthetic: &Contingency) -> Reading {
     let value = match (real.rows, synthetic.rows) {
         (0, _) => Err(Gap::undefined("there is no real row")),

@@ -53,7 +53,8 @@ impl Correlation {
 /// In 0..=1, higher is better, and lenient: losing a correlation of 0.9 altogether still scores
 /// 0.55. Undefined where a real column is constant. Where only a synthetic column is constant (or
 /// fewer than two rows are complete) nothing of the dependence is left: `rho_S` is 0 and the reason
-/// says so, because leaving the pair out would reward the collapse.
+/// says so, because leaving the pair out would reward the collapse. Source: `CorrelationSimilarity`
+/// of SDMetrics, which leaves such pairs out.
 pub(super) fn correlation_similarity(
     real: Correlation,
     synthetic: Correlation,

@@ -8,7 +8,7 @@ pub(super) const KS_COMPLEMENT: Kind = Kind::similarity("ks_complement");
 /// In 0..=1, higher is better. Missing cells are left out here and scored by `missing_similarity`;
 /// a side without an observed cell makes it undefined. The same constant on both sides scores 1,
 /// two constants score 0. Two samples of one law at 1 000 rows each score about 0.96, which is why
-/// the holdout reference stands beside every value.
+/// the holdout reference stands beside every value. Source: `KSComplement` of SDMetrics.
 pub(super) fn ks_complement(real: &[f64], synthetic: &[f64]) -> Reading {
     let (real, synthetic) = (observed(real), observed(synthetic));
     let value = match (real.is_empty(), synthetic.is_empty()) {

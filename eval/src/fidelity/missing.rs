@@ -11,6 +11,7 @@ const MISSING_SIMILARITY: Kind = Kind::similarity("missing_similarity");
 ///
 /// In 0..=1, higher is better. Undefined when a side has no row. Scored apart from the observed
 /// cells: dropping missing cells in silence would praise a column that is nearly all missing.
+/// Source: `MissingValueSimilarity` of SDMetrics.
 #[derive(Debug)]
 pub(crate) struct MissingSimilarity;
 

@@ -14,7 +14,8 @@ const SHAPE: Kind = Kind::similarity("shape");
 /// The mean over columns of `ks_complement` (numbers, datetimes) and `tv_complement` (categories).
 ///
 /// In 0..=1, higher is better. A column for which it is undefined is left out of the mean, counted
-/// and listed. It looks at one column at a time: shuffled columns score 1.
+/// and listed. It looks at one column at a time: shuffled columns score 1. Source: "column shapes"
+/// of SDMetrics' quality report.
 ///
 /// Gives `shape`, then the means of either kind of column, then each column.
 #[derive(Debug)]

@@ -22,7 +22,8 @@ const DEPENDENT: f64 = 0.3;
 /// Independent pairs inflate `trend`: shuffled columns score high. `trend_dependent` is the mean
 /// over the pairs that are dependent in the training rows, `|rho| > 0.3` for two numbers, Cramer's
 /// V (bias-corrected, numbers binned) above 0.3 for the others; it is undefined where there is no
-/// such pair.
+/// such pair. Source: "column pair trends" of SDMetrics' quality report, with the real bins that
+/// `contingency_similarity` explains.
 ///
 /// Gives both, then the means of either kind of pair, then each pair.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ fn table_wide(
     rows: (usize, usize),
     chosen: impl Fn(&Pair<'_>) -> bool,
 ) -> Score {
-    let label = |pair: &Pair<'_>| pair.names.join(" x ");
+    let label = |pair: &Pair<'_>| pair.names.join(" × ");
     let chosen: Vec<&Pair<'_>> = pairs.iter().filter(|pair| chosen(pair)).collect();
     let ours = mean("pairs", chosen.iter().map(|pair| (label(pair), &pair.ours)), rows);
     let theirs = chosen.iter().filter_map(|pair| Some((label(pair), pair.reference.as_ref()?)));

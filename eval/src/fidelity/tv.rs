@@ -7,7 +7,8 @@ pub(super) const TV_COMPLEMENT: Kind = Kind::similarity("tv_complement");
 ///
 /// In 0..=1, higher is better. Missing is a level of its own, and a level that one side lacks
 /// counts in full. Undefined when a side has no row. Two samples of one law fall short of 1 by
-/// more, the more levels there are: compare with the holdout reference.
+/// more, the more levels there are: compare with the holdout reference. Source: `TVComplement` of
+/// SDMetrics, which drops missing cells instead.
 pub(super) fn tv_complement(levels: usize, real: &[u32], synthetic: &[u32]) -> Reading {
     let value = match (real.len(), synthetic.len()) {
         (0, _) => Err(Gap::undefined("there is no real row")),

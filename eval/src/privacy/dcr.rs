@@ -3,7 +3,8 @@ use crate::score::Gap;
 
 /// `dcr_median`: the median over synthetic rows of the distance to the closest training row, in
 /// 0..=1. Neither a large nor a small value is good in itself (noise is far away, a copy is at 0):
-/// best is the value of the holdout rows.
+/// best is the value of the holdout rows. Source: "distance to closest record" of the table-GAN
+/// (Park et al. 2018) and CTAB-GAN (Zhao et al. 2021) papers.
 pub(super) const MEDIAN: Indicator = Indicator {
     kind: kind("dcr_median", 0.0, 1.0),
     value: |distances| Ok(quantile(&distances.synthetic.first, 0.5)),
@@ -22,7 +23,8 @@ pub(super) const FIVE_PERCENT: Indicator = Indicator {
 ///
 /// The larger side is cut to a seeded sample of the smaller one's size, so that 0.5 is expected of
 /// rows that know neither; that is the reference. Half credit for ties is what keeps it at 0.5 on
-/// tables of few categories. It moves little where few rows leak: see `tail_leak`.
+/// tables of few categories. It moves little where few rows leak: see `tail_leak`. Source: the TabSyn
+/// paper (Zhang et al. 2024), whose strict comparison is replaced by half credit.
 pub(super) const SHARE: Indicator = Indicator {
     kind: kind("dcr_share", 0.0, 1.0),
     value: share_closer,

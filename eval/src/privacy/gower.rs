@@ -6,6 +6,7 @@ use std::ops::Range;
 ///
 /// The mean over columns of: for numbers `min(|x - y| / range, 1)`, for categories 0 if equal and 1
 /// if not, for one missing cell 1, for two missing cells 0. A range of 0 leaves equal or not equal.
+/// Source: Gower (1971), with the ranges cut at 1 for rows outside the training range.
 ///
 /// Categories come before numbers, and the most telling column of each kind first, because the
 /// search gives a row up as soon as its sum is too large.
@@ -87,6 +88,9 @@ impl Space {
         let limit = |best: &Best| if SECOND { best.second } else { best.first };
         'rows: for row in range {
             let bound = limit(best);
+            if bound == 0.0 {
+                return;
+            }
             // Counting mismatches as whole numbers makes rows that differ in other categories, but
             // in as many, tie exactly.
             let mut mismatches = 0.0;

@@ -6,7 +6,8 @@ use crate::score::Gap;
 ///
 /// Near 0 a row sits on one training row and far from all others, which is what a copy of an
 /// unusual person looks like. If the second distance is 0 the ratio is 1 by convention: that point
-/// is shared by two people at least. Undefined with fewer than two training rows.
+/// is shared by two people at least. Undefined with fewer than two training rows. Source: the
+/// CTAB-GAN paper (Zhao et al. 2021).
 pub(super) const FIVE_PERCENT: Indicator = Indicator {
     kind: kind("nndr_p05", 0.0, 1.0),
     value: |distances| {

@@ -45,7 +45,7 @@ fn a_constant_real_column_is_listed() {
     let train = small(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0], &[0, 1, 0]);
     let scores = scores(&train, None, &train);
     assert_eq!(find(&scores, "correlation_similarity", &["x", "y"]).status, Status::Undefined);
-    assert!(reason(&scores, "trend", &[]).contains("mean over 2 of 3 pairs; undefined: x x y"));
+    assert!(reason(&scores, "trend", &[]).contains("mean over 2 of 3 pairs; undefined: x × y"));
     assert_eq!(find(&scores, "trend", &[]).value, Some(1.0));
 }
 

@@ -2,6 +2,7 @@
 
 use crate::common::{find, golden_scores, scores, table, uniform, value};
 use eval::Score;
+use meg_core::{Column, Table};
 
 /// Checks that each name's values fall from table to table, by at least `step`.
 fn falls(runs: &[(&str, Vec<Score>)], name: &str, order: &[&str], step: f64) {
@@ -70,4 +71,41 @@ fn a_reference_has_as_many_rows_as_the_synthetic_table() {
     let with_many = golden_scores("fresh");
     let reference = |scores: &[Score]| find(scores, "shape", &[]).reference.unwrap();
     assert!(reference(&with_few) < reference(&with_many) - 0.02);
+}
+
+#[test]
+fn a_few_copied_rows_show_in_the_tail() {
+    const COPIES: usize = 50;
+    let (train, holdout, fresh) = (table("train"), table("holdout"), table("fresh"));
+    let honest: Vec<usize> = (COPIES..fresh.rows()).collect();
+    let copied: Vec<usize> = (0..COPIES).collect();
+    let mixed = fresh.select_rows(&honest).concat(train.select_rows(&copied)).unwrap();
+    let (before, after) = (golden_scores("fresh"), scores(&train, Some(&holdout), &mixed));
+    let rise = |name: &str| value(&after, name) - value(&before, name);
+    assert!(rise("tail_leak") > 0.04, "{}", rise("tail_leak"));
+    assert!((rise("identical_match_share") - 0.05).abs() < 1e-12);
+    assert!(value(&after, "nndr_p05") < 0.5 * value(&before, "nndr_p05"));
+    // The mean share is all but blind to it.
+    assert!(rise("dcr_share").abs() < 0.04, "{}", rise("dcr_share"));
+}
+
+#[test]
+fn only_real_bins_see_a_column_that_moved() {
+    let train = table("train");
+    let age = train.schema().position("age").unwrap();
+    let columns = train
+        .columns()
+        .iter()
+        .enumerate()
+        .map(|(at, column)| match column {
+            Column::Numbers(cells) if at == age => {
+                Column::Numbers(cells.iter().map(|cell| cell * 100.0 + 5_000.0).collect())
+            }
+            other => other.clone(),
+        })
+        .collect();
+    let moved = Table::new(train.schema().clone(), columns).unwrap();
+    let scores = scores(&train, None, &moved);
+    let pair = find(&scores, "contingency_similarity", &["age", "job"]);
+    assert!(pair.value.unwrap() < 0.05, "{pair:?}");
 }
