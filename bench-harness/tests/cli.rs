@@ -309,6 +309,19 @@ fn a_cell_that_fails_costs_that_cell_alone() {
     assert!(place.cells("a").iter().all(|cell| cell["status"] == "ok"));
 }
 
+#[test]
+fn training_that_diverges_is_recorded_with_its_step_and_spares_the_others() {
+    let place = Place::new();
+    let line = "bench --datasets clinic --models copy,ctgan --rows 200 --offline --out a \
+                --set ctgan.generator_lr=1e30 --set ctgan.min_updates=50 --set ctgan.epochs=1";
+    place.ends(line, 5);
+    let cells = place.cells("a");
+    assert_eq!(cells[0]["status"], "ok");
+    assert_eq!((&cells[1]["status"], &cells[1]["phase"]), (&"failed".into(), &"train".into()));
+    let reason = cells[1]["reason"].as_str().unwrap();
+    assert!(reason.contains("step") && reason.contains("NaN"), "{reason}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_cell_that_wants_too_much_memory_is_recorded() {
@@ -353,6 +366,20 @@ fn an_interrupted_run_keeps_finished_cells_and_goes_on() {
     assert!(kept.iter().all(|cell| cell["status"] == "ok"));
     let (_, remarks) = place.ends(&format!("{BENCH} --jobs 1 --out a --seeds 1,2"), 0);
     assert!(remarks.contains("cells were there already"), "{remarks}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_fit_leaves_nothing() {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    let line = "fit --data people.csv --model ctgan --set epochs=100000 --out m";
+    let mut child = place.command(line).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+    assert_eq!(place.names(), ["people.csv"]);
 }
 
 #[cfg(unix)]
