@@ -141,18 +141,6 @@ pub fn parse_settings(text: &str) -> Result<toml::Table> {
     })
 }
 
-/// At most so many rows, chosen by chance but always the same ones, in their old order.
-pub fn limit_rows(table: &Table, limit: Option<u64>) -> Table {
-    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    if table.rows() <= limit {
-        return table.clone();
-    }
-    let mut rng = SPLIT_SEED.stream("row limit");
-    let mut rows = rand::seq::index::sample(&mut rng, table.rows(), limit).into_vec();
-    rows.sort_unstable();
-    table.select_rows(&rows)
-}
-
 fn load(job: &Job, watch: &mut Watch<'_>) -> Result<Dataset> {
     watch.enter(Phase::Load);
     // The parent has fetched everything; a cell never uses the network.
@@ -168,7 +156,8 @@ fn load(job: &Job, watch: &mut Watch<'_>) -> Result<Dataset> {
             job.dataset
         )));
     }
-    Ok(data)
+    let limit = job.rows.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
+    Ok(data.with_train_rows(limit, SPLIT_SEED))
 }
 
 fn measure(
@@ -178,11 +167,11 @@ fn measure(
     record: &mut Record,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
-    let train = limit_rows(&data.train, job.rows);
+    let train = &data.train;
     record.rows.train = train.rows() as u64;
     record.rows.holdout = data.holdout.rows() as u64;
-    let fitted = fit(job, recipe, &train, record, watch)?;
-    let synthetic = sample(job, fitted.as_ref(), &train, record, watch)?;
+    let fitted = fit(job, recipe, train, record, watch)?;
+    let synthetic = sample(job, fitted.as_ref(), train, record, watch)?;
     drop(fitted);
     record.peak_memory_bytes = record.peak_memory.fit.max(record.peak_memory.sample);
     if let Some(file) = &job.sample_file {
@@ -190,7 +179,7 @@ fn measure(
     }
     watch.enter(Phase::Evaluate);
     let comparison = Comparison {
-        train: &train,
+        train,
         holdout: Some(&data.holdout),
         synthetic: &synthetic,
         seed: Seed(job.seed),
@@ -423,7 +412,7 @@ mod tests {
     fn a_cell_records_what_happened() {
         let record = computed("");
         assert!(record.is_ok(), "{record:?}");
-        assert_eq!((record.rows.train, record.rows.holdout, record.rows.synthetic), (4, 10, 4));
+        assert_eq!((record.rows.train, record.rows.holdout, record.rows.synthetic), (10, 10, 10));
         assert_eq!(record.acceptance, Some(0.5));
         assert_eq!(record.notes[0], "a note");
         assert!(record.seconds.fit.is_some() && record.seconds.sample.is_some());
@@ -459,16 +448,6 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
-    }
-
-    #[test]
-    fn limited_rows_are_always_the_same() {
-        let table = data(100).train;
-        let limited = limit_rows(&table, Some(10));
-        assert_eq!(limited.rows(), 10);
-        assert_eq!(limited, limit_rows(&table, Some(10)));
-        assert!(limited.numbers(0).is_sorted());
-        assert_eq!(limit_rows(&table, Some(1000)), table);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::cell::{self, Job};
 use crate::memory;
 use crate::message::Message;
 use crate::record::{Record, Status};
+use crate::units::{show_bytes, show_seconds};
 use meg_core::{Control, Error, Event, Observer, Result};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -135,8 +136,8 @@ fn watch(
     match end {
         End::Stopped => None,
         End::Late => {
-            let limit = timeout.unwrap_or_default().as_secs_f64();
-            let reason = format!("ended at the time limit of {limit} seconds");
+            let limit = show_seconds(timeout.unwrap_or_default().as_secs_f64());
+            let reason = format!("ended at the time limit of {limit}");
             Some(job.record().ended(Status::Timeout, phase, reason))
         }
         End::Over => Some(record.unwrap_or_else(|| {
@@ -208,9 +209,8 @@ fn signal(_status: ExitStatus) -> Option<i32> {
 
 fn explain(status: Option<ExitStatus>, words: &str, limit: Option<u64>) -> (Status, String) {
     const SIGKILL: i32 = 9;
-    let limit = limit.map_or("no limit was set".into(), |bytes| {
-        format!("the limit was {}", crate::units::show_bytes(bytes))
-    });
+    let limit = limit
+        .map_or("no limit was set".into(), |bytes| format!("the limit was {}", show_bytes(bytes)));
     let short_of_memory = ["memory allocation of", "Cannot allocate memory", "out of memory"];
     if short_of_memory.iter().any(|sign| words.contains(sign)) {
         return (Status::OutOfMemory, format!("an allocation failed; {limit}"));

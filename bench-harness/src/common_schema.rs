@@ -1,7 +1,7 @@
 //! One schema for several files of one table: metrics compare categories by their codes, so real
 //! and synthetic rows must be read under the same list of levels.
 
-use datasets::{infer_schema, read_table};
+use datasets::{ReadOptions, infer_schema_with, read_table_with};
 use meg_core::{Column, ColumnKind, ColumnSpec, DataError, Result, Schema};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,8 +14,9 @@ const MOST_LEVELS: usize = 1_000;
 ///
 /// # Errors
 /// When a file cannot be read or lacks a column of the first.
-pub fn common_schema(files: &[&Path]) -> Result<Schema> {
-    let schemas = files.iter().map(|file| infer_schema(file)).collect::<Result<Vec<_>>>()?;
+pub fn common_schema(files: &[&Path], options: &ReadOptions) -> Result<Schema> {
+    let infer = |file: &&Path| infer_schema_with(file, options);
+    let schemas = files.iter().map(infer).collect::<Result<Vec<_>>>()?;
     let Some(first) = schemas.first() else {
         return Err(DataError::new("there is no file to infer a schema from").into());
     };
@@ -28,7 +29,7 @@ pub fn common_schema(files: &[&Path]) -> Result<Schema> {
                 .zip(&schemas)
                 .map(|(file, schema)| find(file, schema, &column.name))
                 .collect::<Result<Vec<_>>>()?;
-            merge(files, &schemas, &specs)
+            merge(&Files { files, schemas: &schemas, options }, &specs)
         })
         .collect::<Result<Vec<_>>>()?;
     Schema::new(columns)
@@ -44,13 +45,20 @@ fn find<'a>(file: &Path, schema: &'a Schema, name: &str) -> Result<&'a ColumnSpe
     })
 }
 
-fn merge(files: &[&Path], schemas: &[Schema], specs: &[&ColumnSpec]) -> Result<ColumnSpec> {
+/// The files, each with the schema of it alone.
+struct Files<'a> {
+    files: &'a [&'a Path],
+    schemas: &'a [Schema],
+    options: &'a ReadOptions,
+}
+
+fn merge(files: &Files<'_>, specs: &[&ColumnSpec]) -> Result<ColumnSpec> {
     let kinds: Vec<&ColumnKind> = specs.iter().map(|spec| &spec.kind).collect();
     let mut merged = specs[0].clone();
     merged.nullable = specs.iter().any(|spec| spec.nullable);
     merged.kind = match alike(&kinds) {
         Some(kind) => kind,
-        None => by_values(files, schemas, specs)?,
+        None => by_values(files, specs)?,
     };
     Ok(merged)
 }
@@ -93,11 +101,12 @@ fn alike(kinds: &[&ColumnKind]) -> Option<ColumnKind> {
 }
 
 /// Reads the column of every file as text and decides by what is there.
-fn by_values(files: &[&Path], schemas: &[Schema], specs: &[&ColumnSpec]) -> Result<ColumnKind> {
+fn by_values(files: &Files<'_>, specs: &[&ColumnSpec]) -> Result<ColumnKind> {
     let texts = files
+        .files
         .iter()
-        .zip(schemas)
-        .map(|(file, schema)| values(file, schema, &specs[0].name))
+        .zip(files.schemas)
+        .map(|(file, schema)| values(file, schema, &specs[0].name, files.options))
         .collect::<Result<Vec<_>>>()?;
     // A file without any value has nothing to say about the kind.
     let telling: Vec<&ColumnKind> = specs
@@ -116,11 +125,16 @@ fn by_values(files: &[&Path], schemas: &[Schema], specs: &[&ColumnSpec]) -> Resu
     Ok(ColumnKind::Category { levels: levels.into_iter().collect(), ordered: false })
 }
 
-fn values(file: &Path, schema: &Schema, name: &str) -> Result<BTreeSet<String>> {
+fn values(
+    file: &Path,
+    schema: &Schema,
+    name: &str,
+    options: &ReadOptions,
+) -> Result<BTreeSet<String>> {
     let mut schema = schema.clone();
     let at = schema.find(name)?;
     schema.columns[at].kind = ColumnKind::Text;
-    match &read_table(file, Some(&schema))?.columns()[at] {
+    match &read_table_with(file, Some(&schema), options)?.columns()[at] {
         Column::Texts(cells) => Ok(cells.iter().flatten().cloned().collect()),
         _ => Ok(BTreeSet::new()),
     }
@@ -140,6 +154,30 @@ mod tests {
 
     fn check(kinds: &[ColumnKind], expected: Option<ColumnKind>) {
         assert_eq!(alike(&kinds.iter().collect::<Vec<_>>()), expected);
+    }
+
+    #[test]
+    fn values_decide_where_the_kinds_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        // A grade that happens to be all numbers in one file, a column that happens to be empty.
+        let a = file("a.csv", "grade,seen,x\n1,2020-01-31,1\n2,2020-02-28,2\n");
+        let b = file("b.csv", "grade,seen,x\n1,,1.5\nA,,\n");
+        let schema = common_schema(&[&a, &b], &ReadOptions::default()).unwrap();
+        assert_eq!(schema.columns[0].levels(), ["1", "2", "A"]);
+        assert!(matches!(schema.columns[1].kind, ColumnKind::Datetime { .. }));
+        assert!(schema.columns[1].nullable);
+        assert_eq!(schema.columns[2].kind, number(1));
+        for path in [&a, &b] {
+            read_table_with(path, Some(&schema), &ReadOptions::default()).unwrap();
+        }
+        let c = file("c.csv", "grade,x\n1,1\n");
+        let message = common_schema(&[&a, &c], &ReadOptions::default()).unwrap_err().to_string();
+        assert!(message.contains("c.csv") && message.contains("\"seen\""), "{message}");
     }
 
     #[test]

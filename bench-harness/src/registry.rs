@@ -71,10 +71,13 @@ pub fn canonical(value: &Value) -> String {
     }
 }
 
-/// The known name that is nearest to a mistyped one.
+/// The known name that is nearest to a mistyped one, if any is near.
 pub fn nearest<'a>(known: &[&'a str], name: &str) -> Option<&'a str> {
+    // Below this likeness a guess confuses more than it helps.
+    const ALIKE: f64 = 0.7;
     let likeness = |known: &str| strsim::jaro_winkler(known, name);
-    known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+    let best = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) >= ALIKE).then_some(best)
 }
 
 fn choose_from(
@@ -102,9 +105,9 @@ fn find(models: &'static [ModelEntry], name: &str) -> Result<(&'static ModelEntr
         }
     }
     let known = names(models);
-    let hint =
-        nearest(&known, name).map_or(String::new(), |near| format!("; did you mean {near:?}?"));
-    Err(Error::Request(format!("no model {name:?}{hint} There are: {}", known.join(", "))))
+    let hint = nearest(&known, name)
+        .map_or("; there are:".to_owned(), |near| format!("; did you mean {near:?}? There are:"));
+    Err(Error::Request(format!("no model {name:?}{hint} {}", known.join(", "))))
 }
 
 #[cfg(test)]

@@ -86,15 +86,21 @@ impl Store {
     /// # Errors
     /// When it cannot be written, is in use, or holds cells of another form.
     pub fn open(folder: &Path) -> Result<Self> {
-        let failed = |error: std::io::Error| files::cannot_write(folder, &error);
-        fs::create_dir_all(folder).map_err(failed)?;
+        fs::create_dir_all(folder).map_err(|error| files::cannot_write(folder, &error))?;
         let lock = lock(folder)?;
-        let path = folder.join(CELLS);
-        let records = read_cells(&path)?;
-        // Written anew at once: a line that a killed run left unfinished must not meet the next.
-        files::write(&path, &lines(&records))?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
+        let records = read_cells(&folder.join(CELLS))?;
+        let file = begin(folder, &records)?;
         Ok(Self { folder: folder.to_owned(), records, file, _lock: lock })
+    }
+
+    /// Forgets the cells of a plan, so that they are computed again; those of others stay.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn forget(&mut self, plan: &[Planned]) -> Result<()> {
+        self.records.retain(|record| plan.iter().all(|cell| cell.key != record.key));
+        self.file = begin(&self.folder, &self.records)?;
+        Ok(())
     }
 
     /// Writes what the run is.
@@ -156,6 +162,14 @@ pub fn read(folder: &Path) -> Result<(Manifest, Vec<Record>)> {
     let records = read_cells(&folder.join(CELLS))?;
     let records = in_plan_order(&manifest.cells, records);
     Ok((manifest, records))
+}
+
+/// Writes the file anew: a line that a killed run left unfinished must not meet the next one.
+fn begin(folder: &Path, records: &[Record]) -> Result<File> {
+    let path = folder.join(CELLS);
+    files::write(&path, &lines(records))?;
+    let opened = OpenOptions::new().append(true).open(&path);
+    opened.map_err(|error| files::cannot_write(&path, &error))
 }
 
 fn lock(folder: &Path) -> Result<File> {
@@ -248,10 +262,23 @@ mod tests {
         }
         assert!(store.finished("a").is_some() && store.finished("b").is_none());
         store.append(keyed("b", Status::Ok)).unwrap();
+        store.forget(&[planned("y")]).unwrap();
         let records = store.close(&[planned("a"), planned("b")]).unwrap();
         assert_eq!(keys(&records), ["a", "b", "x"]);
         assert!(records.iter().all(Record::is_ok));
         assert_eq!(read_cells(&folder.path().join(CELLS)).unwrap(), records);
+    }
+
+    #[test]
+    fn forgotten_cells_are_gone_and_new_ones_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        store.append(keyed("a", Status::Ok)).unwrap();
+        store.append(keyed("b", Status::Ok)).unwrap();
+        store.forget(&[planned("a")]).unwrap();
+        assert!(store.finished("a").is_none() && store.finished("b").is_some());
+        store.append(keyed("c", Status::Ok)).unwrap();
+        assert_eq!(keys(&read_cells(&folder.path().join(CELLS)).unwrap()), ["b", "c"]);
     }
 
     #[test]

@@ -66,6 +66,10 @@ pub(crate) struct Bench {
     /// Keep the synthetic tables in DIR/samples.
     #[arg(long)]
     keep_samples: bool,
+    /// Compute every cell again. Cells know the version of the program but not its source: use this
+    /// after changing code.
+    #[arg(long)]
+    fresh: bool,
     /// Folder of the results.
     #[arg(long, default_value = "bench-results", value_name = "DIR")]
     out: PathBuf,
@@ -81,7 +85,7 @@ impl Bench {
         for warning in &plan.warnings {
             common.remark(&format!("warning: {warning}"));
         }
-        let store = Store::open(&self.out)?;
+        let mut store = Store::open(&self.out)?;
         let places = self.data.places();
         let progress = Progress::new(common.quiet);
         let survey = survey(&plan, &places, &mut progress.task("reading tables"))?;
@@ -92,7 +96,11 @@ impl Bench {
             std::fs::create_dir_all(&samples)
                 .map_err(|error| files::cannot_write(&samples, &error))?;
         }
-        let manifest = manifest(&plan, survey, run::planned(&jobs));
+        let planned = run::planned(&jobs);
+        if self.fresh {
+            store.forget(&planned)?;
+        }
+        let manifest = manifest(&plan, survey, planned);
         store.describe(&plan.written, &manifest)?;
         let cells = Cells::new(progress, jobs.len());
         let program = std::env::current_exe()

@@ -67,7 +67,7 @@ fn list(common: &Common) -> Result<()> {
         return output::print_json(&CATALOGUE.iter().map(describe).collect());
     }
     let rows: Vec<Vec<String>> =
-        CATALOGUE.iter().map(|entry| vec![entry.name.into(), entry.about.into()]).collect();
+        CATALOGUE.iter().map(|entry| vec![entry.name.into(), gist(entry.about)]).collect();
     output::print(output::columns(&rows).as_bytes())
 }
 
@@ -145,6 +145,16 @@ fn write(table: &Dataset, out: &Path, form: Form) -> Result<()> {
 fn load(common: &Common, entry: &Entry, data: &DataOptions) -> Result<Dataset> {
     let mut task = Progress::new(common.quiet).task(entry.name);
     entry.load(&data.places(), SPLIT_SEED, &mut task)
+}
+
+/// The first sentence, shortened to fit a line; `show` gives the rest.
+fn gist(about: &str) -> String {
+    const WIDTH: usize = 90;
+    let first = about.split_once(". ").map_or(about, |(first, _)| first).trim_end_matches('.');
+    if first.chars().count() <= WIDTH {
+        return first.to_owned();
+    }
+    first.chars().take(WIDTH).collect::<String>().trim_end().to_owned() + " …"
 }
 
 fn describe(entry: &Entry) -> Value {

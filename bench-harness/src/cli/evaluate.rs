@@ -1,4 +1,4 @@
-use super::options::{Common, WorkOptions, read_schema};
+use super::options::{Common, TableOptions, WorkOptions};
 use super::output;
 use super::progress::Progress;
 use bench_harness::common_schema::common_schema;
@@ -36,13 +36,15 @@ pub(crate) struct Evaluate {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
+    table: TableOptions,
+    #[command(flatten)]
     work: WorkOptions,
 }
 
 impl Evaluate {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
         let schema = self.schema()?;
-        let read = |path: &Path| datasets::read_table(path, Some(&schema));
+        let read = |path: &Path| self.table.read(path, Some(&schema));
         let train = read(&self.train)?;
         let synthetic = read(&self.synthetic)?;
         let holdout = self.holdout.as_deref().map(read).transpose()?;
@@ -67,16 +69,16 @@ impl Evaluate {
                 "metrics": scores,
             }));
         }
-        output::print(self.table(&scores).as_bytes())
+        output::print(self.show(&scores).as_bytes())
     }
 
     fn schema(&self) -> Result<Schema> {
         let mut schema = match &self.schema {
-            Some(path) => read_schema(path)?,
+            Some(path) => self.table.read_schema(path)?,
             None => {
                 let files = [Some(&self.train), Some(&self.synthetic), self.holdout.as_ref()];
                 let files: Vec<&Path> = files.into_iter().flatten().map(PathBuf::as_path).collect();
-                common_schema(&files)?
+                common_schema(&files, &self.table.read_options())?
             }
         };
         if let Some(target) = &self.target {
@@ -91,7 +93,7 @@ impl Evaluate {
         Ok(schema)
     }
 
-    fn table(&self, scores: &[Score]) -> String {
+    fn show(&self, scores: &[Score]) -> String {
         let heading = ["metric", "value", "reference", "better", ""];
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
         let shown = scores.iter().filter(|score| self.all || score.columns.is_empty());

@@ -1,4 +1,4 @@
-use super::options::{Common, WorkOptions, read_schema};
+use super::options::{Common, TableOptions, WorkOptions};
 use super::output;
 use super::progress::Progress;
 use bench_harness::registry::{self, Choice};
@@ -27,9 +27,6 @@ pub(crate) struct Fit {
     /// What the columns are, as `meg schema infer` writes it.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// Column to leave out; may be given more than once.
-    #[arg(long, value_name = "COLUMN")]
-    drop: Vec<String>,
     /// One setting of the model, as `epochs=50`; `meg models show NAME` lists them.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -43,6 +40,8 @@ pub(crate) struct Fit {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
+    table: TableOptions,
+    #[command(flatten)]
     work: WorkOptions,
 }
 
@@ -50,7 +49,7 @@ impl Fit {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
         let choice = self.choice()?;
         let device = cell::parse_device(&self.device)?;
-        let schema = self.schema.as_deref().map(read_schema).transpose()?;
+        let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
         files::check_writable(&self.out, self.force)?;
         let train = self.read(schema.as_ref())?;
         let start = Instant::now();
@@ -81,8 +80,7 @@ impl Fit {
     }
 
     fn read(&self, schema: Option<&Schema>) -> Result<Table> {
-        let table = datasets::read_table(&self.data, schema)?;
-        let table = without(&table, &self.drop)?;
+        let table = self.table.read(&self.data, schema)?;
         if schema.is_none() {
             refuse_guessed_keys(&self.data.display().to_string(), table.schema())?;
         }
@@ -110,18 +108,6 @@ impl Fit {
             self.out.display()
         ))
     }
-}
-
-/// The table without these columns.
-fn without(table: &Table, drop: &[String]) -> Result<Table> {
-    let dropped =
-        drop.iter().map(|name| table.schema().find(name)).collect::<Result<Vec<usize>>>()?;
-    let kept: Vec<usize> =
-        (0..table.columns().len()).filter(|column| !dropped.contains(column)).collect();
-    if kept.is_empty() {
-        return Err(Error::Request("--drop leaves no column".into()));
-    }
-    table.select_columns(&kept)
 }
 
 // A person who wrote `identifier` into a schema means it. A guess may be wrong both ways, and a

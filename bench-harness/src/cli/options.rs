@@ -3,8 +3,8 @@
 use super::output;
 use bench_harness::{files, machine};
 use clap::Args;
-use datasets::Places;
-use meg_core::{Error, Result, Schema};
+use datasets::{Places, ReadOptions};
+use meg_core::{Error, Result, Schema, Table};
 use std::path::{Path, PathBuf};
 
 /// Options of every command.
@@ -27,6 +27,18 @@ pub(crate) struct DataOptions {
     /// Never use the network.
     #[arg(long)]
     offline: bool,
+}
+
+/// How to read the user's own tables.
+#[derive(Debug, Args)]
+pub(crate) struct TableOptions {
+    /// Column to leave out; may be given more than once.
+    #[arg(long, value_name = "COLUMN")]
+    drop: Vec<String>,
+    /// Text that means a missing cell, as `NA`; an empty cell always does. May be given more than
+    /// once.
+    #[arg(long, value_name = "TEXT")]
+    missing: Vec<String>,
 }
 
 /// Chance and computing power.
@@ -58,6 +70,27 @@ impl DataOptions {
     }
 }
 
+impl TableOptions {
+    /// The same, as the reader wants it.
+    pub(crate) fn read_options(&self) -> ReadOptions {
+        ReadOptions { missing: self.missing.clone(), drop: self.drop.clone() }
+    }
+
+    /// Reads a table.
+    pub(crate) fn read(&self, path: &Path, schema: Option<&Schema>) -> Result<Table> {
+        datasets::read_table_with(path, schema, &self.read_options())
+    }
+
+    /// Reads a schema file; columns that are left out of the tables are left out of it too.
+    pub(crate) fn read_schema(&self, path: &Path) -> Result<Schema> {
+        let text = files::read_text(path)?;
+        let schema = Schema::from_toml(&text)
+            .map_err(|error| Error::data(format!("{}: {error}", path.display())))?;
+        let kept = schema.columns.into_iter().filter(|column| !self.drop.contains(&column.name));
+        Schema::new(kept.collect())
+    }
+}
+
 impl WorkOptions {
     /// Threads to use; also sizes the pool that the libraries share.
     pub(crate) fn threads(&self) -> usize {
@@ -66,12 +99,6 @@ impl WorkOptions {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         threads
     }
-}
-
-/// Reads a schema file.
-pub(crate) fn read_schema(path: &Path) -> Result<Schema> {
-    let text = files::read_text(path)?;
-    Schema::from_toml(&text).map_err(|error| Error::data(format!("{}: {error}", path.display())))
 }
 
 /// Refuses table files of a form that cannot be written, before any work.

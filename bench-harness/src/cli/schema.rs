@@ -1,4 +1,4 @@
-use super::options::{Common, read_schema};
+use super::options::{Common, TableOptions};
 use super::output;
 use bench_harness::files;
 use clap::Subcommand;
@@ -22,6 +22,8 @@ pub(crate) enum Schema {
         /// Replace an existing file.
         #[arg(long)]
         force: bool,
+        #[command(flatten)]
+        table: TableOptions,
     },
     /// Check every cell of a table against a schema.
     Check {
@@ -30,26 +32,28 @@ pub(crate) enum Schema {
         /// The schema.
         #[arg(long, value_name = "FILE")]
         schema: PathBuf,
+        #[command(flatten)]
+        table: TableOptions,
     },
 }
 
 impl Schema {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
         match self {
-            Schema::Infer { file, out, force } => {
+            Schema::Infer { file, out, force, table } => {
                 if let Some(out) = out {
                     files::check_writable(out, *force)?;
                 }
-                let schema = datasets::infer_schema(file)?;
+                let schema = datasets::infer_schema_with(file, &table.read_options())?;
                 match out {
                     Some(out) => files::write(out, schema.to_toml().as_bytes()),
                     None if common.json => output::print_json(&json!(schema)),
                     None => output::print(schema.to_toml().as_bytes()),
                 }
             }
-            Schema::Check { file, schema } => {
-                let schema = read_schema(schema)?;
-                let table = datasets::read_table(file, Some(&schema))?;
+            Schema::Check { file, schema, table } => {
+                let schema = table.read_schema(schema)?;
+                let table = table.read(file, Some(&schema))?;
                 let (rows, columns) = (table.rows(), table.columns().len());
                 if common.json {
                     let value = json!({"schema_version": 1, "rows": rows, "columns": columns});

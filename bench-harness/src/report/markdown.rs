@@ -36,7 +36,7 @@ fn leaderboard(text: &mut String, table: &TableReport) {
     let mut head = vec!["model", "status", "shape", "trend", "trend (dependent)"];
     head.extend(shown.iter().map(|(_, heading)| *heading));
     head.extend(["DCR median", "identical", "fit", "sample", "peak memory"]);
-    let rows: Vec<Vec<String>> = table
+    let mut rows: Vec<Vec<String>> = table
         .models
         .iter()
         .map(|model| {
@@ -51,7 +51,23 @@ fn leaderboard(text: &mut String, table: &TableReport) {
             cells
         })
         .collect();
+    rows.extend(holdout(table, head.len()));
     grid(text, &head, &rows);
+}
+
+/// What real rows would get: the reference of the first model that has one.
+fn holdout(table: &TableReport, width: usize) -> Option<Vec<String>> {
+    let reference = |name: &str| {
+        table.models.iter().find_map(|model| model.metrics.get(name).and_then(|s| s.reference))
+    };
+    let known = ["shape", "trend", "trend_dependent"].map(reference);
+    if known.iter().all(Option::is_none) {
+        return None;
+    }
+    let mut row = vec!["*real holdout*".to_owned(), NONE.to_owned()];
+    row.extend(known.iter().map(|value| value.map_or(NONE.into(), number)));
+    row.resize(width, NONE.to_owned());
+    Some(row)
 }
 
 fn remarks(text: &mut String, report: &Report<'_>) {
@@ -138,14 +154,14 @@ fn origin(text: &mut String, report: &Report<'_>) {
     line(
         text,
         &format!(
-            "meg {} on {} ({}, {}), {} cores{memory}; {} cells at a time, {} threads each. Times are wall-clock seconds of exactly the training and exactly the sampling; cells that run at the same time slow each other down.",
+            "meg {} on {} ({}, {}), {} cores{memory}; {} at a time with {} each. Times are wall-clock seconds of exactly the training and exactly the sampling; cells that run at the same time slow each other down.",
             manifest.version,
             machine.processor.as_deref().unwrap_or("an unnamed processor"),
             machine.os,
             machine.arch,
             machine.cores,
-            manifest.jobs,
-            manifest.threads
+            count(manifest.jobs, "cell"),
+            count(manifest.threads, "thread")
         ),
     );
 }
@@ -198,7 +214,12 @@ fn grid(text: &mut String, head: &[&str], rows: &[Vec<String>]) {
     }
 }
 
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 fn one_line(text: &str) -> String {
+    let text = text.replace("\n  help: ", "; ");
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 

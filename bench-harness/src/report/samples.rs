@@ -66,7 +66,7 @@ fn run() -> (Manifest, Vec<Record>) {
     let failed = record("toy", "ctgan", 1).ended(
         Status::Timeout,
         Some("train".into()),
-        "ended at the time limit of 1 seconds".into(),
+        "ended at the time limit of 1.0 s".into(),
     );
     let records = vec![finished("independent", 1, 0.9), finished("independent", 2, 0.94), failed];
     let missing = record("toy", "ctgan", 2);

@@ -1,0 +1,407 @@
+//! The real program on temporary folders.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A folder of its own, and the program in it without the user's tables and without the network.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        fs::write(self.path(name), content).unwrap();
+        name.to_owned()
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meg"));
+        command.current_dir(self.folder.path()).args(line.split_whitespace());
+        command.env_remove("MEG_DATA").env("XDG_CACHE_HOME", self.path("cache"));
+        command
+    }
+
+    /// Runs a line; words are separated by blanks.
+    fn run(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    #[track_caller]
+    fn ok(&self, line: &str) -> String {
+        self.ends(line, 0).0
+    }
+
+    /// Runs a line that ends with this exit code; returns stdout and stderr.
+    #[track_caller]
+    fn ends(&self, line: &str, code: i32) -> (String, String) {
+        let output = self.run(line);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (out, err) = (text(output.stdout), text(output.stderr));
+        assert_eq!(output.status.code(), Some(code), "meg {line}\n{out}\n{err}");
+        (out, err)
+    }
+
+    /// Runs a line that is refused with this exit code and these parts of a message, and that
+    /// leaves the folder as it was.
+    #[track_caller]
+    fn refuses(&self, line: &str, code: i32, parts: &[&str]) {
+        let before = self.names();
+        let (_, message) = self.ends(line, code);
+        for part in parts {
+            assert!(message.contains(part), "meg {line}\n{message}\nshould contain {part:?}");
+        }
+        assert!(!message.contains("panicked"), "{message}");
+        assert_eq!(self.names(), before, "meg {line}: something was left behind");
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// The cells of a run, without times and memory.
+    fn cells(&self, folder: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.path(folder).join("cells.jsonl")).unwrap();
+        text.lines().map(|line| without_measurements(serde_json::from_str(line).unwrap())).collect()
+    }
+}
+
+fn without_measurements(mut cell: Value) -> Value {
+    let fields = cell.as_object_mut().unwrap();
+    for field in ["seconds", "peak_memory_bytes", "peak_memory"] {
+        assert!(fields.remove(field).is_some(), "{field} is missing");
+    }
+    cell
+}
+
+fn people(rows: usize) -> String {
+    let mut text = String::from("age,sex,town,ill\n");
+    for row in 0..rows {
+        let age = 18 + (row * 37) % 70;
+        let sex = ["F", "M"][row % 2];
+        let town = ["Aa", "Bb", "Cc"][(row / 3) % 3];
+        let ill = ["no", "yes"][usize::from(age > 55)];
+        text.push_str(&format!("{age},{sex},{town},{ill}\n"));
+    }
+    text
+}
+
+const SCHEMA: &str = r#"
+[[columns]]
+name = "age"
+kind = "number"
+decimals = 0
+
+[[columns]]
+name = "sex"
+kind = "category"
+levels = ["F", "M"]
+"#;
+
+#[test]
+fn a_table_goes_through_fit_sample_and_evaluate() {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    place.file("unseen.csv", people(200));
+    place.ok("fit --data people.csv --model independent --out twin.model");
+    let told = place.ok("sample --model twin.model --rows 150 --where sex=F --out twin.csv");
+    assert!(told.contains("150 rows"), "{told}");
+    let twin = fs::read_to_string(place.path("twin.csv")).unwrap();
+    assert_eq!(twin.lines().count(), 151);
+    assert!(twin.lines().skip(1).all(|line| line.split(',').nth(1) == Some("F")));
+    place.ok("sample --model twin.model --rows 150 --out other.parquet");
+    let line = "evaluate --train people.csv --synthetic other.parquet --holdout unseen.csv --target ill --json";
+    let result: Value = serde_json::from_str(&place.ok(line)).unwrap();
+    assert_eq!(result["schema_version"], 1);
+    assert_eq!(result["rows"]["holdout"], 200);
+    let shape = result["metrics"].as_array().unwrap().iter().find(|m| m["name"] == "shape");
+    assert!(shape.unwrap()["value"].as_f64().unwrap() > 0.8, "{result}");
+    let text = place.ok("evaluate --train people.csv --synthetic twin.csv");
+    assert!(text.contains("shape") && text.contains("higher"), "{text}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_at_any_number_of_threads() {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    let draw = |seed: u64, threads: u64, name: &str| {
+        let (model, out) = (format!("{name}.model"), format!("{name}.csv"));
+        place.ok(&format!("fit --data people.csv --model independent --seed {seed} --threads {threads} --out {model}"));
+        place.ok(&format!(
+            "sample --model {model} --rows 99 --seed {seed} --threads {threads} --out {out}"
+        ));
+        fs::read(place.path(&out)).unwrap()
+    };
+    let first = draw(1, 1, "a");
+    assert_eq!(first, draw(1, 2, "b"));
+    assert_ne!(first, draw(2, 1, "c"));
+}
+
+#[test]
+fn existing_outputs_are_refused_unless_forced() {
+    let place = Place::new();
+    place.file("people.csv", people(60));
+    place.ok("fit --data people.csv --model independent --out m");
+    place.refuses("fit --data people.csv --model independent --out m", 2, &["--force"]);
+    place.ok("fit --data people.csv --model independent --out m --force");
+    place.ok("sample --model m --rows 5 --out a.csv");
+    place.refuses("sample --model m --rows 5 --out a.csv", 2, &["a.csv", "--force"]);
+    place.refuses("sample --model m --rows 5 --out a.xls", 2, &[".csv or .parquet"]);
+    place.refuses("sample --model m --rows 5 --where sex=X --out b.csv", 2, &["sex", "F, M"]);
+    place.refuses("sample --model m --rows 5 --where six=F --out b.csv", 2, &["six", "sex"]);
+}
+
+#[test]
+fn bad_tables_are_refused_with_place_and_way_out() {
+    let place = Place::new();
+    place.file("schema.toml", SCHEMA);
+    let fit = |file: &str| format!("fit --data {file} --model independent --out m");
+    let under = |file: &str| fit(file) + " --schema schema.toml";
+    let file = |name: &str, content: &[u8]| place.file(name, content);
+
+    place.refuses(&fit(&file("empty.csv", b"")), 3, &["empty.csv"]);
+    place.refuses(&fit(&file("header.csv", b"age,sex\n")), 3, &["header.csv"]);
+    let ragged = file("ragged.csv", b"age,sex\n1,F\n2,M,9\n");
+    place.refuses(&fit(&ragged), 3, &["ragged.csv", "row 3"]);
+    let unknown = file("unknown.csv", b"age,sex\n1,F\n2,Q\n");
+    place.refuses(&under(&unknown), 3, &["unknown.csv", "row 3", "\"sex\"", "\"Q\"", "help:"]);
+    let word = file("word.csv", b"age,sex\n1,F\nold,M\n");
+    place.refuses(&under(&word), 3, &["word.csv", "row 3", "\"age\"", "\"old\""]);
+    let latin = file("latin.csv", b"age,sex\n1,F\n2,\xe9\n");
+    place.refuses(&fit(&latin), 3, &["latin.csv", "UTF-8"]);
+    place.refuses(&fit("missing.csv"), 3, &["missing.csv"]);
+    fs::create_dir(place.path("folder.csv")).unwrap();
+    place.refuses(&fit("folder.csv"), 3, &["folder.csv"]);
+    place.refuses(&under("schema.toml"), 3, &["schema.toml"]);
+    place.refuses("schema check word.csv --schema schema.toml", 3, &["\"old\""]);
+    place.refuses("schema check word.csv --schema word.csv", 3, &["word.csv"]);
+}
+
+#[test]
+fn guessed_identifiers_are_refused_in_seconds_and_can_be_dropped() {
+    let place = Place::new();
+    let rows: String = (0..100_000).map(|row| format!("u{row:06},{}\n", row % 7)).collect();
+    place.file("keys.csv", format!("who,x\n{rows}"));
+    let start = Instant::now();
+    let line = "fit --data keys.csv --model independent --out m";
+    place.refuses(line, 3, &["keys.csv", "\"who\"", "--drop"]);
+    assert!(start.elapsed() < Duration::from_secs(20), "it took {:?}", start.elapsed());
+    place.ok(&format!("{line} --drop who"));
+    place.refuses("fit --data keys.csv --model independent --out n --drop whom", 2, &["whom"]);
+}
+
+#[test]
+fn a_table_of_300_columns_works() {
+    let place = Place::new();
+    let line = |cell: &dyn Fn(usize) -> String| (0..300).map(cell).collect::<Vec<_>>().join(",");
+    let mut text = line(&|column| format!("c{column}")) + "\n";
+    for row in 0..40 {
+        text += &(line(&|column| ((row * column) % 11).to_string()) + "\n");
+    }
+    place.file("wide.csv", text);
+    place.ok("fit --data wide.csv --model independent --out m");
+    place.ok("sample --model m --rows 10 --out twin.csv");
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_named_before_the_work() {
+    let place = Place::new();
+    place.file("people.csv", people(60));
+    let fit = "fit --data people.csv --model independent --out";
+    place.refuses(&format!("{fit} no/such/m"), 3, &["no/such/m", "help:"]);
+    place.refuses(&format!("{fit} people.csv/m"), 3, &["people.csv/m"]);
+    place.refuses("bench --datasets clinic --out people.csv/run", 3, &["people.csv/run"]);
+    place.refuses("schema infer people.csv --out no/schema.toml", 3, &["no/schema.toml"]);
+}
+
+#[test]
+fn mistakes_of_the_command_line_are_answered_with_the_nearest_word() {
+    let place = Place::new();
+    place.file("people.csv", people(60));
+    let fit = "fit --data people.csv --out m --model";
+    place.refuses(&format!("{fit} independant"), 2, &["\"independent\""]);
+    place.refuses(&format!("{fit} independent --set x=1"), 2, &["`x`"]);
+    place.refuses(&format!("{fit} independent --device gpu"), 2, &["cuda:0"]);
+    place.refuses("bench --datasets clinci --models copy", 2, &["clinci", "clinic"]);
+    place.refuses("bench --datasets clinic --models cpy", 2, &["cpy", "\"copy\""]);
+    place.refuses("bench --datasets clinic --models copy --set ctgan.x=1", 2, &["ctgan.x", "copy"]);
+    place.refuses("bench --datasets clinic --models copy,copy", 2, &["twice"]);
+    place.refuses("bench --datasets clinic --models copy --timeout soon", 2, &["30m"]);
+    place.file("plan.toml", "dataset = [\"clinic\"]");
+    place.refuses("bench plan.toml", 2, &["plan.toml", "dataset"]);
+    place.refuses("nonsense", 2, &["nonsense"]);
+}
+
+#[test]
+fn damaged_models_are_a_format_error() {
+    let place = Place::new();
+    place.file("people.csv", people(60));
+    place.ok("fit --data people.csv --model independent --out m");
+    let header = place.path("m/model.json");
+    let text = fs::read_to_string(&header).unwrap();
+    fs::write(&header, &text[..text.len() / 2]).unwrap();
+    place.refuses("sample --model m --rows 5 --out a.csv", 4, &["model.json"]);
+    fs::write(&header, text.replace("\"independent\"", "\"dependent\"")).unwrap();
+    place.refuses("sample --model m --rows 5 --out a.csv", 4, &["\"dependent\""]);
+    place.refuses("sample --model people.csv --rows 5 --out a.csv", 3, &["meg fit"]);
+}
+
+const BENCH: &str = "bench --datasets clinic --models copy,independent --rows 200 --offline";
+
+#[test]
+fn a_benchmark_repeats_to_the_byte_and_skips_what_is_there() {
+    let place = Place::new();
+    let report = place.ok(&format!("{BENCH} --jobs 1 --threads 2 --out a"));
+    assert!(report.contains("| independent"), "{report}");
+    assert!(report.contains("keeps no relation between columns"), "{report}");
+    place.ok(&format!("{BENCH} --jobs 2 --threads 1 --out b"));
+    assert_eq!(place.cells("a"), place.cells("b"));
+    assert_eq!(place.cells("a").len(), 2);
+    let before = fs::read(place.path("a/cells.jsonl")).unwrap();
+    let (_, remarks) = place.ends(&format!("{BENCH} --jobs 1 --out a"), 0);
+    assert!(remarks.contains("2 cells were there already"), "{remarks}");
+    assert_eq!(fs::read(place.path("a/cells.jsonl")).unwrap(), before);
+    place.ok(&format!("{BENCH} --jobs 1 --threads 2 --out a --fresh"));
+    assert_ne!(fs::read(place.path("a/cells.jsonl")).unwrap(), before, "times differ");
+    assert_eq!(place.cells("a"), place.cells("b"));
+    // The plan that was kept is a plan.
+    place.ok("bench a/plan.toml --offline --out c");
+    assert_eq!(place.cells("a"), place.cells("c"));
+    assert_eq!(place.ok("report a"), fs::read_to_string(place.path("a/report.md")).unwrap());
+    assert!(place.ok("report a --format csv").starts_with("dataset,model,seed"));
+    let summary: Value = serde_json::from_str(&place.ok("report a --json")).unwrap();
+    assert_eq!(summary["tables"][0]["models"][1]["ok"], 1);
+}
+
+#[test]
+fn samples_are_kept_on_request() {
+    let place = Place::new();
+    place.ok(&format!("{BENCH} --keep-samples --out a"));
+    let kept = place.path("a/samples/clinic-copy-1.parquet");
+    assert!(kept.is_file());
+    fs::remove_file(&kept).unwrap();
+    place.ok(&format!("{BENCH} --keep-samples --out a"));
+    assert!(kept.is_file(), "a lost sample is made again");
+}
+
+#[test]
+fn a_cell_that_fails_costs_that_cell_alone() {
+    let place = Place::new();
+    let (report, _) = place.ends(&format!("{BENCH} --timeout 1ms --out a"), 5);
+    assert!(report.contains("Failed cells") && report.contains("timeout"), "{report}");
+    assert!(place.cells("a").iter().all(|cell| cell["status"] == "timeout"));
+    place.ok(&format!("{BENCH} --out a"));
+    assert!(place.cells("a").iter().all(|cell| cell["status"] == "ok"));
+}
+
+#[test]
+fn training_that_diverges_is_recorded_with_its_step_and_spares_the_others() {
+    let place = Place::new();
+    let line = "bench --datasets clinic --models copy,ctgan --rows 200 --offline --out a \
+                --set ctgan.generator_lr=1e30 --set ctgan.min_updates=50 --set ctgan.epochs=1";
+    place.ends(line, 5);
+    let cells = place.cells("a");
+    assert_eq!(cells[0]["status"], "ok");
+    assert_eq!((&cells[1]["status"], &cells[1]["phase"]), (&"failed".into(), &"train".into()));
+    let reason = cells[1]["reason"].as_str().unwrap();
+    assert!(reason.contains("step") && reason.contains("NaN"), "{reason}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_cell_that_wants_too_much_memory_is_recorded() {
+    let place = Place::new();
+    place.ends(&format!("{BENCH} --memory-limit 1M --out a"), 5);
+    for cell in place.cells("a") {
+        assert_eq!(cell["status"], "out_of_memory", "{cell}");
+        assert!(cell["reason"].as_str().unwrap().contains("1 MiB"), "{cell}");
+    }
+}
+
+#[test]
+fn tables_that_cannot_be_had_are_skipped_with_the_way_to_get_them() {
+    let place = Place::new();
+    let line = "bench --models copy --rows 100 --offline --datasets";
+    let (report, remarks) = place.ends(&format!("{line} clinic,thyroid --out a"), 0);
+    for text in [&report, &remarks] {
+        assert!(text.contains("thyroid") && text.contains("MEG_DATA"), "{text}");
+    }
+    let (_, message) = place.ends(&format!("{line} thyroid --out b"), 3);
+    assert!(message.contains("none of the tables"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_keeps_finished_cells_and_goes_on() {
+    let place = Place::new();
+    let seeds = |count: usize| (1..=count).map(|s| s.to_string()).collect::<Vec<_>>().join(",");
+    let line = format!("{BENCH} --jobs 1 --out a --seeds {}", seeds(60));
+    let mut child =
+        place.command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let finished = || count_lines(&place.path("a/cells.jsonl"));
+    let start = Instant::now();
+    while finished() < 2 && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+    let kept = place.cells("a");
+    assert!((2..120).contains(&kept.len()), "{} cells", kept.len());
+    assert!(kept.iter().all(|cell| cell["status"] == "ok"));
+    let (_, remarks) = place.ends(&format!("{BENCH} --jobs 1 --out a --seeds 1,2"), 0);
+    assert!(remarks.contains("cells were there already"), "{remarks}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_fit_leaves_nothing() {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    let line = "fit --data people.csv --model ctgan --set epochs=100000 --out m";
+    let mut child = place.command(line).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+    assert_eq!(place.names(), ["people.csv"]);
+}
+
+#[cfg(unix)]
+fn count_lines(path: &Path) -> usize {
+    fs::read_to_string(path).map_or(0, |text| text.lines().count())
+}
+
+#[test]
+fn models_datasets_and_schemas_can_be_looked_at() {
+    let place = Place::new();
+    assert!(place.ok("models list").contains("independent"));
+    place.ok("models show independent");
+    let models: Value = serde_json::from_str(&place.ok("models list --json")).unwrap();
+    assert_eq!(models[0]["name"], "copy");
+    assert!(place.ok("datasets list").contains("clinic"));
+    assert!(place.ok("datasets show thyroid").contains("licence"));
+    assert!(place.ok("datasets fetch clinic --offline").contains("training rows"));
+    place.ok("datasets export clinic --out clinic --offline");
+    assert!(place.path("clinic/train.csv").is_file() && place.path("clinic/schema.toml").is_file());
+    place.ok("schema check clinic/holdout.csv --schema clinic/schema.toml");
+    place.file("people.csv", people(60));
+    assert!(place.ok("schema infer people.csv").contains("kind = \"category\""));
+    place.ok("schema infer people.csv --out s.toml");
+    place.refuses("schema infer people.csv --out s.toml", 2, &["--force"]);
+}
