@@ -2,7 +2,7 @@
 """Scores another library's synthetic tables and ours with our own metrics, side by side.
 
     peers.py --peers DIR --meg MEG [--tables thyroid,patients,adult] [--model ctgan-paper]
-             [--set key=value]... [--seeds 0,1,2] [--work DIR]
+             [--set key=value]... [--seeds 0,1,2] [--threads 1] [--work DIR]
 
 DIR holds one folder per table with train.csv.gz and test.csv.gz (or the published split of the
 catalogue where they are missing) and samples NAME-seedN.csv.gz with the columns in catalogue order.
@@ -74,6 +74,7 @@ def main():
     parser.add_argument("--model", default="ctgan-paper")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--threads", default="1")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("runs/peers"))
     options = parser.parse_args()
     settings = [part for setting in options.set for part in ("--set", setting)]
@@ -107,7 +108,7 @@ def compare(options, table, settings):
         folder, path = work / f"ours-{seed}.model", work / f"ours-{seed}.csv"
         started = time.time()
         run(options.meg, "fit", "--data", work / "train.csv", "--schema", work / "schema.toml", "--model", options.model,
-            *settings, "--seed", seed, "--out", folder, "--force", "--quiet")
+            *settings, "--threads", options.threads, "--seed", seed, "--out", folder, "--force", "--quiet")
         seconds = time.time() - started
         run(options.meg, "sample", "--model", folder, "--rows", train_rows, "--seed", seed, "--out", path, "--force", "--quiet")
         groups.setdefault(f"ours {options.model}", []).append((path, seconds))

@@ -1,6 +1,6 @@
 //! What every model promises, as one call that is a model crate's first test.
 //!
-//! ```ignore
+//! ```text
 //! #[test]
 //! fn conformance() {
 //!     meg_core::conformance::check(&ctgan::ENTRY, Case { recipe: "epochs = 2", ..Case::default() });

@@ -216,3 +216,27 @@ pub(crate) fn heads(spans: &[Span], width: usize, temperature: f64) -> Heads {
     });
     Heads::new(spans.collect(), width, temperature as f32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::Seed;
+
+    /// The library samples in training mode, so that a row depends on the others of its batch
+    /// (models.md 2.7, number 4).
+    #[test]
+    fn a_sampled_row_does_not_depend_on_its_batch() {
+        let recipe = Ctgan { embedding_dim: 6, generator_dim: vec![8, 8], ..Ctgan::default() };
+        let generator = Generator::new(&recipe, 3, 5, &mut Seed(1).stream("init"));
+        let row = |salt: usize| {
+            (0..generator.stride()).map(move |at| ((at * 7 + salt * 3) % 5) as f32 - 2.0)
+        };
+        let alone = generator.sample_logits(&mut row(0).collect::<Vec<_>>(), &[2], 1);
+        let mut many: Vec<f32> = (0..40).flat_map(row).collect();
+        let units: Vec<u32> = (0..40).map(|at| (at + 2) % 3).collect();
+        let together = generator.sample_logits(&mut many, &units, 1);
+        for (alone, together) in alone.iter().zip(&together) {
+            assert!((alone - together).abs() < 1e-5);
+        }
+    }
+}

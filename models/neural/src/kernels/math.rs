@@ -53,6 +53,14 @@ vectorised! {
 mod tests {
     use super::*;
 
+    /// Older CTGAN code met infinite noise here (models.md 2.7, number 5).
+    #[test]
+    fn gumbel_noise_is_finite_at_both_ends_of_the_uniforms() {
+        let mut ends = [0.5 / 8_388_608.0, 1.0 - 0.5 / 8_388_608.0];
+        gumbel_of_uniform(&mut ends);
+        assert!((ends[0] + 2.811).abs() < 1e-2 && (ends[1] - 16.6).abs() < 0.1, "{ends:?}");
+    }
+
     #[test]
     fn approximations_are_close_over_their_whole_range() {
         let mut x = -87.0f32;
