@@ -146,7 +146,7 @@ pub fn sample_by_rejection(
         }
         // The yield so far says how many rows the rest will take; a fifth more saves a round.
         let missing = request.rows - have;
-        let wanted = if have == 0 { missing } else { missing * drawn / have * 6 / 5 };
+        let wanted = (missing * drawn * 6 / 5).checked_div(have).unwrap_or(missing);
         let size = wanted.clamp(bound.batch, 50 * bound.batch).min(limit - drawn);
         let batch = draw(size, observer)?;
         let holds =

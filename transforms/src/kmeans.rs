@@ -25,10 +25,9 @@ pub(crate) fn clusters(values: &[f64], weights: &[f64], k: usize, rng: &mut Rng)
         }
     }
     let mut labels = vec![0; values.len()];
-    let mut used = 0;
-    for window in cuts.windows(2).filter(|window| window[0] < window[1]) {
-        labels[window[0]..window[1]].fill(used);
-        used += 1;
+    let filled = cuts.windows(2).filter(|window| window[0] < window[1]);
+    for (label, window) in filled.enumerate() {
+        labels[window[0]..window[1]].fill(label);
     }
     labels
 }

@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn shares(draws: impl Iterator<Item = u32>) -> Vec<f64> {
-        let mut counts = vec![0.0; 5];
+        let mut counts = [0.0; 5];
         let mut total = 0.0;
         for unit in draws {
             counts[unit as usize] += 1.0;

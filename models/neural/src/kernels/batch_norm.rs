@@ -246,8 +246,8 @@ mod tests {
             cells[at] += by;
             cells
         };
-        for at in 0..ROWS * WIDTH {
-            check(gradient[at], central(&|by| loss(&moved(&x, at, by), &gamma, &beta)));
+        for (at, &gradient) in gradient.iter().enumerate() {
+            check(gradient, central(&|by| loss(&moved(&x, at, by), &gamma, &beta)));
         }
         for at in 0..WIDTH {
             check(norm.gamma.gradient[at], central(&|by| loss(&x, &moved(&gamma, at, by), &beta)));

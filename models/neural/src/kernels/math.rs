@@ -14,7 +14,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     p = p * rest + 8.333_452e-3;
     p = p * rest + 4.166_579_6e-2;
     p = p * rest + 1.666_666_6e-1;
-    p = p * rest + 5.000_000_1e-1;
+    p = p * rest + 0.5;
     p = p * rest * rest + rest + 1.0;
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
@@ -35,7 +35,7 @@ pub(crate) fn ln(x: f32) -> f32 {
     p = p * m - 1.666_805_7e-1;
     p = p * m + 2.000_071_5e-1;
     p = p * m - 2.499_999_4e-1;
-    p = p * m + 3.333_333_1e-1;
+    p = p * m + 0.333_333_3;
     let tail = p * m * z - e * 2.121_944_4e-4 - 0.5 * z;
     m + tail + e * 0.693_359_4
 }

@@ -1,154 +1,14 @@
-//! The updates on the CPU: every gradient written out, no allocation in a step.
-//!
-//! Three identities keep the work small. A one-hot input is a gather of weight rows. The first
-//! layer is linear, so that the interpolate's pre-activation is the mix of the two sides'
-//! pre-activations. And the discriminator is piecewise linear, so that its input gradient is a
-//! product of weights and slopes (models.md 1.4) whose own backward pass shares the products of
-//! the two other groups of rows: the packs of real, generated and mixed rows travel stacked.
+//! Scores of packs, and the gradients of the discriminator.
 
-use crate::Ctgan;
-use crate::batch::{CriticBatch, GeneratorBatch, GeneratorInput};
-use crate::conditions::ConditionSpace;
-use crate::network::{Critic, Generator};
+use super::{CriticLosses, FusedTrainer, LEAK};
+use crate::batch::CriticBatch;
 use neural::kernels::{
-    Heads, Matrix, MatrixMut, add_column_sums, add_rows, batch_norm_relu, batch_norm_relu_backward,
-    fill_rows, leaky_dropout, multiply, scale_by, scatter_rows,
+    Matrix, MatrixMut, add_column_sums, add_rows, fill_rows, leaky_dropout, multiply, scale_by,
+    scatter_rows,
 };
-use neural::{Adam, Parameter};
 use transforms::Encoded;
 
-/// Slope of the leaky ReLU below 0.
-pub(crate) const LEAK: f32 = 0.2;
-
-/// Losses of one update of the discriminator.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct CriticLosses {
-    /// Mean score of generated packs minus that of real packs.
-    pub wasserstein: f64,
-    /// The weighted gradient penalty.
-    pub penalty: f64,
-}
-
-/// Losses of one update of the generator.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct GeneratorLosses {
-    /// Minus the mean score of generated packs.
-    pub adversarial: f64,
-    /// Cross entropy of the conditions.
-    pub cross_entropy: f64,
-}
-
-/// The networks in training, with every buffer that a step needs.
-#[derive(Debug)]
-pub(crate) struct FusedTrainer {
-    pub generator: Generator,
-    pub critic: Critic,
-    heads: Heads,
-    pac: usize,
-    penalty: f32,
-    adam: [Adam; 2],
-    threads: usize,
-    /// Row buffers of the generator: `[noise, layer 1, …]`.
-    buffer: Vec<f32>,
-    /// Normalised cells of each generator layer.
-    normalised: Vec<Vec<f32>>,
-    logits: Vec<f32>,
-    /// The rows of the generated packs, then the input gradients of the mixed packs.
-    stack: Vec<f32>,
-    /// Input gradients of the mixed packs at the conditions.
-    condition_gradient: Vec<f32>,
-    /// Per hidden layer of the discriminator, the activations of the stacked packs.
-    active: Vec<Vec<f32>>,
-    /// Per hidden layer, slopes (times dropout masks) of the stacked packs.
-    slopes: Vec<Vec<f32>>,
-    /// Per hidden layer, what flows back to its pre-activations.
-    down: Vec<Vec<f32>>,
-    /// Gradient of the generator's buffer, and of one layer before its normalisation.
-    up: Vec<f32>,
-    before: Vec<f32>,
-}
-
-/// The generator's and the discriminator's optimiser.
-pub(crate) fn optimisers(recipe: &Ctgan) -> [Adam; 2] {
-    let adam = |rate: f64, decay: f64| Adam {
-        rate: rate as f32,
-        beta1: 0.5,
-        beta2: 0.9,
-        epsilon: 1e-8,
-        weight_decay: decay as f32,
-    };
-    [
-        adam(recipe.generator_lr, recipe.generator_decay),
-        adam(recipe.discriminator_lr, recipe.discriminator_decay),
-    ]
-}
-
 impl FusedTrainer {
-    pub(crate) fn new(
-        recipe: &Ctgan,
-        generator: Generator,
-        critic: Critic,
-        heads: Heads,
-        threads: usize,
-    ) -> Self {
-        let (rows, packs) = (recipe.batch_size, recipe.batch_size / recipe.pac);
-        let layers = || recipe.discriminator_dim.iter().map(|units| vec![0.0; 3 * packs * units]);
-        Self {
-            pac: recipe.pac,
-            penalty: recipe.gradient_penalty as f32,
-            adam: optimisers(recipe),
-            threads,
-            buffer: vec![0.0; rows * generator.stride()],
-            normalised: recipe.generator_dim.iter().map(|units| vec![0.0; rows * units]).collect(),
-            logits: vec![0.0; rows * heads.width()],
-            stack: vec![0.0; 2 * rows * heads.width()],
-            condition_gradient: vec![0.0; packs * critic.first.onehot.shape[0]],
-            active: layers().collect(),
-            slopes: layers().collect(),
-            down: layers().collect(),
-            up: vec![0.0; rows * generator.stride()],
-            before: Vec::new(),
-            generator,
-            critic,
-            heads,
-        }
-    }
-
-    /// The generated rows of the latest batch, row-major.
-    #[cfg(test)]
-    pub(crate) fn generated_rows(&self) -> &[f32] {
-        &self.stack
-    }
-
-    /// One update of the discriminator; `step` counts its updates from 1.
-    pub(crate) fn critic_step(
-        &mut self,
-        encoded: &Encoded,
-        batch: &CriticBatch,
-        step: u64,
-    ) -> CriticLosses {
-        let losses = self.critic_gradients(encoded, batch);
-        let adam = self.adam[1];
-        self.critic.parameters_mut().into_iter().for_each(|parameter| parameter.step(&adam, step));
-        losses
-    }
-
-    /// One update of the generator; `step` counts its updates from 1.
-    pub(crate) fn generator_step(
-        &mut self,
-        space: &ConditionSpace,
-        batch: &GeneratorBatch,
-        step: u64,
-    ) -> GeneratorLosses {
-        let losses = self.generator_gradients(space, batch);
-        let adam = self.adam[0];
-        self.generator
-            .parameters_mut()
-            .into_iter()
-            .for_each(|parameter| parameter.step(&adam, step));
-        losses
-    }
-
     /// Fills the gradients of the discriminator.
     pub(crate) fn critic_gradients(
         &mut self,
@@ -178,25 +38,6 @@ impl FusedTrainer {
         CriticLosses { wasserstein, penalty }
     }
 
-    /// Runs the generator in training mode; the rows go to the head of `stack`.
-    fn generate(&mut self, input: &GeneratorInput) {
-        let stride = self.generator.stride();
-        let noise = self.generator.layers.first().map_or(stride, |(linear, _)| linear.inputs());
-        for (row, noise) in
-            self.buffer.chunks_exact_mut(stride).zip(input.noise.chunks_exact(noise))
-        {
-            row[..noise.len()].copy_from_slice(noise);
-        }
-        for ((linear, norm), cells) in self.generator.layers.iter_mut().zip(&mut self.normalised) {
-            linear.forward(&self.buffer, stride, &input.units, cells, self.threads);
-            batch_norm_relu(norm, cells, &mut self.buffer[linear.inputs()..], stride);
-        }
-        let output = &self.generator.output;
-        output.forward(&self.buffer, stride, &input.units, &mut self.logits, self.threads);
-        let rows = self.logits.len();
-        self.heads.forward(&self.logits, &input.gumbel, &mut self.stack[..rows]);
-    }
-
     fn first_layer_real(&mut self, encoded: &Encoded, batch: &CriticBatch) {
         let (pac, width) = (self.pac, self.heads.width());
         let first = &self.critic.first;
@@ -221,7 +62,7 @@ impl FusedTrainer {
     }
 
     /// Pre-activations of the generated packs, into the packs from `at` on.
-    fn first_layer_generated(&mut self, units: &[u32], packs: usize, at: usize) {
+    pub(super) fn first_layer_generated(&mut self, units: &[u32], packs: usize, at: usize) {
         let (pac, width) = (self.pac, self.heads.width());
         let first = &self.critic.first;
         let conditions = first.onehot.shape[0] / pac;
@@ -259,7 +100,7 @@ impl FusedTrainer {
     }
 
     /// Activations of all hidden layers for the first `packs` stacked packs, and their scores.
-    fn critic_forward(&mut self, packs: usize) -> Vec<f32> {
+    pub(super) fn critic_forward(&mut self, packs: usize) -> Vec<f32> {
         for at in 0..self.active.len() {
             let outputs = self.active_width(at);
             if at > 0 {
@@ -294,7 +135,7 @@ impl FusedTrainer {
     }
 
     /// From what each score gets back, what each pre-activation gets back.
-    fn critic_backward(&mut self, back: &[f32]) {
+    pub(super) fn critic_backward(&mut self, back: &[f32]) {
         let packs = back.len();
         let last = self.down.len() - 1;
         let outputs = self.active_width(last);
@@ -450,87 +291,6 @@ impl FusedTrainer {
             }
         }
     }
-
-    /// Fills the gradients of the generator.
-    pub(crate) fn generator_gradients(
-        &mut self,
-        space: &ConditionSpace,
-        batch: &GeneratorBatch,
-    ) -> GeneratorLosses {
-        self.generate(&batch.generator);
-        let (width, outputs) = (self.heads.width(), self.critic.first.outputs());
-        let cells = self.logits.len();
-        let packs = cells / (self.pac * width);
-        for (slopes, masks) in self.slopes.iter_mut().zip(&batch.masks) {
-            slopes[..masks.len()].copy_from_slice(masks);
-        }
-        self.first_layer_generated(&batch.generator.units, packs, 0);
-        let scores = self.critic_forward(packs);
-        let adversarial = -scores.iter().map(|&x| f64::from(x)).sum::<f64>() / packs as f64;
-        self.critic_backward(&vec![-1.0 / packs as f32; packs]);
-
-        // From the discriminator's first layer back to the rows, then through the heads.
-        let (rows, gradient) = self.stack.split_at_mut(cells);
-        let inputs = self.pac * width;
-        multiply(
-            &mut MatrixMut::new(gradient, packs, inputs),
-            0.0,
-            Matrix::new(&self.down[0][..packs * outputs], packs, outputs),
-            Matrix::new(&self.critic.first.dense.value, inputs, outputs).transposed(),
-            self.threads,
-        );
-        self.heads.backward(rows, gradient);
-        let cross_entropy = add_cross_entropy(space, batch, &self.logits, gradient, width);
-        self.generator_weight_gradients(&batch.generator.units);
-        GeneratorLosses { adversarial, cross_entropy }
-    }
-
-    /// From the gradient of the logits, in the tail of `stack`, to that of every weight.
-    fn generator_weight_gradients(&mut self, units: &[u32]) {
-        let stride = self.generator.stride();
-        let rows = self.buffer.len() / stride;
-        let gradient = &self.stack[self.logits.len()..];
-        linear_gradients(
-            &mut self.generator.output,
-            &self.buffer,
-            stride,
-            units,
-            gradient,
-            self.threads,
-        );
-        let noise = self.generator.layers.first().map_or(stride, |(linear, _)| linear.inputs());
-        let output = &self.generator.output;
-        let outputs = output.outputs();
-        multiply(
-            &mut MatrixMut::strided(&mut self.up[noise..], rows, stride - noise, stride),
-            0.0,
-            Matrix::new(gradient, rows, outputs),
-            Matrix::new(&output.dense.value[noise * outputs..], stride - noise, outputs)
-                .transposed(),
-            self.threads,
-        );
-        for ((linear, norm), normalised) in
-            self.generator.layers.iter_mut().zip(&self.normalised).rev()
-        {
-            let (inputs, outputs) = (linear.inputs(), linear.outputs());
-            self.before.resize(rows * outputs, 0.0);
-            norm.gamma.gradient.fill(0.0);
-            norm.beta.gradient.fill(0.0);
-            let (active, upstream) = (&self.buffer[inputs..], &self.up[inputs..]);
-            batch_norm_relu_backward(norm, normalised, active, upstream, stride, &mut self.before);
-            linear_gradients(linear, &self.buffer, stride, units, &self.before, self.threads);
-            if inputs > noise {
-                multiply(
-                    &mut MatrixMut::strided(&mut self.up[noise..], rows, inputs - noise, stride),
-                    1.0,
-                    Matrix::new(&self.before, rows, outputs),
-                    Matrix::new(&linear.dense.value[noise * outputs..], inputs - noise, outputs)
-                        .transposed(),
-                    self.threads,
-                );
-            }
-        }
-    }
 }
 
 /// The units of a training row within a pack, with their values.
@@ -538,58 +298,6 @@ fn row_units(encoded: &Encoded, row: usize, offset: usize) -> impl Iterator<Item
     let places = encoded.place_units.iter().zip(encoded.places(row));
     let places = places.map(move |(&unit, &place)| (offset + unit as usize, place));
     places.chain(encoded.hot_units(row).iter().map(move |&unit| (offset + unit as usize, 1.0)))
-}
-
-fn linear_gradients(
-    linear: &mut crate::network::Linear,
-    inputs: &[f32],
-    stride: usize,
-    units: &[u32],
-    gradient: &[f32],
-    threads: usize,
-) {
-    let (width, outputs) = (linear.inputs(), linear.outputs());
-    let rows = gradient.len() / outputs;
-    multiply(
-        &mut MatrixMut::new(&mut linear.dense.gradient, width, outputs),
-        0.0,
-        Matrix::strided(inputs, rows, width, stride).transposed(),
-        Matrix::new(gradient, rows, outputs),
-        threads,
-    );
-    let Parameter { gradient: onehot, .. } = &mut linear.onehot;
-    onehot.fill(0.0);
-    for (row, &unit) in gradient.chunks_exact(outputs).zip(units) {
-        scatter_rows(onehot, row, std::iter::once((unit as usize, 1.0)));
-    }
-    linear.bias.gradient.fill(0.0);
-    add_column_sums(&mut linear.bias.gradient, gradient);
-}
-
-/// Adds the gradient of the conditions' cross entropy to that of the logits; returns its mean
-/// over the batch. Only the span of the condition's own column counts (models.md 2.3).
-fn add_cross_entropy(
-    space: &ConditionSpace,
-    batch: &GeneratorBatch,
-    logits: &[f32],
-    gradient: &mut [f32],
-    width: usize,
-) -> f64 {
-    let count = batch.conditions.len() as f32;
-    let mut sum = 0.0;
-    for (row, &condition) in batch.conditions.iter().enumerate() {
-        let (start, levels) = space.span(condition);
-        let cells = row * width + start..row * width + start + levels;
-        let (logits, gradient) = (&logits[cells.clone()], &mut gradient[cells]);
-        let highest = logits.iter().fold(f32::NEG_INFINITY, |most, &x| most.max(x));
-        let total: f32 = logits.iter().map(|x| (x - highest).exp()).sum();
-        sum += f64::from(highest + total.ln() - logits[condition.level]);
-        for (gradient, &logit) in gradient.iter_mut().zip(logits) {
-            *gradient += (logit - highest).exp() / total / count;
-        }
-        gradient[condition.level] -= 1.0 / count;
-    }
-    if batch.conditions.is_empty() { 0.0 } else { sum / f64::from(count) }
 }
 
 /// Inner product in eight fixed lanes, so that the compiler may use vectors and the result does

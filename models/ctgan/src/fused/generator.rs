@@ -1,0 +1,145 @@
+//! The gradients of the generator.
+
+use super::{FusedTrainer, GeneratorLosses};
+use crate::batch::GeneratorBatch;
+use crate::conditions::ConditionSpace;
+use crate::network::Linear;
+use neural::Parameter;
+use neural::kernels::{
+    Matrix, MatrixMut, add_column_sums, batch_norm_relu_backward, multiply, scatter_rows,
+};
+
+impl FusedTrainer {
+    /// Fills the gradients of the generator.
+    pub(crate) fn generator_gradients(
+        &mut self,
+        space: &ConditionSpace,
+        batch: &GeneratorBatch,
+    ) -> GeneratorLosses {
+        self.generate(&batch.generator);
+        let (width, outputs) = (self.heads.width(), self.critic.first.outputs());
+        let cells = self.logits.len();
+        let packs = cells / (self.pac * width);
+        for (slopes, masks) in self.slopes.iter_mut().zip(&batch.masks) {
+            slopes[..masks.len()].copy_from_slice(masks);
+        }
+        self.first_layer_generated(&batch.generator.units, packs, 0);
+        let scores = self.critic_forward(packs);
+        let adversarial = -scores.iter().map(|&x| f64::from(x)).sum::<f64>() / packs as f64;
+        self.critic_backward(&vec![-1.0 / packs as f32; packs]);
+
+        // From the discriminator's first layer back to the rows, then through the heads.
+        let (rows, gradient) = self.stack.split_at_mut(cells);
+        let inputs = self.pac * width;
+        multiply(
+            &mut MatrixMut::new(gradient, packs, inputs),
+            0.0,
+            Matrix::new(&self.down[0][..packs * outputs], packs, outputs),
+            Matrix::new(&self.critic.first.dense.value, inputs, outputs).transposed(),
+            self.threads,
+        );
+        self.heads.backward(rows, gradient);
+        let cross_entropy = add_cross_entropy(space, batch, &self.logits, gradient, width);
+        self.generator_weight_gradients(&batch.generator.units);
+        GeneratorLosses { adversarial, cross_entropy }
+    }
+
+    /// From the gradient of the logits, in the tail of `stack`, to that of every weight.
+    fn generator_weight_gradients(&mut self, units: &[u32]) {
+        let stride = self.generator.stride();
+        let rows = self.buffer.len() / stride;
+        let gradient = &self.stack[self.logits.len()..];
+        linear_gradients(
+            &mut self.generator.output,
+            &self.buffer,
+            stride,
+            units,
+            gradient,
+            self.threads,
+        );
+        let noise = self.generator.layers.first().map_or(stride, |(linear, _)| linear.inputs());
+        let output = &self.generator.output;
+        let outputs = output.outputs();
+        multiply(
+            &mut MatrixMut::strided(&mut self.up[noise..], rows, stride - noise, stride),
+            0.0,
+            Matrix::new(gradient, rows, outputs),
+            Matrix::new(&output.dense.value[noise * outputs..], stride - noise, outputs)
+                .transposed(),
+            self.threads,
+        );
+        for ((linear, norm), normalised) in
+            self.generator.layers.iter_mut().zip(&self.normalised).rev()
+        {
+            let (inputs, outputs) = (linear.inputs(), linear.outputs());
+            self.before.resize(rows * outputs, 0.0);
+            norm.gamma.gradient.fill(0.0);
+            norm.beta.gradient.fill(0.0);
+            let (active, upstream) = (&self.buffer[inputs..], &self.up[inputs..]);
+            batch_norm_relu_backward(norm, normalised, active, upstream, stride, &mut self.before);
+            linear_gradients(linear, &self.buffer, stride, units, &self.before, self.threads);
+            if inputs > noise {
+                multiply(
+                    &mut MatrixMut::strided(&mut self.up[noise..], rows, inputs - noise, stride),
+                    1.0,
+                    Matrix::new(&self.before, rows, outputs),
+                    Matrix::new(&linear.dense.value[noise * outputs..], inputs - noise, outputs)
+                        .transposed(),
+                    self.threads,
+                );
+            }
+        }
+    }
+}
+
+fn linear_gradients(
+    linear: &mut Linear,
+    inputs: &[f32],
+    stride: usize,
+    units: &[u32],
+    gradient: &[f32],
+    threads: usize,
+) {
+    let (width, outputs) = (linear.inputs(), linear.outputs());
+    let rows = gradient.len() / outputs;
+    multiply(
+        &mut MatrixMut::new(&mut linear.dense.gradient, width, outputs),
+        0.0,
+        Matrix::strided(inputs, rows, width, stride).transposed(),
+        Matrix::new(gradient, rows, outputs),
+        threads,
+    );
+    let Parameter { gradient: onehot, .. } = &mut linear.onehot;
+    onehot.fill(0.0);
+    for (row, &unit) in gradient.chunks_exact(outputs).zip(units) {
+        scatter_rows(onehot, row, std::iter::once((unit as usize, 1.0)));
+    }
+    linear.bias.gradient.fill(0.0);
+    add_column_sums(&mut linear.bias.gradient, gradient);
+}
+
+/// Adds the gradient of the conditions' cross entropy to that of the logits; returns its mean
+/// over the batch. Only the span of the condition's own column counts (models.md 2.3).
+fn add_cross_entropy(
+    space: &ConditionSpace,
+    batch: &GeneratorBatch,
+    logits: &[f32],
+    gradient: &mut [f32],
+    width: usize,
+) -> f64 {
+    let count = batch.conditions.len() as f32;
+    let mut sum = 0.0;
+    for (row, &condition) in batch.conditions.iter().enumerate() {
+        let (start, levels) = space.span(condition);
+        let cells = row * width + start..row * width + start + levels;
+        let (logits, gradient) = (&logits[cells.clone()], &mut gradient[cells]);
+        let highest = logits.iter().fold(f32::NEG_INFINITY, |most, &x| most.max(x));
+        let total: f32 = logits.iter().map(|x| (x - highest).exp()).sum();
+        sum += f64::from(highest + total.ln() - logits[condition.level]);
+        for (gradient, &logit) in gradient.iter_mut().zip(logits) {
+            *gradient += (logit - highest).exp() / total / count;
+        }
+        gradient[condition.level] -= 1.0 / count;
+    }
+    if batch.conditions.is_empty() { 0.0 } else { sum / f64::from(count) }
+}
