@@ -46,13 +46,13 @@ def levels_of(schema):
 
 
 def converted(rows, header, levels):
-    """Other spellings of the same cells: NA for missing, and a letter before a class number."""
+    """Other spellings of the same cells: NA or ? for missing, and a letter before a class number."""
     out = [header]
     for row in rows[1:]:
         cells = []
         for cell, known in zip(row, levels):
             cell = cell.strip()
-            if cell in ("NA", "nan") and not (known and cell in known):
+            if cell in ("NA", "nan", "?") and not (known and cell in known):
                 cell = ""
             if known and cell not in known and cell[1:] in known:
                 cell = cell[1:]
@@ -122,7 +122,9 @@ def compare(options, table, settings):
         for metric in METRICS:
             values = [score[metric] for score in scores if score.get(metric) is not None]
             spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.3f}{spread}" if values else "-")
+            # A sample without a value must not leave the mean unseen.
+            missing = f" ({len(values)} of {len(scores)})" if len(values) < len(scores) else ""
+            cells.append(f"{statistics.mean(values):.3f}{spread}{missing}" if values else "-")
         fits = [seconds for _, seconds in samples if seconds is not None]
         cells.append(f"{statistics.mean(fits):.1f}" if fits else "-")
         print(f"| {table} | {name} | {len(samples)} | " + " | ".join(cells) + " |", flush=True)
