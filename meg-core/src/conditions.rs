@@ -146,7 +146,9 @@ pub fn sample_by_rejection(
         }
         // The yield so far says how many rows the rest will take; a fifth more saves a round.
         let missing = request.rows - have;
-        let wanted = (missing * drawn * 6 / 5).checked_div(have).unwrap_or(missing);
+        let wanted = (missing.saturating_mul(drawn).saturating_mul(6) / 5)
+            .checked_div(have)
+            .unwrap_or(missing);
         let size = wanted.clamp(bound.batch, 50 * bound.batch).min(limit - drawn);
         let batch = draw(size, observer)?;
         let holds =

@@ -276,6 +276,14 @@ fn artifact_holds_no_training_row(model: &dyn Fitted, train: &Table) {
             break;
         }
     }
+    // Neighbouring cells of the most telling column, in row order, as JSON and as a tensor.
+    let free = &train.numbers(3)[..3];
+    let written = free.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+    let flat: String = text.split_whitespace().collect();
+    assert!(!flat.contains(&written), "the artifact holds the column \"free\" in row order");
+    let raw: Vec<u8> = free.iter().flat_map(|&cell| (cell as f32).to_le_bytes()).collect();
+    let held = tensors.windows(raw.len()).any(|window| window == raw);
+    assert!(!held, "a tensor holds the column \"free\" in row order");
 }
 
 fn free_text_is_refused(entry: &ModelEntry, case: Case) {

@@ -17,24 +17,30 @@ pub fn parse(text: &str, format: &str) -> Option<f64> {
 /// a date can hold.
 pub fn print(seconds: f64, format: &str) -> Option<String> {
     use std::fmt::Write;
+    // An unknown directive makes the formatter fail, which `write!` reports and `to_string` would
+    // turn into a panic.
     let moment = DateTime::from_timestamp(seconds as i64, 0)?.naive_utc();
     let mut text = String::new();
     write!(text, "{}", moment.format(format)).ok()?;
     Some(text)
 }
 
-/// The smallest step, in seconds, that a format can tell apart: 86 400 for a pure date.
+/// The smallest step, in seconds, that a format can tell apart: 86 400 for a pure date. Found by
+/// printing two moments, so that it holds for every directive.
 pub fn resolution(format: &str) -> f64 {
-    let tells = |codes: &[&str]| codes.iter().any(|code| format.contains(code));
-    if tells(&["%S", "%T", "%s", "%c", "%X", "%+"]) {
-        1.0
-    } else if tells(&["%M", "%R"]) {
-        60.0
-    } else if tells(&["%H", "%I", "%k", "%l"]) {
-        3_600.0
-    } else {
-        86_400.0
-    }
+    let noon = 43_200.0;
+    let tells = |step: &f64| print(noon, format) != print(noon + step, format);
+    [1.0, 60.0, 3_600.0].into_iter().find(tells).unwrap_or(86_400.0)
+}
+
+/// Whether moments printed in this format can be read back: a format with a directive that only
+/// prints, or one that leaves out the day, cannot hold a column.
+pub fn is_reversible(format: &str) -> bool {
+    let step = resolution(format);
+    [946_684_800.0, 1_582_934_400.0 + 86_399.0].into_iter().all(|moment| {
+        let moment = f64::floor(moment / step) * step;
+        print(moment, format).and_then(|text| parse(&text, format)) == Some(moment)
+    })
 }
 
 #[cfg(test)]
@@ -51,6 +57,15 @@ mod tests {
             let seconds = parse(text, format).expect(text);
             assert_eq!(print(seconds, format).as_deref(), Some(text));
             assert_eq!(seconds % resolution(format), 0.0);
+        }
+        for (format, step) in
+            [("%Y-%m-%d %-H:%-M", 60.0), ("%Y-%m-%d %r", 1.0), ("%d.%m.%Y %H h", 3_600.0)]
+        {
+            assert_eq!(resolution(format), step, "{format}");
+        }
+        assert!(is_reversible("%Y-%m-%d %H:%M") && is_reversible("%d/%m/%Y"));
+        for format in ["%Y-%m-%d %Z", "%H:%M", "%Y-%m", "%Q", ""] {
+            assert!(!is_reversible(format), "{format}");
         }
         assert_eq!(parse("2020-13-01", "%Y-%m-%d"), None);
         assert_eq!(parse("1970-01-02", "%Y-%m-%d"), Some(86_400.0));

@@ -171,6 +171,16 @@ impl Schema {
             if !names.insert(&column.name) {
                 return fail("the name occurs twice".into());
             }
+            if let ColumnKind::Datetime { format } = &column.kind
+                && !datetime::is_reversible(format)
+            {
+                return Err(DataError::new(format!(
+                    "dates printed in the format {format:?} cannot be read back"
+                ))
+                .column(&column.name)
+                .advice("use a strftime format with year, month and day, as \"%Y-%m-%d\"")
+                .into());
+            }
             if let ColumnKind::Category { levels, .. } = &column.kind {
                 let mut seen = HashSet::new();
                 if let Some(twice) = levels.iter().find(|level| !seen.insert(*level)) {

@@ -1,6 +1,6 @@
 use crate::{ModeNormalizer, fresh_identifiers};
 use meg_core::{
-    Column, ColumnKind, ColumnSpec, DataError, Event, MISSING, Observer, Phase, Result, Rng,
+    Column, ColumnKind, ColumnSpec, DataError, Error, Event, MISSING, Observer, Phase, Result, Rng,
     Schema, Seed, Table, parallel,
 };
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,39 @@ enum Block {
     Category { start: usize, codes: Vec<u32> },
 }
 
+impl Block {
+    /// Whether a block read from a file can encode and decode this column.
+    fn fits(&self, spec: &ColumnSpec) -> bool {
+        let known = |code: u32| {
+            if code == MISSING { spec.nullable } else { (code as usize) < spec.levels().len() }
+        };
+        match self {
+            Block::Identifier => spec.kind == ColumnKind::Identifier,
+            Block::ConstantNumber { number } => {
+                spec.is_numeric() && number.map_or(spec.nullable, f64::is_finite)
+            }
+            Block::ConstantLevel { code } => spec.is_category() && known(*code),
+            Block::Number { modes, least, most, nullable, .. } => {
+                spec.is_numeric()
+                    && least.is_finite()
+                    && most.is_finite()
+                    && least <= most
+                    && (spec.nullable || !nullable)
+                    && modes.as_ref().map_or(*nullable, ModeNormalizer::is_sound)
+            }
+            Block::Category { codes, .. } => {
+                let mut sorted = codes.clone();
+                sorted.sort_unstable();
+                sorted.dedup();
+                spec.is_category()
+                    && codes.len() > 1
+                    && sorted.len() == codes.len()
+                    && codes.iter().all(|&code| known(code))
+            }
+        }
+    }
+}
+
 /// An encoded table, compact: the places of the numbers, and for every softmax span the unit that
 /// is 1. A dense row exists only where a batch needs it.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,10 +164,6 @@ impl TableEncoder {
         }
         let columns = table.schema().columns.len();
         observer.event(&Event::Start { phase: Phase::Encode, total: Some(columns as u64) });
-        let fitted = parallel::map(threads, columns, |at| {
-            let mut rng = seed.stream(&format!("encoder/{at}"));
-            fit_column(&table.schema().columns[at], &table.columns()[at], options, &mut rng)
-        });
         let mut encoder = Self {
             schema: decoded_schema(table, options),
             blocks: Vec::with_capacity(columns),
@@ -142,10 +171,20 @@ impl TableEncoder {
             width: 0,
             clip: options.clip,
         };
-        for (at, block) in fitted.into_iter().enumerate() {
-            encoder.push(at, block?);
+        // As many columns at a time as there are threads, with word to the observer in between.
+        while encoder.blocks.len() < columns {
+            let first = encoder.blocks.len();
+            let fitted = parallel::map(threads, (columns - first).min(threads.max(1)), |ahead| {
+                let at = first + ahead;
+                let mut rng = seed.stream(&format!("encoder/{at}"));
+                fit_column(&table.schema().columns[at], &table.columns()[at], options, &mut rng)
+            });
+            for block in fitted {
+                encoder.push(encoder.blocks.len(), block?);
+            }
+            let done = encoder.blocks.len() as u64;
+            observer.step(Phase::Encode, done, &[("units", encoder.width as f64)])?;
         }
-        observer.step(Phase::Encode, columns as u64, &[("units", encoder.width as f64)])?;
         observer.event(&Event::End { phase: Phase::Encode });
         Ok(encoder)
     }
@@ -172,6 +211,37 @@ impl TableEncoder {
             Block::Category { start, codes } => *start = span(codes.len(), Activation::Softmax),
         }
         self.blocks.push(block);
+    }
+
+    /// Checks an encoder that was read from a file: every index and size that decoding relies on.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] that names the column.
+    pub fn check(&self) -> Result<()> {
+        self.schema.check()?;
+        if self.blocks.len() != self.schema.columns.len() {
+            return Err(Error::Artifact("the encoder has another number of columns".into()));
+        }
+        for (block, spec) in self.blocks.iter().zip(&self.schema.columns) {
+            if !block.fits(spec) {
+                let problem = format!("the encoding of the column {:?} is damaged", spec.name);
+                return Err(Error::Artifact(problem));
+            }
+        }
+        let mut laid_out = Self {
+            schema: self.schema.clone(),
+            blocks: Vec::new(),
+            spans: Vec::new(),
+            width: 0,
+            clip: self.clip,
+        };
+        for (at, block) in self.blocks.iter().enumerate() {
+            laid_out.push(at, block.clone());
+        }
+        if laid_out != *self {
+            return Err(Error::Artifact("the spans of the encoder do not fit its columns".into()));
+        }
+        Ok(())
     }
 
     /// Schema of decoded tables.
@@ -255,7 +325,7 @@ impl TableEncoder {
     pub fn decode(&self, units: &[f32], rows: usize, rng: &mut Rng) -> Result<Table> {
         if units.len() != rows * self.width {
             let problem = format!("{} units for {rows} rows of {}", units.len(), self.width);
-            return Err(meg_core::Error::Tensor(problem));
+            return Err(Error::Tensor(problem));
         }
         let columns = self
             .blocks
@@ -382,7 +452,7 @@ fn fit_category(spec: &ColumnSpec, cells: &[u32], options: &EncoderOptions) -> R
     Ok(Block::Category { start: 0, codes })
 }
 
-fn too_many_levels(spec: &ColumnSpec, levels: usize, most: usize) -> meg_core::Error {
+fn too_many_levels(spec: &ColumnSpec, levels: usize, most: usize) -> Error {
     DataError::new(format!(
         "{levels} different levels are too many for one unit each (at most {most})"
     ))
@@ -462,7 +532,7 @@ fn encode_codes(start: usize, codes: &[u32], spec: &ColumnSpec, cells: &[u32]) -
         .collect()
 }
 
-fn never_seen(spec: &ColumnSpec, row: usize, value: impl std::fmt::Display) -> meg_core::Error {
+fn never_seen(spec: &ColumnSpec, row: usize, value: impl std::fmt::Display) -> Error {
     DataError::new("the value never occurs in the training rows")
         .row(row as u64 + 1)
         .column(&spec.name)

@@ -41,6 +41,9 @@ impl VariationalMixture {
     pub fn fit(values: &[f64], components: usize, rng: &mut Rng) -> Self {
         let (mut distinct, weights) = distinct(values);
         assert!(distinct.len() > 1, "a mixture needs two different values");
+        // Into [-1, 1] first: squares of extreme but legal numbers would overflow or vanish.
+        let largest = distinct.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+        distinct.iter_mut().for_each(|value| *value /= largest);
         let rows: f64 = weights.iter().sum();
         let mean = dot(&distinct, &weights) / rows;
         distinct.iter_mut().for_each(|value| *value -= mean);
@@ -53,7 +56,7 @@ impl VariationalMixture {
         let mut fit = Fit::new(&distinct, &weights, count);
         fit.start(&labels);
         fit.run();
-        fit.finish(mean, scale)
+        fit.finish(mean, scale, largest)
     }
 
     /// Number of components.
@@ -64,6 +67,13 @@ impl VariationalMixture {
     /// Whether there is no component; never true after a fit.
     pub fn is_empty(&self) -> bool {
         self.weights.is_empty()
+    }
+
+    /// Whether parameters read from a file are as many as there are components, and finite.
+    pub(crate) fn is_sound(&self) -> bool {
+        let all = [&self.weights, &self.means, &self.deviations, &self.offsets];
+        all.iter().all(|part| part.len() == self.len() && part.iter().all(|x| x.is_finite()))
+            && self.deviations.iter().all(|&deviation| deviation > 0.0)
     }
 
     /// The posterior probability of each component for one value, into `out`; they sum to 1.
@@ -266,8 +276,10 @@ impl<'a> Fit<'a> {
         self.moments.entropy + parts
     }
 
-    fn finish(self, mean: f64, scale: f64) -> VariationalMixture {
-        let offsets = self.offsets().iter().map(|offset| offset - scale.ln()).collect();
+    /// Back to the column's unit, which is `largest` times the unit of `mean` and `scale`.
+    fn finish(self, mean: f64, scale: f64, largest: f64) -> VariationalMixture {
+        let log_unit = scale.ln() + largest.ln();
+        let offsets = self.offsets().iter().map(|offset| offset - log_unit).collect();
         let mut left = 1.0;
         let mut weights: Vec<f64> = (0..self.mean.len())
             .map(|k| {
@@ -281,8 +293,8 @@ impl<'a> Fit<'a> {
         weights.iter_mut().for_each(|weight| *weight /= sum);
         VariationalMixture {
             weights,
-            means: self.mean.iter().map(|m| mean + scale * m).collect(),
-            deviations: self.variance.iter().map(|variance| scale * variance.sqrt()).collect(),
+            means: self.mean.iter().map(|m| (mean + scale * m) * largest).collect(),
+            deviations: self.variance.iter().map(|v| scale * v.sqrt() * largest).collect(),
             offsets,
         }
     }
@@ -331,6 +343,17 @@ mod tests {
         let mut reversed = three_modes();
         reversed.reverse();
         assert_eq!(fit(&three_modes()), fit(&reversed));
+    }
+
+    #[test]
+    fn extreme_units_change_nothing() {
+        let values = three_modes();
+        for unit in [1e200, 1e-200] {
+            let moved: Vec<f64> = values.iter().map(|x| unit * x).collect();
+            let shift =
+                fit(&moved).mean_log_likelihood(&moved) - fit(&values).mean_log_likelihood(&values);
+            assert!((shift + unit.ln()).abs() < 1e-3, "{shift} in units of {unit}");
+        }
     }
 
     #[test]

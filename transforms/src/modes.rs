@@ -35,6 +35,12 @@ impl ModeNormalizer {
         Self { mixture, kept }
     }
 
+    /// Whether indices and parameters read from a file can be used.
+    pub(crate) fn is_sound(&self) -> bool {
+        let inside = |&k: &usize| k < self.mixture.len();
+        !self.kept.is_empty() && self.kept.iter().all(inside) && self.mixture.is_sound()
+    }
+
     /// Number of modes.
     pub fn modes(&self) -> usize {
         self.kept.len()

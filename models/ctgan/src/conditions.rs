@@ -76,17 +76,20 @@ impl ConditionSpace {
         (column.offset + draw(column.counts.len(), weight, rng)) as u32
     }
 
-    /// Whether sizes and counts fit together, for a model read from a file.
-    pub(crate) fn is_sound(&self, row_width: usize) -> bool {
+    /// Whether the columns are those of the encoder, for a model read from a file.
+    pub(crate) fn fits(&self, encoder: &TableEncoder) -> bool {
+        let slots = encoder.categories();
         let mut offset = 0;
-        self.columns.iter().all(|column| {
-            let fits = column.offset == offset
-                && column.start + column.counts.len() <= row_width
-                && !column.counts.is_empty()
-                && column.counts.iter().all(|&count| count > 0);
-            offset += column.counts.len();
-            fits
-        }) && offset == self.width
+        self.columns.len() == slots.len()
+            && self.columns.iter().zip(slots).all(|(column, slot)| {
+                let begins = offset;
+                offset += slot.width;
+                column.offset == begins
+                    && (column.column, column.start) == (slot.column, slot.start)
+                    && column.counts.len() == slot.width
+                    && column.counts.iter().all(|&count| count > 0)
+            })
+            && offset == self.width
     }
 }
 
@@ -214,7 +217,7 @@ mod tests {
     fn sampling_conditions_follow_the_training_frequencies_of_every_column() {
         let (encoder, encoded) = encoded();
         let space = ConditionSpace::new(&encoder, &encoded);
-        assert!(space.is_sound(encoder.width()));
+        assert!(space.fits(&encoder));
         let mut rng = Seed(2).stream("conditions");
         let seen = shares((0..40_000).map(|_| space.draw_empirical(&mut rng)));
         assert_close(&seen, &[0.45, 0.05, 0.45, 0.025, 0.025]);

@@ -93,13 +93,19 @@ impl FittedCtgan {
     ) -> Result<Table> {
         let width = self.encoder.width();
         let mut randomness = Randomness::new(Rng::seed_from_u64(rng.next_u64()));
-        let mut units = vec![0.0; rows * width];
-        for (at, chunk) in units.chunks_mut((CHUNK * width).max(1)).enumerate() {
-            self.draw_units(chunk, fixed, &mut randomness, threads);
-            let done = (at * CHUNK + chunk.len() / width) as u64;
-            observer.step(Phase::Sample, done, &[])?;
+        let mut table = self.encoder.decode(&[], 0, rng)?;
+        // Decoded chunk by chunk, so that only one chunk of units is ever held.
+        let mut units = Vec::new();
+        while table.rows() < rows {
+            let chunk = (rows - table.rows()).min(CHUNK);
+            units.resize(chunk * width, 0.0);
+            if width > 0 {
+                self.draw_units(&mut units, fixed, &mut randomness, threads);
+            }
+            table = table.concat(self.encoder.decode(&units, chunk, rng)?)?;
+            observer.step(Phase::Sample, table.rows() as u64, &[])?;
         }
-        self.encoder.decode(&units, rows, rng)
+        Ok(table)
     }
 
     /// Logits plus Gumbel noise at one-hot spans, whose largest unit is then an exact draw, and
@@ -145,8 +151,9 @@ impl FittedCtgan {
 pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
     let State { recipe, encoder, conditions } = artifact.state()?;
     recipe.check()?;
-    if !conditions.is_sound(encoder.width()) {
-        return Err(Error::Artifact("the conditions do not fit the encoded row".into()));
+    encoder.check()?;
+    if *encoder.schema().as_ref() != artifact.schema || !conditions.fits(&encoder) {
+        return Err(Error::Artifact("schema, encoder and conditions do not fit together".into()));
     }
     let generator =
         Generator::from_artifact(artifact, &recipe, conditions.width(), encoder.width())?;

@@ -11,9 +11,7 @@ mod train;
 #[cfg(test)]
 mod agreement;
 
-use meg_core::{
-    Device, FitContext, Fitted, ModelEntry, Result, Synthesizer, Table, Variant, out_of_range,
-};
+use meg_core::{FitContext, Fitted, ModelEntry, Result, Synthesizer, Table, Variant, out_of_range};
 use transforms::{EncoderOptions, TableEncoder};
 
 /// CTGAN in the list of models.
@@ -76,16 +74,20 @@ meg_core::recipe! {
     }
 }
 
+/// Units of a layer, at most: beyond it lies a slip of the keyboard, not a network.
+const MOST_UNITS: usize = 16_384;
+
 impl Synthesizer for Ctgan {
     fn check(&self) -> Result<()> {
-        let positive = |key: &str, value: usize| {
-            if value == 0 { Err(out_of_range(key, value, "at least 1")) } else { Ok(()) }
+        let sized = |key: &str, value: usize, most: usize| {
+            let rule = format!("in 1..={most}");
+            if (1..=most).contains(&value) { Ok(()) } else { Err(out_of_range(key, value, &rule)) }
         };
-        positive("batch_size", self.batch_size)?;
-        positive("pac", self.pac)?;
-        positive("embedding_dim", self.embedding_dim)?;
-        positive("discriminator_steps", self.discriminator_steps)?;
-        positive("max_modes", self.max_modes)?;
+        sized("batch_size", self.batch_size, 1_000_000)?;
+        sized("pac", self.pac, 1_000_000)?;
+        sized("embedding_dim", self.embedding_dim, MOST_UNITS)?;
+        sized("discriminator_steps", self.discriminator_steps, 1_000)?;
+        sized("max_modes", self.max_modes, 1_000)?;
         if !self.batch_size.is_multiple_of(self.pac) {
             let rule = format!("a multiple of pac ({})", self.pac);
             return Err(out_of_range("batch_size", self.batch_size, &rule));
@@ -96,9 +98,10 @@ impl Synthesizer for Ctgan {
         for (key, layers) in
             [("generator_dim", &self.generator_dim), ("discriminator_dim", &self.discriminator_dim)]
         {
-            if layers.is_empty() || layers.contains(&0) {
-                let rule = "a list of layers of at least 1 unit";
-                return Err(out_of_range(key, format!("{layers:?}"), rule));
+            let fits = |units: &usize| (1..=MOST_UNITS).contains(units);
+            if layers.is_empty() || layers.len() > 100 || !layers.iter().all(fits) {
+                let rule = format!("a list of 1 to 100 layers of 1 to {MOST_UNITS} units");
+                return Err(out_of_range(key, format!("{layers:?}"), &rule));
             }
         }
         for (key, value) in
@@ -128,6 +131,8 @@ impl Synthesizer for Ctgan {
 
     fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
         self.check()?;
+        // A device that does not answer is an error before the long encoding, not after.
+        neural::tensor_device(ctx.device)?;
         let options = EncoderOptions {
             modes: self.max_modes,
             round: self.round,
@@ -136,10 +141,6 @@ impl Synthesizer for Ctgan {
         };
         let encoder = TableEncoder::fit(train, &options, ctx.seed, ctx.threads, ctx.observer)?;
         let encoded = encoder.encode(train, ctx.seed, ctx.threads)?;
-        if ctx.device != Device::Cpu {
-            // A device that does not answer is an error before the first step, not after.
-            neural::tensor_device(ctx.device)?;
-        }
         train::fit(self, encoder, &encoded, ctx)
     }
 }

@@ -5,7 +5,7 @@ use crate::fitted::FittedCtgan;
 use crate::fused::{CriticLosses, FusedTrainer, GeneratorLosses};
 use crate::network::{Critic, Generator, heads};
 use crate::plain::PlainTrainer;
-use meg_core::{Device, FitContext, Fitted, Result};
+use meg_core::{Device, Error, FitContext, Fitted, Result};
 use neural::TrainingLoop;
 use transforms::{Encoded, TableEncoder};
 
@@ -80,7 +80,9 @@ pub(crate) fn fit(
     // A table of constant columns has nothing to learn.
     let steps = if width == 0 { 0 } else { updates(recipe, encoded.rows) };
     let mut critic_steps = 0;
+    let mut updated = 0;
     TrainingLoop { steps }.run(ctx.observer, |step| {
+        updated = step;
         let mut losses = CriticLosses::default();
         for _ in 0..recipe.discriminator_steps {
             critic_steps += 1;
@@ -97,11 +99,23 @@ pub(crate) fn fit(
         ])
     })?;
     let generator = trainer.generator()?;
+    check_weights(&generator, updated)?;
     Ok(Box::new(FittedCtgan { recipe: recipe.clone(), encoder, space, generator }))
+}
+
+/// The last update has no loss after it that would show a weight that is not finite.
+fn check_weights(generator: &Generator, step: u64) -> Result<()> {
+    for (name, tensor) in generator.tensors() {
+        if let Some(value) = tensor.data.iter().find(|value| !value.is_finite()) {
+            let problem = format!("the weight {name} holds {value}; lower the learning rate");
+            return Err(Error::Training { step, problem });
+        }
+    }
+    Ok(())
 }
 
 /// Updates of the generator: one pass is rows / batch_size of them, at least 1.
 fn updates(recipe: &Ctgan, rows: usize) -> u64 {
     let per_epoch = (rows / recipe.batch_size).max(1) as u64;
-    (recipe.epochs * per_epoch).max(recipe.min_updates)
+    recipe.epochs.saturating_mul(per_epoch).max(recipe.min_updates)
 }

@@ -1,7 +1,7 @@
 use crate::marginal::{Marginal, marginals};
 use meg_core::{
-    Artifact, Column, FitContext, Fitted, Rejection, Result, Rng, SampleContext, SampleRequest,
-    Schema, Synthesizer, Table, sample_by_rejection,
+    Artifact, Column, Error, FitContext, Fitted, Rejection, Result, Rng, SampleContext,
+    SampleRequest, Schema, Synthesizer, Table, sample_by_rejection,
 };
 use rand::seq::SliceRandom;
 use std::sync::Arc;
@@ -45,7 +45,13 @@ impl Fitted for FittedIndependent {
 
 pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
     let schema = Arc::new(artifact.schema.clone());
-    Ok(Box::new(FittedIndependent { schema, columns: artifact.state()? }))
+    let columns: Vec<Marginal> = artifact.state()?;
+    let fits = columns.len() == schema.columns.len()
+        && columns.iter().zip(&schema.columns).all(|(marginal, spec)| marginal.is_sound(spec));
+    if !fits {
+        return Err(Error::Artifact("the counts of the columns are damaged".into()));
+    }
+    Ok(Box::new(FittedIndependent { schema, columns }))
 }
 
 fn shuffled(marginal: &Marginal, rows: usize, rng: &mut Rng) -> Column {

@@ -1,4 +1,4 @@
-use meg_core::{Column, DataError, Result, Table};
+use meg_core::{Column, ColumnKind, ColumnSpec, DataError, Result, Table};
 use serde::{Deserialize, Serialize};
 
 /// What is known of one column alone: its distinct values with their counts.
@@ -20,6 +20,27 @@ pub(crate) fn marginals(train: &Table) -> Result<Vec<Marginal>> {
 }
 
 impl Marginal {
+    /// Whether a marginal read from a file can be drawn from.
+    pub(crate) fn is_sound(&self, spec: &ColumnSpec) -> bool {
+        // More cells than any table here could have had: the counts are not those of a fit.
+        let counted = |counts: &[usize], extra: usize| {
+            let sum = counts.iter().try_fold(extra, |sum, &count| sum.checked_add(count));
+            sum.is_some_and(|sum| (1..=100_000_000).contains(&sum))
+        };
+        match self {
+            Marginal::Identifier => spec.kind == ColumnKind::Identifier,
+            Marginal::Numbers { values, counts, missing } => {
+                spec.is_numeric()
+                    && values.len() == counts.len()
+                    && values.iter().all(|value| value.is_finite())
+                    && counted(counts, *missing)
+            }
+            Marginal::Codes { codes, counts } => {
+                spec.is_category() && codes.len() == counts.len() && counted(counts, 0)
+            }
+        }
+    }
+
     fn of(column: &Column) -> Self {
         match column {
             Column::Numbers(cells) => {

@@ -1,7 +1,7 @@
 use crate::marginal::{Marginal, marginals};
 use meg_core::{
-    Artifact, Column, ColumnSpec, FitContext, Fitted, MISSING, Rejection, Result, Rng,
-    SampleContext, SampleRequest, Schema, Synthesizer, Table, sample_by_rejection,
+    Artifact, Column, ColumnKind, ColumnSpec, Error, FitContext, Fitted, MISSING, Rejection,
+    Result, Rng, SampleContext, SampleRequest, Schema, Synthesizer, Table, sample_by_rejection,
 };
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,23 @@ impl Range {
                     codes: codes.iter().copied().filter(|&code| code != MISSING).collect(),
                     missing: missing.map_or(0.0, |at| counts[at] as f64 / rows as f64),
                 }
+            }
+        }
+    }
+
+    /// Whether a range read from a file can be drawn from.
+    fn is_sound(&self, spec: &ColumnSpec) -> bool {
+        match self {
+            Range::Identifier => spec.kind == ColumnKind::Identifier,
+            Range::Number { range, missing } => {
+                let ordered =
+                    |(least, most): (f64, f64)| least <= most && (most - least).is_finite();
+                spec.is_numeric() && (0.0..=1.0).contains(missing) && range.is_none_or(ordered)
+            }
+            Range::Levels { codes, missing } => {
+                spec.is_category()
+                    && (0.0..=1.0).contains(missing)
+                    && (!codes.is_empty() || *missing == 1.0)
             }
         }
     }
@@ -105,15 +122,10 @@ impl Fitted for FittedUniform {
 
 pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
     let columns: Vec<Range> = artifact.state()?;
-    let usable = columns.iter().all(|range| match range {
-        Range::Number { missing, .. } => (0.0..=1.0).contains(missing),
-        Range::Levels { codes, missing } => {
-            (0.0..=1.0).contains(missing) && (!codes.is_empty() || *missing == 1.0)
-        }
-        Range::Identifier => true,
-    });
-    if !usable || columns.len() != artifact.schema.columns.len() {
-        return Err(meg_core::Error::Artifact("the ranges of the columns are damaged".into()));
+    let fits = columns.len() == artifact.schema.columns.len()
+        && columns.iter().zip(&artifact.schema.columns).all(|(range, spec)| range.is_sound(spec));
+    if !fits {
+        return Err(Error::Artifact("the ranges of the columns are damaged".into()));
     }
     Ok(Box::new(FittedUniform { schema: Arc::new(artifact.schema.clone()), columns }))
 }

@@ -116,7 +116,9 @@ vectorised! {
                 (&mean[..width], &deviation[..width], &gamma[..width], &beta[..width], &mut out[..width]);
             for at in 0..width {
                 row[at] = (row[at] - mean[at]) / deviation[at];
-                out[at] = (gamma[at] * row[at] + beta[at]).max(0.0);
+                // Not `max`, which would turn a NaN into a 0 and hide it from every loss.
+                let active = gamma[at] * row[at] + beta[at];
+                out[at] = if active < 0.0 { 0.0 } else { active };
             }
         }
     }
