@@ -100,7 +100,7 @@ fn remarks(text: &mut String, report: &Report<'_>) {
     if LIKELIHOOD.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
         line(
             text,
-            "- These rows were simulated, so that their law is known. L_syn is the mean log-likelihood of synthetic rows, L_test that of real rows under what the synthetic ones teach, both by the protocol of the CTGAN paper, with its \"Identity\" (training rows in place of synthetic ones) in brackets. Oracle L is the mean log-likelihood of synthetic rows under the law itself, in brackets that of the holdout rows, and a dash where a synthetic row is impossible. L_test: higher is better. L_syn and oracle L: as in brackets is best, as a generator that has lost modes may lie above. `modes` is the share of the law's modes that have at least a tenth of their rows.",
+            "- Where rows were simulated from a law that is known: L_syn is the mean log-likelihood of synthetic rows, L_test that of real rows under what the synthetic ones teach, both by the protocol of the CTGAN paper, with its \"Identity\" (training rows in place of synthetic ones) in brackets. Oracle L is the mean log-likelihood of synthetic rows under the law itself, in brackets that of the holdout rows, and a dash where a synthetic row is impossible. L_test: higher is better. L_syn and oracle L: as in brackets is best, as a generator that has lost modes may lie above. `modes` is the share of the law's modes that have at least a tenth of their rows.",
         );
     }
     line(
@@ -201,7 +201,9 @@ fn beside(spread: Option<Spread>) -> String {
 }
 
 fn sd(spread: &Spread) -> String {
-    spread.sd.map_or(String::new(), |sd| format!(" ± {}", number(sd)))
+    // What rounding leaves of equal values is no spread.
+    let rounded = |sd: f64| if sd < 1e-9 { 0.0 } else { sd };
+    spread.sd.map_or(String::new(), |sd| format!(" ± {}", number(rounded(sd))))
 }
 
 fn seconds(spread: Option<Spread>) -> String {
