@@ -99,11 +99,11 @@ impl Network {
         let mut refitted = self.clone();
         for (at, node) in refitted.nodes.iter_mut().enumerate() {
             let mut counts = vec![vec![0usize; node.states.len()]; node.probabilities.len()];
-            for row in 0..table.rows() {
+            for (row, state) in columns[at].iter().enumerate() {
                 let combination = node.parents.iter().try_fold(0, |sum, &parent| {
                     Some(sum * self.nodes[parent].states.len() + columns[parent][row]?)
                 });
-                if let (Some(combination), Some(state)) = (combination, columns[at][row]) {
+                if let (Some(combination), Some(state)) = (combination, *state) {
                     counts[combination][state] += 1;
                 }
             }

@@ -120,5 +120,6 @@ fn mean_above_floor(truth: &dyn Truth, rows: &Table) -> Result<f64, Gap> {
 }
 
 fn holdout<'a>(comparison: &Comparison<'a>) -> Result<&'a Table, Gap> {
-    comparison.holdout.ok_or_else(|| Gap::skipped("there are no holdout rows"))
+    let holdout = comparison.holdout.filter(|table| table.rows() > 0);
+    holdout.ok_or_else(|| Gap::skipped("there are no holdout rows"))
 }
