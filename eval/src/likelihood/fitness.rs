@@ -58,7 +58,11 @@ impl Metric for Fitness {
         let real = at_most(train, synthetic.rows(), seed, "likelihood rows");
         let judge = Law::judge(comparison);
         let judged = |rows: &Table| judge.as_ref().map_err(Clone::clone)?.mean(rows);
-        let taught = |rows: &Table| Law::taught_by(rows, comparison)?.mean(holdout(comparison)?);
+        let taught = |rows: &Table| {
+            truth(comparison)?;
+            let holdout = holdout(comparison)?;
+            Law::taught_by(rows, comparison)?.mean(holdout)
+        };
         let rows = comparison.holdout.map_or(0, Table::rows);
         let score = |kind: &Kind, value: &dyn Fn(&Table) -> Result<f64, Gap>| {
             let reading = Reading::new(value(synthetic), rows, synthetic.rows());
