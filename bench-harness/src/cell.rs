@@ -1,9 +1,10 @@
 //! One cell: load, fit, sample, evaluate.
 
 use crate::record::{PeakMemory, Record, Rows, Seconds, Status};
+use crate::truth::truth;
 use crate::{VERSION, memory, registry};
 use datasets::{Dataset, Places};
-use eval::Comparison;
+use eval::{Comparison, Truth};
 use meg_core::{
     Control, Device, Error, Event, FitContext, Fitted, Observer, Phase, Recipe, Result,
     SampleContext, SampleRequest, Seed, Table,
@@ -109,9 +110,9 @@ impl Job {
 pub fn run(job: &Job, observer: &mut dyn Observer) -> Record {
     let mut watch = Watch::new(observer);
     let mut record = job.record();
-    let outcome = load(job, &mut watch).and_then(|data| {
+    let outcome = load(job, &mut watch).and_then(|real| {
         let choice = registry::choose(&job.model, &parse_settings(&job.settings)?)?;
-        measure(job, &choice.recipe, &data, &mut record, &mut watch)
+        measure(job, &choice.recipe, &real, &mut record, &mut watch)
     });
     close(record, outcome, &watch)
 }
@@ -141,7 +142,13 @@ pub fn parse_settings(text: &str) -> Result<toml::Table> {
     })
 }
 
-fn load(job: &Job, watch: &mut Watch<'_>) -> Result<Dataset> {
+/// Real rows, and the law they were drawn from, if it is known.
+struct Real {
+    data: Dataset,
+    truth: Option<Box<dyn Truth>>,
+}
+
+fn load(job: &Job, watch: &mut Watch<'_>) -> Result<Real> {
     watch.enter(Phase::Load);
     // The parent has fetched everything; a cell never uses the network.
     let places = Places { folders: job.folders.clone(), cache: job.cache.clone(), download: false };
@@ -157,16 +164,18 @@ fn load(job: &Job, watch: &mut Watch<'_>) -> Result<Dataset> {
         )));
     }
     let limit = job.rows.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
-    Ok(data.with_train_rows(limit, SPLIT_SEED))
+    let truth = truth(entry, &places, watch)?;
+    Ok(Real { data: data.with_train_rows(limit, SPLIT_SEED), truth })
 }
 
 fn measure(
     job: &Job,
     recipe: &Recipe,
-    data: &Dataset,
+    real: &Real,
     record: &mut Record,
     watch: &mut Watch<'_>,
 ) -> Result<()> {
+    let data = &real.data;
     let train = &data.train;
     record.rows.train = train.rows() as u64;
     record.rows.holdout = data.holdout.rows() as u64;
@@ -182,6 +191,7 @@ fn measure(
         train,
         holdout: Some(&data.holdout),
         synthetic: &synthetic,
+        truth: real.truth.as_deref(),
         seed: Seed(job.seed),
         threads: job.threads,
     };
@@ -404,7 +414,8 @@ mod tests {
         let mut watch = Watch::new(&mut silent);
         let recipe = (fake::FAKE[0].recipe)(settings).unwrap();
         let mut record = job.record();
-        let outcome = measure(&job, &recipe, &data(10), &mut record, &mut watch);
+        let real = Real { data: data(10), truth: None };
+        let outcome = measure(&job, &recipe, &real, &mut record, &mut watch);
         close(record, outcome, &watch)
     }
 

@@ -20,6 +20,7 @@ pub mod report;
 pub mod resolve;
 pub mod run;
 pub mod store;
+pub mod truth;
 pub mod units;
 
 use meg_core::ModelEntry;

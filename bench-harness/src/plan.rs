@@ -207,6 +207,16 @@ mod tests {
     }
 
     #[test]
+    fn plans_that_come_along_are_sound() {
+        let plan = Plan::from_toml(include_str!("../plans/simulated.toml")).unwrap();
+        for model in plan.models.unwrap() {
+            crate::registry::choose(&model.name, &model.settings).unwrap();
+        }
+        let chosen = datasets::select(&plan.datasets.unwrap()).unwrap();
+        assert_eq!(chosen.entries.len(), 2);
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (text, part) in [
             ("dataset = [\"clinic\"]", "dataset"),

@@ -1,4 +1,4 @@
-//! Metrics of synthetic tables: fidelity, utility, privacy.
+//! Metrics of synthetic tables: fidelity, utility, likelihood, privacy.
 //!
 //! Every score has a value or a reason, says what is better, and stands beside its reference: the
 //! same metric with real holdout rows in place of the synthetic ones. Bins, ranges and encoders are
@@ -6,15 +6,18 @@
 //! crate does no input or output.
 
 mod fidelity;
+mod likelihood;
 mod parallel;
 mod privacy;
 mod score;
 mod tables;
+mod truth;
 mod utility;
 
 use meg_core::{Error, Event, Observer, Phase, Result, Seed, Table};
 pub use score::{Goal, Score, Status};
 use std::fmt::Debug;
+pub use truth::{Family, Modes, Refit, Truth};
 
 /// The only place where training rows and holdout rows meet.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +28,8 @@ pub struct Comparison<'a> {
     pub holdout: Option<&'a Table>,
     /// Rows that the generator made.
     pub synthetic: &'a Table,
+    /// The law that the real rows were drawn from, if they were simulated.
+    pub truth: Option<&'a dyn Truth>,
     /// Seed of every random step.
     pub seed: Seed,
     /// Threads to use; results do not depend on it.
@@ -59,6 +64,8 @@ pub const METRICS: &[&dyn Metric] = &[
     &fidelity::Trend,
     &utility::TREE,
     &utility::LOGISTIC,
+    &likelihood::Fitness,
+    &likelihood::Oracle,
     &privacy::NearestRows,
 ];
 

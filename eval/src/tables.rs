@@ -16,12 +16,22 @@ pub(crate) fn is_modelled(table: &Table, column: usize) -> bool {
 /// because most metrics depend on the number of rows.
 pub(crate) fn reference_rows<'a>(comparison: &Comparison<'a>) -> Option<Cow<'a, Table>> {
     let holdout = comparison.holdout.filter(|table| table.rows() > 0)?;
-    let wanted = comparison.synthetic.rows();
-    if wanted == 0 || holdout.rows() <= wanted {
-        return Some(Cow::Borrowed(holdout));
+    Some(at_most(holdout, comparison.synthetic.rows(), comparison.seed, "reference rows"))
+}
+
+/// A seeded sample of so many rows of a table; all of them when there are no more or none is
+/// wanted.
+pub(crate) fn at_most<'a>(
+    table: &'a Table,
+    wanted: usize,
+    seed: Seed,
+    purpose: &str,
+) -> Cow<'a, Table> {
+    if wanted == 0 || table.rows() <= wanted {
+        return Cow::Borrowed(table);
     }
-    let rows = subsample(holdout.rows(), wanted, comparison.seed, "reference rows");
-    Some(Cow::Owned(holdout.select_rows(&rows)))
+    let rows = subsample(table.rows(), wanted, seed, purpose);
+    Cow::Owned(table.select_rows(&rows))
 }
 
 /// `wanted` of the positions `0..rows`, drawn without replacement, in ascending order; all of them

@@ -53,6 +53,7 @@ impl Evaluate {
             train: &train,
             holdout: holdout.as_ref(),
             synthetic: &synthetic,
+            truth: None,
             seed: Seed(self.work.seed),
             threads: self.work.threads(),
         };

@@ -11,6 +11,14 @@ const NONE: &str = "–";
 const UTILITY: [(&str, &str); 3] =
     [("auc", "TSTR AUC"), ("macro_f1", "TSTR macro-F1"), ("r2", "TSTR R²")];
 
+/// The scores against a known law, with their headings.
+const LIKELIHOOD: [(&str, &str); 4] = [
+    ("likelihood_synthetic", "L_syn"),
+    ("likelihood_test", "L_test"),
+    ("oracle_log_likelihood", "oracle L"),
+    ("modes_covered", "modes"),
+];
+
 /// Writes the whole report.
 pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
     let mut text = String::from("# Benchmark\n");
@@ -33,8 +41,11 @@ fn leaderboard(text: &mut String, table: &TableReport) {
         .iter()
         .filter(|(score, _)| table.models.iter().any(|model| model.utility(score).is_some()))
         .collect();
+    let likelihoods: Vec<&(&str, &str)> =
+        LIKELIHOOD.iter().filter(|(score, _)| has_score(table, score)).collect();
     let mut head = vec!["model", "status", "shape", "trend", "trend (dependent)"];
     head.extend(shown.iter().map(|(_, heading)| *heading));
+    head.extend(likelihoods.iter().map(|(_, heading)| *heading));
     head.extend(["DCR median", "identical", "fit", "sample", "peak memory"]);
     let mut rows: Vec<Vec<String>> = table
         .models
@@ -43,6 +54,8 @@ fn leaderboard(text: &mut String, table: &TableReport) {
             let mut cells = vec![model.model.clone(), model.status()];
             cells.extend(["shape", "trend", "trend_dependent"].map(|name| metric(model, name)));
             cells.extend(shown.iter().map(|(score, _)| beside(model.utility(score))));
+            let score = |name: &str| beside(model.metrics.get(name).copied());
+            cells.extend(likelihoods.iter().map(|(name, _)| score(name)));
             let dcr = model.metrics.get("dcr_median").copied();
             let identical = model.metrics.get("identical_match_share").copied();
             cells.extend([beside(dcr), beside(identical)]);
@@ -53,6 +66,10 @@ fn leaderboard(text: &mut String, table: &TableReport) {
         .collect();
     rows.extend(holdout(table, head.len()));
     grid(text, &head, &rows);
+}
+
+fn has_score(table: &TableReport, name: &str) -> bool {
+    table.models.iter().any(|model| model.metrics.contains_key(name))
 }
 
 /// What real rows would get: the reference of the first model that has one.
@@ -80,6 +97,12 @@ fn remarks(text: &mut String, report: &Report<'_>) {
         text,
         "- TSTR trains a classifier on synthetic rows and scores it on real ones; the number in brackets is the same with real training rows (TRTR). DCR is the distance to the closest training row; the number in brackets is that of real holdout rows, as for the share of rows identical to a training row. TSTR is the mean over learners.",
     );
+    if LIKELIHOOD.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
+        line(
+            text,
+            "- Where rows were simulated from a law that is known: L_syn is the mean log-likelihood of synthetic rows, L_test that of real rows under what the synthetic ones teach, both by the protocol of the CTGAN paper, with its \"Identity\" (training rows in place of synthetic ones) in brackets. Oracle L is the mean log-likelihood of synthetic rows under the law itself, in brackets that of the holdout rows, and a dash where a synthetic row is impossible. L_test: higher is better. L_syn and oracle L: as in brackets is best, as a generator that has lost modes may lie above. `modes` is the share of the law's modes that have at least a tenth of their rows.",
+        );
+    }
     line(
         text,
         "- `±` is the standard deviation over seeds. Every seed has the same split. Failed cells are in no mean.",
@@ -178,7 +201,9 @@ fn beside(spread: Option<Spread>) -> String {
 }
 
 fn sd(spread: &Spread) -> String {
-    spread.sd.map_or(String::new(), |sd| format!(" ± {}", number(sd)))
+    // What rounding leaves of equal values is no spread.
+    let rounded = |sd: f64| if sd < 1e-9 { 0.0 } else { sd };
+    spread.sd.map_or(String::new(), |sd| format!(" ± {}", number(rounded(sd))))
 }
 
 fn seconds(spread: Option<Spread>) -> String {

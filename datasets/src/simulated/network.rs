@@ -86,6 +86,32 @@ impl Network {
         Table::new(self.schema()?, columns.into_iter().map(Column::Codes).collect())
     }
 
+    /// The same arcs with probabilities of maximum likelihood on the rows of a table: shares,
+    /// without smoothing. Columns and states are matched as by [`Network::log_probability`]; a row
+    /// counts for a node where the node and all its parents have a state. A combination of parent
+    /// states that no row has leaves all states equally likely, as nothing is known.
+    ///
+    /// # Errors
+    /// When a node has no column, or one that is no category.
+    pub fn refit(&self, table: &Table) -> Result<Self> {
+        let columns: Vec<Vec<Option<usize>>> =
+            self.nodes.iter().map(|node| states(node, table)).collect::<Result<_>>()?;
+        let mut refitted = self.clone();
+        for (at, node) in refitted.nodes.iter_mut().enumerate() {
+            let mut counts = vec![vec![0usize; node.states.len()]; node.probabilities.len()];
+            for (row, state) in columns[at].iter().enumerate() {
+                let combination = node.parents.iter().try_fold(0, |sum, &parent| {
+                    Some(sum * self.nodes[parent].states.len() + columns[parent][row]?)
+                });
+                if let (Some(combination), Some(state)) = (combination, *state) {
+                    counts[combination][state] += 1;
+                }
+            }
+            node.probabilities = counts.iter().map(|counts| shares(counts)).collect();
+        }
+        Ok(refitted)
+    }
+
     /// Natural logarithm of the probability of each row; columns are matched by name and states by
     /// their text. Negative infinity where a cell is missing or no state, or the row is impossible.
     ///
@@ -131,6 +157,16 @@ fn states(node: &Node, table: &Table) -> Result<Vec<Option<usize>>> {
 /// The row of a node's table for these states of all nodes.
 fn combination(node: &Node, nodes: &[Node], states: &[usize]) -> usize {
     node.parents.iter().fold(0, |row, &parent| row * nodes[parent].states.len() + states[parent])
+}
+
+/// Counts as shares; equal ones where nothing was counted.
+fn shares(counts: &[usize]) -> Vec<f64> {
+    let all: usize = counts.iter().sum();
+    let share = |&count: &usize| match all {
+        0 => 1.0 / counts.len() as f64,
+        _ => count as f64 / all as f64,
+    };
+    counts.iter().map(share).collect()
 }
 
 fn draw(probabilities: &[f64], rng: &mut Rng) -> usize {
@@ -208,6 +244,28 @@ mod tests {
         assert!(logs.iter().all(|log| log.is_finite()));
         let expected = [0.5f64.ln(), (0.5f64 * 0.25).ln(), (0.5f64 * 0.75).ln()];
         assert!(logs.iter().all(|log| expected.iter().any(|e| (e - log).abs() < 1e-12)));
+    }
+
+    #[test]
+    fn a_refit_counts_and_leaves_the_unseen_even() {
+        let child = node("child", vec![1], vec![vec![1.0, 0.0], vec![0.25, 0.75]]);
+        let network =
+            Network::new(vec![child, node("root", vec![], vec![vec![0.5, 0.5]])]).unwrap();
+        let codes = |child: [u32; 4], root: [u32; 4]| {
+            let columns = [child, root].map(|codes| Column::Codes(codes.to_vec()));
+            Table::new(network.schema().unwrap(), columns.into()).unwrap()
+        };
+        let refitted = network.refit(&codes([0, 1, 1, 1], [0, 0, 0, 0])).unwrap();
+        assert_eq!(refitted.nodes()[0].probabilities, [[0.25, 0.75], [0.5, 0.5]]);
+        assert_eq!(refitted.nodes()[1].probabilities, [[1.0, 0.0]]);
+        let rows = network.sample(50_000, &mut Seed(2).stream("test")).unwrap();
+        let refitted = network.refit(&rows).unwrap();
+        for (ours, truth) in refitted.nodes().iter().zip(network.nodes()) {
+            let pairs =
+                ours.probabilities.iter().flatten().zip(truth.probabilities.iter().flatten());
+            assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 0.02), "{ours:?}");
+            assert_eq!(ours.parents, truth.parents);
+        }
     }
 
     #[test]

@@ -178,6 +178,7 @@ mod tests {
             train: &train,
             holdout: Some(&holdout),
             synthetic: &synthetic,
+            truth: None,
             seed: Seed(1),
             threads: 1,
         };
@@ -197,6 +198,7 @@ mod tests {
             train: &train,
             holdout: Some(&holdout),
             synthetic: &synthetic,
+            truth: None,
             seed: Seed(1),
             threads: 1,
         };

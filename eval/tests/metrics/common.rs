@@ -27,7 +27,8 @@ pub(crate) fn table(name: &str) -> Table {
 
 /// All scores of one table against train and holdout rows.
 pub(crate) fn scores(train: &Table, holdout: Option<&Table>, synthetic: &Table) -> Vec<Score> {
-    let comparison = Comparison { train, holdout, synthetic, seed: Seed(1), threads: 2 };
+    let comparison =
+        Comparison { train, holdout, synthetic, truth: None, seed: Seed(1), threads: 2 };
     evaluate(&comparison, &mut Silent).expect("the schemas are equal")
 }
 

@@ -68,6 +68,7 @@ fn learners_agree() {
                         train: &train,
                         holdout: Some(&holdout),
                         synthetic: &synthetic,
+                        truth: None,
                         seed: Seed(seed),
                         threads: 2,
                     })

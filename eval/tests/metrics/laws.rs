@@ -43,8 +43,14 @@ prop_compose! {
 }
 
 fn run(train: &Table, holdout: &Table, synthetic: &Table, threads: usize) -> Vec<Score> {
-    let comparison =
-        Comparison { train, holdout: Some(holdout), synthetic, seed: Seed(3), threads };
+    let comparison = Comparison {
+        train,
+        holdout: Some(holdout),
+        synthetic,
+        truth: None,
+        seed: Seed(3),
+        threads,
+    };
     evaluate(&comparison, &mut Silent).unwrap()
 }
 
@@ -141,6 +147,7 @@ fn metrics_say_what_they_are() {
         train: &table,
         holdout: Some(&table),
         synthetic: &table,
+        truth: None,
         seed: Seed(1),
         threads: 1,
     };

@@ -4,4 +4,5 @@ mod common;
 mod edges;
 mod golden;
 mod laws;
+mod likelihood;
 mod order;
