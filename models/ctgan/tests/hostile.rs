@@ -9,7 +9,10 @@ const RECIPE: &str = "epochs = 1\nbatch_size = 20\nmin_updates = 1\n\
 
 fn block<'a>(state: &'a mut Value, kind: &str) -> &'a mut Value {
     let blocks = state["encoder"]["blocks"].as_array_mut().unwrap();
-    blocks.iter_mut().find(|block| block["block"] == kind && block["modes"] != Value::Null).unwrap()
+    let whole = |block: &&mut Value| {
+        block["block"] == kind && (kind != "number" || block["modes"] != Value::Null)
+    };
+    blocks.iter_mut().find(whole).unwrap()
 }
 
 fn check(name: &str, artifact: &Artifact, damage: impl Fn(&mut Artifact)) {
