@@ -209,6 +209,26 @@ fn missing_markers_are_only_those_that_are_listed() {
     assert!(table.columns()[1].is_missing(0) && table.columns()[0].is_missing(1));
 }
 
+/// As a category, every number beside an `NA` would become a level of its own.
+#[test]
+fn strangers_among_numbers_and_dates_are_refused_with_their_place() {
+    let cell = |n: usize| if n == 40 { "NA".into() } else { format!("{}.5", n) };
+    let numbers: String = (0..100).map(|n| format!("{n},{}\n", cell(n))).collect();
+    let (_folder, path) = file("people.csv", format!("x,y\n{numbers}"));
+    let parts = ["people.csv: row 42", "\"y\"", "\"NA\"", "99 cells", "--missing \"NA\""];
+    refused(read_table(&path, None), &parts);
+    let day =
+        |n: usize| if n == 7 { "2024-02-30".into() } else { format!("2024-01-{:02}", n % 28 + 1) };
+    let days: String = (0..100).map(|n| format!("{n},{}\n", day(n))).collect();
+    let (_folder, path) = file("people.csv", format!("x,y\n{days}"));
+    refused(
+        read_table(&path, None),
+        &["row 9", "\"2024-02-30\"", "99 cells of the column are dates"],
+    );
+    let codes: String = (0..100).map(|n| ["1\n", "2\n", "3\n", "more\n"][n % 4]).collect();
+    assert_eq!(kinds(&format!("a\n{codes}"))[0].0, "category 1|2|3|more");
+}
+
 #[test]
 fn kinds_are_inferred() {
     let header = "whole,money,code,place,day,stamp,word,none,id\n";

@@ -19,6 +19,9 @@ const IDENTIFIER_ROWS: usize = 50;
 /// Up to so many levels a text column is a category whatever the number of rows.
 const CATEGORY_LEVELS: usize = 1_000;
 
+/// From more different numbers or dates on, a column with other texts among them is suspicious.
+const STRANGE_FROM: usize = 20;
+
 /// Proposes a schema.
 pub(super) fn schema(raw: &Raw) -> Result<Schema> {
     Schema::new(raw.columns.iter().map(|column| spec(raw, column)).collect::<Result<_>>()?)
@@ -58,6 +61,7 @@ fn text_kind(raw: &Raw, column: &RawColumn) -> Result<ColumnKind> {
         return Ok(ColumnKind::Datetime { format: format.to_owned() });
     }
     let levels: HashSet<&str> = present.iter().map(AsRef::as_ref).collect();
+    check_strangers(raw, column, &present, &levels)?;
     if levels.len() == present.len() && levels.len() > IDENTIFIER_ROWS {
         return Ok(ColumnKind::Identifier);
     }
@@ -104,6 +108,40 @@ fn check_finite(raw: &Raw, column: &RawColumn) -> Result<()> {
             .value(text)
             .into()),
     }
+}
+
+/// Refuses a column of numbers or dates with a few strangers among them, such as `NA`: read as a
+/// category, every number would become a level of its own, and nobody would be told.
+fn check_strangers(
+    raw: &Raw,
+    column: &RawColumn,
+    present: &[Cow<'_, str>],
+    levels: &HashSet<&str>,
+) -> Result<()> {
+    let is_number = |text: &str| !is_code(text.trim()) && text.trim().parse::<f64>().is_ok();
+    let mut known: Vec<(&str, Box<dyn Fn(&str) -> bool>)> = vec![("numbers", Box::new(is_number))];
+    for format in FORMATS {
+        known.push(("dates", Box::new(move |text| is_date(text, format))));
+    }
+    for (kind, fits) in known {
+        let fitting = present.iter().filter(|text| fits(text)).count();
+        let different = levels.iter().filter(|text| fits(text)).count();
+        // A short list of codes (`1`, `2`, `3`, `more`) is a category.
+        if different <= STRANGE_FROM || 5 * fitting < 4 * present.len() {
+            continue;
+        }
+        let mut cells = raw.texts(column).enumerate();
+        let found =
+            cells.find_map(|(row, cell)| cell.filter(|cell| !fits(cell)).map(|cell| (row, cell)));
+        if let Some((row, text)) = found {
+            let problem = format!("{fitting} cells of the column are {kind}, this one is not");
+            let advice = format!(
+                "if it marks a missing cell, say so (`--missing {text:?}`); else correct it, or declare the column in schema.toml (`--schema`)"
+            );
+            return Err(raw.error(row, &column.name, problem).advice(advice).value(text).into());
+        }
+    }
+    Ok(())
 }
 
 /// The fewest decimals that keep every number.
