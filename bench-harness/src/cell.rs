@@ -341,6 +341,28 @@ pub(crate) mod fake {
             Variant { name: "fake-paper", about: "one step", settings: "steps = 1" },
         ])];
 
+    /// A job of it.
+    pub(crate) fn job() -> super::Job {
+        super::Job {
+            dataset: "toy".into(),
+            data_hash: "d".into(),
+            split_hash: "s".into(),
+            label: "a".into(),
+            model: "fake".into(),
+            settings: String::new(),
+            entry: "fake".into(),
+            recipe: serde_json::json!({"steps": 3}),
+            seed: 1,
+            rows: Some(4),
+            threads: 1,
+            device: "cpu".into(),
+            memory_limit: None,
+            folders: Vec::new(),
+            cache: std::path::PathBuf::new(),
+            sample_file: None,
+        }
+    }
+
     fn load(_artifact: &Artifact) -> Result<Box<dyn Fitted>> {
         Err(Error::Artifact("never saved".into()))
     }
@@ -371,29 +393,9 @@ pub(crate) mod fake {
 
 #[cfg(test)]
 mod tests {
+    use super::fake::job;
     use super::*;
     use meg_core::{Column, ColumnSpec, Schema, Silent};
-
-    fn job() -> Job {
-        Job {
-            dataset: "toy".into(),
-            data_hash: "d".into(),
-            split_hash: "s".into(),
-            label: "a".into(),
-            model: "fake".into(),
-            settings: String::new(),
-            entry: "fake".into(),
-            recipe: serde_json::json!({"steps": 3}),
-            seed: 1,
-            rows: Some(4),
-            threads: 1,
-            device: "cpu".into(),
-            memory_limit: None,
-            folders: Vec::new(),
-            cache: PathBuf::new(),
-            sample_file: None,
-        }
-    }
 
     fn data(rows: usize) -> Dataset {
         let schema = Schema::new(vec![ColumnSpec::number("x", 0)]).unwrap();

@@ -23,8 +23,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// Steps closer together than this are not worth a line.
 const STEP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Computes a cell in a child process. `None` when `stop` was raised: the child is ended and the
-/// cell counts as not begun.
+/// Computes a cell in a child process. `None` when `stop` was raised before the record came: the
+/// child is ended and the cell counts as not begun. A record that has come is kept, however the
+/// process ends.
 pub fn compute(
     program: &Path,
     job: &Job,
@@ -133,6 +134,10 @@ fn watch(
         let _ = child.kill();
     }
     let status = child.wait();
+    let record = record.or_else(|| waiting_record(&messages));
+    if record.is_some() {
+        return record;
+    }
     match end {
         End::Stopped => None,
         End::Late => {
@@ -140,12 +145,23 @@ fn watch(
             let reason = format!("ended at the time limit of {limit}");
             Some(job.record().ended(Status::Timeout, phase, reason))
         }
-        End::Over => Some(record.unwrap_or_else(|| {
+        End::Over => {
             let words = complaints.recv().unwrap_or_default();
             let (status, reason) = explain(status.ok(), &words, job.memory_limit);
-            job.record().ended(status, phase, reason)
-        })),
+            Some(job.record().ended(status, phase, reason))
+        }
     }
+}
+
+/// A finished cell that was on its way when the child was ended. The end of the child closes the
+/// pipe, so that this waits only where something else holds it open, and then not for long.
+fn waiting_record(messages: &Receiver<Message>) -> Option<Record> {
+    while let Ok(message) = messages.recv_timeout(TICK) {
+        if let Message::Record { record } = message {
+            return Some(*record);
+        }
+    }
+    None
 }
 
 #[derive(PartialEq)]
@@ -248,28 +264,7 @@ fn complaint(words: &str) -> Option<String> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
-
-    fn job() -> Job {
-        Job {
-            dataset: "toy".into(),
-            data_hash: "d".into(),
-            split_hash: "s".into(),
-            label: "a".into(),
-            model: "fake".into(),
-            settings: String::new(),
-            entry: "fake".into(),
-            recipe: serde_json::json!({}),
-            seed: 1,
-            rows: None,
-            threads: 1,
-            device: "cpu".into(),
-            memory_limit: None,
-            folders: Vec::new(),
-            cache: PathBuf::new(),
-            sample_file: None,
-        }
-    }
+    use crate::cell::fake::job;
 
     fn shell(script: &str, timeout: Option<Duration>) -> Option<Record> {
         let mut command = Command::new("sh");
@@ -299,13 +294,44 @@ mod tests {
         check("echo not json", Status::Crashed, None, "exit code 0");
     }
 
-    #[test]
-    fn a_record_comes_through() {
+    fn finished() -> (Record, String) {
         let mut sent = job().record();
         sent.status = Status::Ok;
         let line = serde_json::to_string(&Message::Record { record: Box::new(sent.clone()) });
-        let script = format!("cat > /dev/null; echo '{}'", line.unwrap());
+        (sent, format!("cat > /dev/null; echo '{}'", line.unwrap()))
+    }
+
+    #[test]
+    fn a_record_comes_through() {
+        let (sent, script) = finished();
         assert_eq!(shell(&script, None), Some(sent));
+    }
+
+    #[test]
+    fn a_record_that_has_come_outlives_timeout_and_stop() {
+        let (sent, script) = finished();
+        let lingering = format!("{script}; exec sleep 9");
+        assert_eq!(shell(&lingering, Some(Duration::from_secs(1))), Some(sent.clone()));
+        let mut command = Command::new("sh");
+        command.args(["-c", &lingering]);
+        let stop = AtomicBool::new(false);
+        let record = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(700));
+                stop.store(true, Ordering::Relaxed);
+            });
+            watch(command, &job(), None, &stop, &mut |_| ())
+        });
+        assert_eq!(record, Some(sent));
+    }
+
+    #[test]
+    fn a_record_on_its_way_is_found() {
+        let (sender, messages) = mpsc::channel();
+        sender.send(Message::Note { text: "first".into() }).unwrap();
+        sender.send(Message::Record { record: Box::new(job().record()) }).unwrap();
+        assert!(waiting_record(&messages).is_some());
+        assert!(waiting_record(&messages).is_none());
     }
 
     #[test]

@@ -1,27 +1,12 @@
-//! Writing without halves: a reader sees the old file, or the whole new one.
+//! Folders without halves, checks before the work, and reading. Single files are written by
+//! `datasets::write_file`: a reader sees the old file, or the whole new one. The one file that grows
+//! in place is `cells.jsonl`; see [`store`](crate::store).
 
 use meg_core::{DataError, Error, Result};
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Writes a file under a temporary name, syncs it, and renames it.
-///
-/// # Errors
-/// A data error that names the file.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = beside(path);
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|error| {
-        // The error that counts is the first one; the leftover is removed as far as possible.
-        let _ = fs::remove_file(&temporary);
-        cannot_write(path, &error)
-    })
-}
-
-/// Writes a folder of files the same way.
+/// Writes a folder of files under a temporary name, and renames it.
 ///
 /// # Errors
 /// A data error that names the folder, also when it exists and `replace` is false.
@@ -29,7 +14,7 @@ pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)], replace: bool) -> Re
     let temporary = beside(path);
     let filled =
         fs::create_dir(&temporary).map_err(|error| cannot_write(path, &error)).and_then(|()| {
-            files.iter().try_for_each(|(name, bytes)| write(&temporary.join(name), bytes))?;
+            fill(&temporary, path, files)?;
             put_in_place(&temporary, path, replace)
         });
     if filled.is_err() {
@@ -49,10 +34,19 @@ pub fn check_writable(path: &Path, replace: bool) -> Result<()> {
             path.display()
         )));
     }
-    let probe = beside(path);
-    File::create(&probe)
-        .and_then(|_| fs::remove_file(&probe))
-        .map_err(|error| cannot_write(path, &error))
+    touch(&beside(path)).map_err(|error| cannot_write(path, &error))
+}
+
+/// The same for a folder that is made with all its parents, or is there and gets new files.
+///
+/// # Errors
+/// A data error that names the path.
+pub fn check_writable_folder(path: &Path) -> Result<()> {
+    let Some(known) = path.ancestors().find(|folder| folder.exists()) else {
+        // A relative path without any known part begins in the current folder.
+        return probe(path, Path::new("."));
+    };
+    probe(path, known)
 }
 
 /// Reads a file of the harness's own.
@@ -89,6 +83,31 @@ pub fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+fn probe(path: &Path, folder: &Path) -> Result<()> {
+    touch(&folder.join(format!(".meg-probe.{}.tmp", std::process::id())))
+        .map_err(|error| cannot_write(path, &error))
+}
+
+fn touch(probe: &Path) -> std::io::Result<()> {
+    File::create(probe).and_then(|_| fs::remove_file(probe))
+}
+
+fn fill(temporary: &Path, path: &Path, files: &[(&str, Vec<u8>)]) -> Result<()> {
+    for (name, bytes) in files {
+        // The user knows the folder by its final name.
+        datasets::write_file(&temporary.join(name), bytes)
+            .map_err(|error| under_name(error, &path.join(name)))?;
+    }
+    Ok(())
+}
+
+fn under_name(error: Error, path: &Path) -> Error {
+    match error {
+        Error::Data(error) => error.file(path.display().to_string()).into(),
+        other => other,
+    }
 }
 
 fn put_in_place(temporary: &Path, path: &Path, replace: bool) -> Result<()> {
@@ -138,7 +157,27 @@ mod tests {
         let path = folder.path().join("no").join("such").join("file.csv");
         let message = check_writable(&path, true).unwrap_err().to_string();
         assert!(message.contains("file.csv") && message.contains("help:"), "{message}");
-        assert!(write(&path, b"x").is_err());
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_folder_is_probed_where_it_would_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        check_writable_folder(&folder.path().join("new/run")).unwrap();
+        check_writable_folder(folder.path()).unwrap();
+        assert!(names(folder.path()).is_empty());
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let message = check_writable_folder(&file.join("run")).unwrap_err().to_string();
+        assert!(message.contains("run") && message.contains("help:"), "{message}");
+    }
+
+    #[test]
+    fn a_file_of_a_folder_is_named_as_it_would_be_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        let error = write_folder(&path, &[("no/such", Vec::new())], false).unwrap_err();
+        assert!(error.to_string().starts_with(&path.join("no/such").display().to_string()));
         assert!(names(folder.path()).is_empty());
     }
 }

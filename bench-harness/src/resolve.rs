@@ -52,21 +52,24 @@ pub struct Row {
 /// The tables of a run that are there, and those that are not.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// Tables that were read.
+    /// Tables whose files are there.
     pub found: Vec<Found>,
     /// Tables that could not be had.
     pub skipped: Vec<Skipped>,
 }
 
-/// A table that was read.
-#[derive(Debug, Clone)]
+/// A table whose files are there.
+#[derive(Debug, Clone, Default)]
 pub struct Found {
     /// Catalogue name.
     pub dataset: String,
-    /// Hash of the table.
+    /// Hash of the table; empty when it could not be read.
     pub data_hash: String,
-    /// Hash of the split.
+    /// Hash of the split; empty when it could not be read.
     pub split_hash: String,
+    /// Why it could not be read (a wrong checksum, a cell that is no number). Its cells are run all
+    /// the same: each meets the error again while it loads and ends as failed, with the reason.
+    pub problem: Option<String>,
 }
 
 /// A table that could not be had, with the way to get it.
@@ -114,23 +117,33 @@ pub fn resolve(plan: Plan, settings: &[Setting]) -> Result<Resolved> {
 }
 
 /// Reads every table once, so that what is missing is known before anything runs and every cell
-/// has its key.
+/// has its key. Only a table whose files cannot be found or fetched is skipped: one that is there and
+/// wrong is a failure that must be seen.
 ///
 /// # Errors
 /// When the observer interrupts.
 pub fn survey(plan: &Resolved, places: &Places, observer: &mut dyn Observer) -> Result<Survey> {
     let mut survey = Survey::default();
     for entry in &plan.datasets {
-        let dataset = entry.name.to_owned();
-        match entry.load(places, SPLIT_SEED, observer) {
-            Ok(data) => {
-                survey.found.push(Found { dataset, data_hash: data.hash, split_hash: data.split });
-            }
+        match entry.provide(places, observer) {
+            Ok(_) => survey.found.push(read(entry, places, observer)?),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) => survey.skipped.push(Skipped { dataset, reason: error.to_string() }),
+            Err(error) => {
+                let dataset = entry.name.to_owned();
+                survey.skipped.push(Skipped { dataset, reason: error.to_string() });
+            }
         }
     }
     Ok(survey)
+}
+
+fn read(entry: &Entry, places: &Places, observer: &mut dyn Observer) -> Result<Found> {
+    let found = Found { dataset: entry.name.to_owned(), ..Found::default() };
+    match entry.load(places, SPLIT_SEED, observer) {
+        Ok(data) => Ok(Found { data_hash: data.hash, split_hash: data.split, ..found }),
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        Err(error) => Ok(Found { problem: Some(error.to_string()), ..found }),
+    }
 }
 
 impl Resolved {

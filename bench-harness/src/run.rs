@@ -71,6 +71,7 @@ pub fn run(
         plan: &plan,
         settings,
         watcher,
+        order: order(jobs),
         next: AtomicUsize::new(0),
         store: Mutex::new(store),
         broken: Mutex::new(None),
@@ -88,9 +89,22 @@ pub fn run(
     }
 }
 
+/// Models that train begin before yardsticks, which take moments: a long cell that began last would
+/// run alone at the end. Otherwise the order of the plan. A model without a setting has nothing to
+/// train by, and that is all that can be known here of how long a cell takes.
+fn order(jobs: &[Job]) -> Vec<usize> {
+    let is_yardstick = |job: &Job| job.recipe.as_object().is_none_or(serde_json::Map::is_empty);
+    let mut order: Vec<usize> = (0..jobs.len()).collect();
+    // The sort is stable.
+    order.sort_by_key(|&at| is_yardstick(&jobs[at]));
+    order
+}
+
 struct Work<'a> {
     jobs: &'a [Job],
     plan: &'a [Planned],
+    /// Places in `jobs`, in the order in which cells begin.
+    order: Vec<usize>,
     settings: Settings<'a>,
     watcher: &'a dyn Watcher,
     next: AtomicUsize,
@@ -101,9 +115,9 @@ struct Work<'a> {
 impl Work<'_> {
     fn take_cells(&self) {
         while !self.over() {
-            let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(job) = self.jobs.get(at) else { return };
-            self.cell(job, &self.plan[at].key);
+            let turn = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(&at) = self.order.get(turn) else { return };
+            self.cell(&self.jobs[at], &self.plan[at].key);
         }
     }
 
@@ -138,5 +152,28 @@ impl Work<'_> {
     // A panic in another worker leaves the store whole: a record is pushed after it is written.
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::fake::job;
+
+    #[test]
+    fn models_with_settings_begin_first_and_the_plan_decides_the_rest() {
+        let with = |dataset: &str, recipe: serde_json::Value| Job {
+            dataset: dataset.into(),
+            recipe,
+            ..job()
+        };
+        let (yardstick, neural) = (serde_json::json!({}), serde_json::json!({"epochs": 3}));
+        let jobs = [
+            with("a", yardstick.clone()),
+            with("a", neural.clone()),
+            with("b", yardstick),
+            with("b", neural),
+        ];
+        assert_eq!(order(&jobs), [1, 3, 0, 2]);
     }
 }

@@ -1,4 +1,9 @@
 //! The folder of results: `plan.toml`, `run.json`, `cells.jsonl`.
+//!
+//! Files are written whole and renamed, with one exception: `cells.jsonl` grows in place, a line at
+//! a time, synced after each. Writing it anew for every cell would cost the square of the cells; the
+//! price is that a killed run may leave its last line cut. Reading forgives exactly that, and the
+//! file is written whole when a run begins and, in plan order, when it ends.
 
 use crate::machine::Machine;
 use crate::plan::Plan;
@@ -109,10 +114,10 @@ impl Store {
     /// When a file cannot be written.
     pub fn describe(&self, plan: &Plan, manifest: &Manifest) -> Result<()> {
         let plan = toml::to_string(plan).map_err(|error| Error::Request(error.to_string()))?;
-        files::write(&self.folder.join(PLAN), plan.as_bytes())?;
+        datasets::write_file(&self.folder.join(PLAN), plan.as_bytes())?;
         let manifest = serde_json::to_vec_pretty(manifest)
             .map_err(|error| Error::Request(error.to_string()))?;
-        files::write(&self.folder.join(MANIFEST), &manifest)
+        datasets::write_file(&self.folder.join(MANIFEST), &manifest)
     }
 
     /// The record of a cell that ended well.
@@ -140,7 +145,7 @@ impl Store {
     /// When the file cannot be written.
     pub fn close(self, plan: &[Planned]) -> Result<Vec<Record>> {
         let records = in_plan_order(plan, self.records);
-        files::write(&self.folder.join(CELLS), &lines(&records))?;
+        datasets::write_file(&self.folder.join(CELLS), &lines(&records))?;
         Ok(records)
     }
 }
@@ -167,7 +172,7 @@ pub fn read(folder: &Path) -> Result<(Manifest, Vec<Record>)> {
 /// Writes the file anew: a line that a killed run left unfinished must not meet the next one.
 fn begin(folder: &Path, records: &[Record]) -> Result<File> {
     let path = folder.join(CELLS);
-    files::write(&path, &lines(records))?;
+    datasets::write_file(&path, &lines(records))?;
     let opened = OpenOptions::new().append(true).open(&path);
     opened.map_err(|error| files::cannot_write(&path, &error))
 }

@@ -38,6 +38,14 @@ impl Place {
         self.command(line).output().unwrap()
     }
 
+    /// Runs a line in a shell that has set limits first.
+    #[cfg(unix)]
+    fn limited(&self, limits: &str, line: &str) -> Output {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{limits}; exec {} {line}", env!("CARGO_BIN_EXE_meg")));
+        command.current_dir(self.folder.path()).output().unwrap()
+    }
+
     #[track_caller]
     fn ok(&self, line: &str) -> String {
         self.ends(line, 0).0
@@ -164,6 +172,7 @@ fn existing_outputs_are_refused_unless_forced() {
     place.refuses("sample --model m --rows 5 --out a.xls", 2, &[".csv or .parquet"]);
     place.refuses("sample --model m --rows 5 --where sex=X --out b.csv", 2, &["sex", "F, M"]);
     place.refuses("sample --model m --rows 5 --where six=F --out b.csv", 2, &["six", "sex"]);
+    place.refuses("sample --model m --rows 1000000001 --out b.csv", 2, &["1 000 000 000", "help:"]);
 }
 
 #[test]
@@ -188,6 +197,10 @@ fn bad_tables_are_refused_with_place_and_way_out() {
     fs::create_dir(place.path("folder.csv")).unwrap();
     place.refuses(&fit("folder.csv"), 3, &["folder.csv"]);
     place.refuses(&under("schema.toml"), 3, &["schema.toml"]);
+    // A model knows no files; the program adds which one it was.
+    let text = place.file("text.toml", SCHEMA.replace("\"number\"\ndecimals = 0", "\"text\""));
+    let fit_text = format!("{} --schema {text}", fit(&word));
+    place.refuses(&fit_text, 3, &["word.csv", "\"age\"", "free text"]);
     place.refuses("schema check word.csv --schema schema.toml", 3, &["\"old\""]);
     place.refuses("schema check word.csv --schema word.csv", 3, &["word.csv"]);
 }
@@ -200,10 +213,23 @@ fn guessed_identifiers_are_refused_in_seconds_and_can_be_dropped() {
     let start = Instant::now();
     let line = "fit --data keys.csv --model independent --out m";
     place.refuses(line, 3, &["keys.csv", "\"who\"", "--drop"]);
+    refuses_within_500_megabytes(&place, line, "\"who\"");
     assert!(start.elapsed() < Duration::from_secs(20), "it took {:?}", start.elapsed());
     place.ok(&format!("{line} --drop who"));
     place.refuses("fit --data keys.csv --model independent --out n --drop whom", 2, &["whom"]);
 }
+
+/// Under a limit on its data the program still gives its own error, not that of an allocation.
+#[cfg(target_os = "linux")]
+fn refuses_within_500_megabytes(place: &Place, line: &str, part: &str) {
+    let output = place.limited("ulimit -d 500000", line);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(message.contains(part), "{message}");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuses_within_500_megabytes(_: &Place, _: &str, _: &str) {}
 
 #[test]
 fn a_table_of_300_columns_works() {
@@ -214,8 +240,34 @@ fn a_table_of_300_columns_works() {
         text += &(line(&|column| ((row * column) % 11).to_string()) + "\n");
     }
     place.file("wide.csv", text);
-    place.ok("fit --data wide.csv --model independent --out m");
-    place.ok("sample --model m --rows 10 --out twin.csv");
+    for model in ["independent", &format!("ctgan {TINY_FIT}")] {
+        place.ok(&format!("fit --data wide.csv --model {model} --out m --force"));
+        place.ok("sample --model m --rows 10 --out twin.csv --force");
+        let twin = fs::read_to_string(place.path("twin.csv")).unwrap();
+        assert_eq!(twin.lines().count(), 11);
+        assert!(twin.lines().all(|line| line.split(',').count() == 300));
+    }
+}
+
+/// A full disk looks the same to a program: a write is refused in the middle.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_told_and_leaves_nothing() {
+    let place = Place::new();
+    place.file("people.csv", people(2_000));
+    place.ok("fit --data people.csv --model independent --out m");
+    let fit = "fit --data people.csv --model copy --out n";
+    let sample = "sample --model m --rows 20000 --out";
+    let (csv, parquet) = (format!("{sample} a.csv"), format!("{sample} a.parquet"));
+    for (line, name) in [(fit, "n/"), (&csv, "a.csv"), (&parquet, "a.parquet")] {
+        let before = place.names();
+        // Blocks of 512 or 1 024 bytes; the signal that comes with the refusal is ignored.
+        let output = place.limited("trap '' XFSZ; ulimit -f 8", line);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "meg {line}\n{message}");
+        assert!(message.contains("cannot be written") && message.contains(name), "{message}");
+        assert_eq!(place.names(), before, "meg {line}: something was left behind");
+    }
 }
 
 #[test]
@@ -261,6 +313,14 @@ fn damaged_models_are_a_format_error() {
     place.refuses("sample --model people.csv --rows 5 --out a.csv", 3, &["meg fit"]);
 }
 
+/// A network of a few seconds.
+const TINY_FIT: &str = "--set min_updates=20 --set epochs=1 --set batch_size=100 \
+    --set generator_dim=[32,32] --set discriminator_dim=[32,32] --set embedding_dim=16";
+
+const TINY_BENCH: &str = "--set ctgan.min_updates=20 --set ctgan.epochs=1 \
+    --set ctgan.batch_size=100 --set ctgan.generator_dim=[32,32] \
+    --set ctgan.discriminator_dim=[32,32] --set ctgan.embedding_dim=16";
+
 const BENCH: &str = "bench --datasets clinic --models copy,independent --rows 200 --offline";
 
 #[test]
@@ -286,6 +346,25 @@ fn a_benchmark_repeats_to_the_byte_and_skips_what_is_there() {
     assert!(place.ok("report a --format csv").starts_with("dataset,model,seed"));
     let summary: Value = serde_json::from_str(&place.ok("report a --json")).unwrap();
     assert_eq!(summary["tables"][0]["models"][1]["ok"], 1);
+}
+
+#[test]
+fn a_trained_network_is_the_same_to_the_byte_at_any_number_of_threads_and_jobs() {
+    let place = Place::new();
+    let line = format!(
+        "bench --datasets clinic --models copy,ctgan --rows 200 --seeds 1,2 --offline {TINY_BENCH} --keep-samples"
+    );
+    place.ok(&format!("{line} --jobs 2 --threads 1 --out a"));
+    place.ok(&format!("{line} --jobs 1 --threads 2 --out b"));
+    assert_eq!(place.cells("a"), place.cells("b"));
+    // Networks begin first, and the plan's order is kept all the same.
+    let models: Vec<Value> = place.cells("a").iter().map(|cell| cell["model"].clone()).collect();
+    assert_eq!(models, ["copy", "copy", "ctgan", "ctgan"]);
+    for seed in [1, 2] {
+        let sample = format!("samples/clinic-ctgan-{seed}.parquet");
+        let read = |run: &str| fs::read(place.path(run).join(&sample)).unwrap();
+        assert_eq!(read("a"), read("b"), "seed {seed}");
+    }
 }
 
 #[test]
@@ -341,8 +420,28 @@ fn tables_that_cannot_be_had_are_skipped_with_the_way_to_get_them() {
     for text in [&report, &remarks] {
         assert!(text.contains("thyroid") && text.contains("MEG_DATA"), "{text}");
     }
-    let (_, message) = place.ends(&format!("{line} thyroid --out b"), 3);
-    assert!(message.contains("none of the tables"), "{message}");
+    place.refuses(&format!("{line} thyroid --out b"), 3, &["none of the tables"]);
+}
+
+#[test]
+fn a_table_that_is_there_and_wrong_fails_and_spares_the_others() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("tables/car")).unwrap();
+    place.file("tables/car/car.data", "vhigh,low\n");
+    let line = "bench --models copy,independent --rows 100 --offline --data-dir tables --datasets";
+    let (report, remarks) = place.ends(&format!("{line} car,clinic,thyroid --out a"), 5);
+    assert!(remarks.contains("car cannot be read"), "{remarks}");
+    assert!(report.contains("Failed cells") && report.contains("Skipped datasets"), "{report}");
+    let cells = place.cells("a");
+    for cell in &cells[..2] {
+        assert_eq!((&cell["dataset"], &cell["status"]), (&"car".into(), &"failed".into()));
+        assert_eq!(cell["phase"], "load");
+        let reason = cell["reason"].as_str().unwrap();
+        assert!(reason.contains("car.data") && reason.contains("not the one"), "{reason}");
+    }
+    assert!(cells[2..].iter().all(|cell| cell["status"] == "ok"));
+    assert_eq!(cells.len(), 4);
+    place.refuses(&format!("{line} car,thyroid --out b"), 3, &["none of the tables", "car.data"]);
 }
 
 #[cfg(unix)]

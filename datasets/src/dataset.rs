@@ -96,12 +96,15 @@ impl Entry {
                 Ok(Dataset::new(name, train, last, "published".into()))
             }
             (Split::Stratified { holdout }, None) => Ok(Dataset::split(name, &last, holdout, seed)),
-            (Split::Halves | Split::Published, None) => {
+            (Split::Halves, None) => {
                 let half = last.rows() / 2;
                 let rows: Vec<usize> = (0..last.rows()).collect();
                 let (train, holdout) = rows.split_at(half);
                 let (train, holdout) = (last.select_rows(train), last.select_rows(holdout));
                 Ok(Dataset::new(name, train, holdout, "halves".into()))
+            }
+            (Split::Published, None) => {
+                Err(Error::data(format!("{name} is split by its files, but has one file only")))
             }
             (_, Some(_)) => Err(Error::data("an entry of two files is split by them")),
         }

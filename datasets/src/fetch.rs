@@ -8,7 +8,7 @@ use crate::{
 };
 use meg_core::{Control, DataError, Error, Event, Observer, Phase, Result};
 use std::{
-    io::{Cursor, Read, Write},
+    io::{Cursor, Read},
     path::Path,
     time::Duration,
 };
@@ -70,7 +70,7 @@ fn attempt(
     }
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).map_err(|error| store::unwritable(path, &error))?;
-    store::replace(path, |writer| writer.write_all(&bytes))?;
+    store::write_file(path, &bytes)?;
     Ok(())
 }
 

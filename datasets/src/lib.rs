@@ -41,4 +41,5 @@ pub use read::{
 pub use select::{Selection, select};
 pub use simulated::{Mixture, Network, Node, clinic, clinic_risk, mixture};
 pub use split::{Parts, stratified};
+pub use store::write_file;
 pub use write::{write_csv, write_parquet, write_table};

@@ -76,19 +76,25 @@ impl Entry {
         self.files.iter().filter(|file| places.find(file).is_none()).collect()
     }
 
-    /// Finds or downloads every file; returns their paths.
+    /// Finds or downloads every file; returns their paths. A file that was there already may still
+    /// turn out to be a wrong one when it is read: an error here means that a file cannot be had.
     ///
     /// # Errors
     /// A data error that names the file, its address, its checksum and the folder to put it in.
+    pub fn provide(&self, places: &Places, observer: &mut dyn Observer) -> Result<Vec<PathBuf>> {
+        self.files.iter().map(|file| places.provide(file, observer)).collect()
+    }
+
+    /// Finds or downloads every file and checks it; returns their paths.
+    ///
+    /// # Errors
+    /// Those of [`Entry::provide`]; a data error when a file is not that of the catalogue.
     pub fn fetch(&self, places: &Places, observer: &mut dyn Observer) -> Result<Vec<PathBuf>> {
-        self.files
-            .iter()
-            .map(|file| {
-                let path = places.provide(file, observer)?;
-                read_checked(file, &path)?;
-                Ok(path)
-            })
-            .collect()
+        let paths = self.provide(places, observer)?;
+        for (file, path) in self.files.iter().zip(&paths) {
+            read_checked(file, path)?;
+        }
+        Ok(paths)
     }
 
     /// The bytes of every file, checked.

@@ -1,7 +1,7 @@
 //! Dividing rows into training and holdout rows.
 
 use crate::places::hex;
-use meg_core::{Column, Rng, Table};
+use meg_core::{Column, ColumnKind, Rng, Table};
 use rand::seq::SliceRandom;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -32,7 +32,8 @@ impl Parts {
 /// Holds out a share of each class of the target column (of all rows without one).
 ///
 /// Equal rows stay on one side, so that the holdout part tells nothing of what the training part
-/// was shown. A class too small for one holdout row goes to the training part.
+/// was shown. Identifiers and texts do not make rows different: no model learns from them, and two
+/// copies of one row are often told apart by a running number alone. A class too small for one holdout row goes to the training part.
 pub fn stratified(table: &Table, target: Option<usize>, holdout: f64, rng: &mut Rng) -> Parts {
     let groups = equal_rows(table);
     let mut classes: BTreeMap<u32, Vec<Vec<usize>>> = BTreeMap::new();
@@ -85,13 +86,14 @@ fn quotas(sizes: &[usize], holdout: f64) -> Vec<usize> {
 
 /// The rows in groups of equal ones, in the order of their first rows.
 fn equal_rows(table: &Table) -> Vec<Vec<usize>> {
-    let texts: Vec<HashMap<&str, u64>> = table.columns().iter().map(numbered).collect();
+    let columns = telling(table);
+    let texts: Vec<HashMap<&str, u64>> = columns.iter().map(|column| numbered(column)).collect();
     let mut places: HashMap<Vec<u64>, usize> = HashMap::new();
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    let mut key = Vec::with_capacity(table.columns().len());
+    let mut key = Vec::with_capacity(columns.len());
     for row in 0..table.rows() {
         key.clear();
-        key.extend(table.columns().iter().zip(&texts).map(|(column, texts)| match column {
+        key.extend(columns.iter().zip(&texts).map(|(column, texts)| match column {
             // Adding zero turns -0 into 0, which equals it.
             Column::Numbers(cells) if cells[row].is_nan() => u64::MAX,
             Column::Numbers(cells) => (cells[row] + 0.0).to_bits(),
@@ -107,6 +109,16 @@ fn equal_rows(table: &Table) -> Vec<Vec<usize>> {
         }
     }
     groups
+}
+
+/// The columns that make rows different: all but identifiers and texts, or all where nothing else
+/// is there.
+fn telling(table: &Table) -> Vec<&Column> {
+    let silent = |kind: &ColumnKind| matches!(kind, ColumnKind::Identifier | ColumnKind::Text);
+    let columns = table.columns().iter().zip(&table.schema().columns);
+    let chosen: Vec<&Column> =
+        columns.filter(|(_, spec)| !silent(&spec.kind)).map(|(column, _)| column).collect();
+    if chosen.is_empty() { table.columns().iter().collect() } else { chosen }
 }
 
 fn numbered(column: &Column) -> HashMap<&str, u64> {
@@ -177,6 +189,28 @@ mod tests {
         assert_eq!(parts.holdout.len(), 20);
         for &row in &parts.holdout {
             assert!(parts.train.iter().all(|&other| values[other] != values[row]));
+        }
+    }
+
+    fn of_kind(kind: ColumnKind, values: Option<Vec<f64>>) -> Table {
+        let keys = (0..100).map(|row| Some(format!("k{row}"))).collect();
+        let mut specs = vec![ColumnSpec { kind, ..ColumnSpec::number("key", None) }];
+        let mut columns = vec![Column::Texts(keys)];
+        if let Some(values) = values {
+            specs.push(ColumnSpec::number("x", None));
+            columns.push(Column::Numbers(values));
+        }
+        Table::new(Schema::new(specs).unwrap(), columns).unwrap()
+    }
+
+    #[test]
+    fn a_running_number_does_not_make_rows_different() {
+        let values: Vec<f64> = (0..100).map(|row| f64::from(row / 4)).collect();
+        for kind in [ColumnKind::Identifier, ColumnKind::Text] {
+            let groups = equal_rows(&of_kind(kind.clone(), Some(values.clone())));
+            assert_eq!((groups.len(), groups[0].as_slice()), (25, &[0, 1, 2, 3][..]));
+            // Nothing else is left to compare.
+            assert_eq!(equal_rows(&of_kind(kind, None)).len(), 100);
         }
     }
 }

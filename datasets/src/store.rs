@@ -1,4 +1,5 @@
-//! Writing files so that nobody ever sees half of one.
+//! Writing files so that nobody ever sees half of one. The harness writes its files through here
+//! too; the one exception is its `cells.jsonl`, which grows line by line.
 
 use meg_core::{DataError, Error, Result};
 use std::{
@@ -8,8 +9,16 @@ use std::{
 };
 use tempfile::{Builder, NamedTempFile};
 
-/// Writes a file: to a temporary name in the same folder, synced, then renamed. On failure nothing
-/// is left and an older file of that name stays as it is.
+/// Writes a file whole: under a temporary name in the same folder, synced, then renamed. On failure
+/// nothing is left and an older file of that name stays as it is.
+///
+/// # Errors
+/// A data error that names the file.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, |writer| writer.write_all(bytes))
+}
+
+/// [`write_file`] for bytes that are made while they are written.
 pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,

@@ -254,4 +254,16 @@ fn a_folder_comes_before_the_cache_and_a_wrong_file_in_it_is_an_error() {
     for part in ["small.csv", "not the one of the catalogue", entry.files[0].sha256] {
         assert!(message.contains(part), "{message} should contain {part}");
     }
+    // It can be had, it is only wrong.
+    assert!(entry.provide(&places, &mut Silent).is_ok());
+}
+
+#[test]
+fn an_entry_that_is_split_by_its_files_needs_two() {
+    let (cache, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let entry = Entry { split: Split::Published, ..entry(&[]) };
+    fs::write(folder.path().join("small.csv"), CSV).unwrap();
+    let places = Places { folders: vec![folder.path().to_owned()], ..places(&cache) };
+    let message = entry.load(&places, Seed(1), &mut Silent).unwrap_err().to_string();
+    assert!(message.contains("one file only"), "{message}");
 }

@@ -85,11 +85,13 @@ impl Bench {
         for warning in &plan.warnings {
             common.remark(&format!("warning: {warning}"));
         }
-        let mut store = Store::open(&self.out)?;
+        files::check_writable_folder(&self.out)?;
         let places = self.data.places();
         let progress = Progress::new(common.quiet);
         let survey = survey(&plan, &places, &mut progress.task("reading tables"))?;
-        show_skipped(&progress, &survey)?;
+        show_absent(&progress, &survey)?;
+        // Only now: a run without any table leaves no folder behind.
+        let mut store = Store::open(&self.out)?;
         let jobs = plan.jobs(&survey.found, &places, &self.out);
         if plan.keep_samples {
             let samples = self.out.join("samples");
@@ -145,7 +147,7 @@ impl Bench {
         reused: usize,
     ) -> Result<Outcome> {
         let markdown = report::render(Format::Markdown, manifest, records)?;
-        files::write(&self.out.join("report.md"), &markdown)?;
+        datasets::write_file(&self.out.join("report.md"), &markdown)?;
         if interrupt::requested() {
             common.remark(&format!(
                 "interrupted; finished cells are kept in {}\n  help: give the same command again to go on",
@@ -188,13 +190,19 @@ fn manifest(
     manifest
 }
 
-fn show_skipped(progress: &Progress, survey: &Survey) -> Result<()> {
+fn show_absent(progress: &Progress, survey: &Survey) -> Result<()> {
     for skipped in &survey.skipped {
         progress.line(&format!("skipped {}: {}", skipped.dataset, skipped.reason));
     }
-    if !survey.found.is_empty() {
+    let mut reasons: Vec<&str> =
+        survey.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
+    for table in &survey.found {
+        let Some(problem) = &table.problem else { continue };
+        progress.line(&format!("{} cannot be read: {problem}", table.dataset));
+        reasons.push(problem);
+    }
+    if survey.found.iter().any(|table| table.problem.is_none()) {
         return Ok(());
     }
-    let reasons: Vec<&str> = survey.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
     Err(DataError::new(format!("none of the tables could be had\n{}", reasons.join("\n"))).into())
 }

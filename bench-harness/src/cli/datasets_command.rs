@@ -139,7 +139,7 @@ fn write(table: &Dataset, out: &Path, form: Form) -> Result<()> {
     };
     datasets::write_table(&out.join(format!("train.{ending}")), &table.train)?;
     datasets::write_table(&out.join(format!("holdout.{ending}")), &table.holdout)?;
-    files::write(&out.join("schema.toml"), table.train.schema().to_toml().as_bytes())
+    datasets::write_file(&out.join("schema.toml"), table.train.schema().to_toml().as_bytes())
 }
 
 fn load(common: &Common, entry: &Entry, data: &DataOptions) -> Result<Dataset> {

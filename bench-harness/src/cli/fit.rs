@@ -60,7 +60,8 @@ impl Fit {
             threads: self.work.threads(),
             observer: &mut task,
         };
-        let fitted = choice.recipe.synthesizer.fit(&train, &mut ctx)?;
+        let fitted =
+            choice.recipe.synthesizer.fit(&train, &mut ctx).map_err(|error| self.named(error))?;
         let seconds = start.elapsed().as_secs_f64();
         drop(task);
         let (header, tensors) = fitted.save()?.to_bytes()?;
@@ -80,11 +81,21 @@ impl Fit {
     }
 
     fn read(&self, schema: Option<&Schema>) -> Result<Table> {
-        let table = self.table.read(&self.data, schema)?;
+        let table = self.table.read(&self.data, schema).map_err(|error| self.named(error))?;
         if schema.is_none() {
             refuse_guessed_keys(&self.data.display().to_string(), table.schema())?;
         }
         Ok(table)
+    }
+
+    /// A model speaks of columns and rows and knows no files; the user has to be told which.
+    fn named(&self, error: Error) -> Error {
+        match error {
+            Error::Data(error) if error.file.is_none() => {
+                error.file(self.data.display().to_string()).into()
+            }
+            other => other,
+        }
     }
 
     fn tell(&self, common: &Common, choice: &Choice, train: &Table, seconds: f64) -> Result<()> {

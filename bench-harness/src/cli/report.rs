@@ -1,6 +1,6 @@
 use super::options::Common;
 use super::output;
-use bench_harness::{files, report, store};
+use bench_harness::{report, store};
 use clap::{Args, ValueEnum};
 use meg_core::Result;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ impl Report {
         };
         let bytes = report::render(format, &manifest, &records)?;
         match &self.out {
-            Some(path) => files::write(path, &bytes),
+            Some(path) => datasets::write_file(path, &bytes),
             None => output::print(&bytes),
         }
     }

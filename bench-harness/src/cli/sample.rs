@@ -8,6 +8,10 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 
+/// Most rows of one call: a table is held in memory whole, and a slip of the finger must not take
+/// the machine down.
+const MOST_ROWS: usize = 1_000_000_000;
+
 /// Draw rows from a trained model.
 #[derive(Debug, Args)]
 #[command(
@@ -17,7 +21,7 @@ pub(crate) struct Sample {
     /// Folder that `meg fit` wrote.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Number of rows.
+    /// Number of rows, at most 1 000 000 000.
     #[arg(long, value_name = "N")]
     rows: usize,
     /// Condition on every row; may be given more than once.
@@ -36,6 +40,7 @@ pub(crate) struct Sample {
 impl Sample {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
         check_table_path(&self.out)?;
+        check_rows(self.rows)?;
         files::check_writable(&self.out, self.force)?;
         let artifact = self.artifact()?;
         let fitted = (registry::entry_of_artifact(&artifact.model)?.load)(&artifact)?;
@@ -102,4 +107,13 @@ impl Sample {
             self.out.display()
         ))
     }
+}
+
+fn check_rows(rows: usize) -> Result<()> {
+    if rows <= MOST_ROWS {
+        return Ok(());
+    }
+    Err(Error::Request(format!(
+        "--rows {rows}: one call draws at most 1 000 000 000 rows\n  help: draw several files with different seeds"
+    )))
 }

@@ -46,7 +46,7 @@ impl Schema {
                 }
                 let schema = datasets::infer_schema_with(file, &table.read_options())?;
                 match out {
-                    Some(out) => files::write(out, schema.to_toml().as_bytes()),
+                    Some(out) => datasets::write_file(out, schema.to_toml().as_bytes()),
                     None if common.json => output::print_json(&json!(schema)),
                     None => output::print(schema.to_toml().as_bytes()),
                 }

@@ -1,6 +1,6 @@
 //! Tables to read, padded so that they line up in a terminal too.
 
-use super::summary::{ModelSummary, Report, Spread, TableReport};
+use super::summary::{ModelSummary, Report, Spread, TableReport, learners};
 use crate::record::Record;
 use crate::units;
 use std::fmt::Write;
@@ -22,9 +22,11 @@ const LIKELIHOOD: [(&str, &str); 4] = [
 /// Writes the whole report.
 pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
     let mut text = String::from("# Benchmark\n");
+    let mut notes = Notes::default();
     for table in &report.tables {
-        leaderboard(&mut text, table);
+        leaderboard(&mut text, table, &mut notes);
     }
+    notes.write(&mut text);
     remarks(&mut text, report);
     failures(&mut text, report);
     skipped(&mut text, report);
@@ -32,14 +34,14 @@ pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn leaderboard(text: &mut String, table: &TableReport) {
+fn leaderboard(text: &mut String, table: &TableReport, notes: &mut Notes) {
     line(text, &format!("\n## {}\n", table.dataset));
     if let Some(rows) = table.rows {
         line(text, &format!("{} training rows, {} holdout rows.\n", rows.train, rows.holdout));
     }
     let shown: Vec<&(&str, &str)> = UTILITY
         .iter()
-        .filter(|(score, _)| table.models.iter().any(|model| model.utility(score).is_some()))
+        .filter(|(score, _)| table.models.iter().any(|model| model.utility.contains_key(*score)))
         .collect();
     let likelihoods: Vec<&(&str, &str)> =
         LIKELIHOOD.iter().filter(|(score, _)| has_score(table, score)).collect();
@@ -52,13 +54,18 @@ fn leaderboard(text: &mut String, table: &TableReport) {
         .iter()
         .map(|model| {
             let mut cells = vec![model.model.clone(), model.status()];
-            cells.extend(["shape", "trend", "trend_dependent"].map(|name| metric(model, name)));
-            cells.extend(shown.iter().map(|(score, _)| beside(model.utility(score))));
-            let score = |name: &str| beside(model.metrics.get(name).copied());
-            cells.extend(likelihoods.iter().map(|(name, _)| score(name)));
-            let dcr = model.metrics.get("dcr_median").copied();
-            let identical = model.metrics.get("identical_match_share").copied();
-            cells.extend([beside(dcr), beside(identical)]);
+            let mut put = |column: Column<'_>| {
+                let mark = notes.mark(&table.dataset, model, column);
+                cells.push(column.show(model) + &mark);
+            };
+            for name in ["shape", "trend", "trend_dependent"] {
+                put(Column::Similarity(name));
+            }
+            shown.iter().for_each(|(score, _)| put(Column::Utility(score)));
+            likelihoods.iter().for_each(|(name, _)| put(Column::Beside(name)));
+            for name in ["dcr_median", "identical_match_share"] {
+                put(Column::Beside(name));
+            }
             cells.extend([seconds(model.fit_seconds), seconds(model.sample_seconds)]);
             cells.push(model.peak_memory_bytes.map_or(NONE.into(), units::show_bytes));
             cells
@@ -70,6 +77,94 @@ fn leaderboard(text: &mut String, table: &TableReport) {
 
 fn has_score(table: &TableReport, name: &str) -> bool {
     table.models.iter().any(|model| model.metrics.contains_key(name))
+}
+
+/// A column of scores.
+#[derive(Debug, Clone, Copy)]
+enum Column<'a> {
+    /// A score whose reference stands in the row of the real holdout.
+    Similarity(&'a str),
+    /// A score with its reference beside it.
+    Beside(&'a str),
+    /// A score of all learners.
+    Utility(&'a str),
+}
+
+impl Column<'_> {
+    fn spread(self, model: &ModelSummary) -> Option<Spread> {
+        match self {
+            Column::Similarity(name) | Column::Beside(name) => model.metrics.get(name).copied(),
+            Column::Utility(score) => model.utility.get(score).copied(),
+        }
+    }
+
+    fn show(self, model: &ModelSummary) -> String {
+        let Some(spread) = self.spread(model) else { return NONE.into() };
+        let reference = match self {
+            Column::Similarity(_) => None,
+            Column::Beside(_) | Column::Utility(_) => spread.reference,
+        };
+        let reference = reference.map_or(String::new(), |r| format!(" ({})", number(r)));
+        number(spread.mean) + &sd(&spread) + &reference
+    }
+
+    /// Whether a table-wide score is shown here.
+    fn shows(self, metric: &str) -> bool {
+        match self {
+            Column::Similarity(name) | Column::Beside(name) => name == metric,
+            Column::Utility(score) => learners(metric, score),
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Column::Similarity(name) | Column::Beside(name) => name.to_owned(),
+            Column::Utility(score) => format!("TSTR {score}"),
+        }
+    }
+}
+
+/// The footnotes of all leaderboards: a value that is not over all cells, or that stands for a
+/// collapse, must not look like any other.
+#[derive(Debug, Default)]
+struct Notes {
+    rows: Vec<Vec<String>>,
+    count: usize,
+}
+
+impl Notes {
+    /// The mark of a cell, and its notes kept for later; nothing for a plain value.
+    fn mark(&mut self, dataset: &str, model: &ModelSummary, column: Column<'_>) -> String {
+        let n = column.spread(model).map_or(0, |spread| spread.n);
+        let mut reasons: Vec<(String, String)> = Vec::new();
+        if n < model.ok {
+            let all = count(model.ok, "cell");
+            reasons.push((column.name(), format!("a value in {n} of {all}")));
+        }
+        for remark in model.remarks.iter().filter(|remark| column.shows(&remark.metric)) {
+            let seeds: Vec<String> = remark.seeds.iter().map(u64::to_string).collect();
+            let plural = if seeds.len() == 1 { "" } else { "s" };
+            let reason = format!("seed{plural} {}: {}", seeds.join(", "), one_line(&remark.reason));
+            reasons.push((remark.metric.clone(), reason));
+        }
+        if reasons.is_empty() {
+            return String::new();
+        }
+        self.count += 1;
+        let mark = format!("[{}]", self.count);
+        for (metric, reason) in reasons {
+            let (dataset, model) = (dataset.to_owned(), model.model.clone());
+            self.rows.push(vec![mark.clone(), dataset, model, metric, reason]);
+        }
+        format!(" {mark}")
+    }
+
+    fn write(&self, text: &mut String) {
+        if !self.rows.is_empty() {
+            line(text, "\n## Notes on values\n");
+            grid(text, &["note", "dataset", "model", "metric", "reason"], &self.rows);
+        }
+    }
 }
 
 /// What real rows would get: the reference of the first model that has one.
@@ -95,7 +190,7 @@ fn remarks(text: &mut String, report: &Report<'_>) {
     );
     line(
         text,
-        "- TSTR trains a classifier on synthetic rows and scores it on real ones; the number in brackets is the same with real training rows (TRTR). DCR is the distance to the closest training row; the number in brackets is that of real holdout rows, as for the share of rows identical to a training row. TSTR is the mean over learners.",
+        "- TSTR trains a classifier on synthetic rows and scores it on real ones; the number in brackets is the same with real training rows (TRTR). DCR is the distance to the closest training row; the number in brackets is that of real holdout rows, as for the share of rows identical to a training row. TSTR is the mean over learners, taken in each cell.",
     );
     if LIKELIHOOD.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
         line(
@@ -105,7 +200,7 @@ fn remarks(text: &mut String, report: &Report<'_>) {
     }
     line(
         text,
-        "- `±` is the standard deviation over seeds. Every seed has the same split. Failed cells are in no mean.",
+        "- `±` is the standard deviation over seeds. Every seed has the same split. Failed cells are in no mean. A number in square brackets leads to a note: the value is not over all cells, or stands for a collapse.",
     );
     if report.has_model("independent") {
         line(
@@ -187,17 +282,6 @@ fn origin(text: &mut String, report: &Report<'_>) {
             count(manifest.threads, "thread")
         ),
     );
-}
-
-fn metric(model: &ModelSummary, name: &str) -> String {
-    model.metrics.get(name).map_or(NONE.into(), |spread| number(spread.mean) + &sd(spread))
-}
-
-fn beside(spread: Option<Spread>) -> String {
-    spread.map_or(NONE.into(), |spread| {
-        let reference = spread.reference.map_or(String::new(), |r| format!(" ({})", number(r)));
-        number(spread.mean) + &sd(&spread) + &reference
-    })
 }
 
 fn sd(spread: &Spread) -> String {

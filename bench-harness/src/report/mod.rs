@@ -10,7 +10,7 @@ mod summary;
 use crate::record::Record;
 use crate::store::Manifest;
 use meg_core::Result;
-pub use summary::{ModelSummary, Report, Spread, TableReport};
+pub use summary::{ModelSummary, Remark, Report, Spread, TableReport};
 
 /// The forms of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

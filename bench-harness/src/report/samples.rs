@@ -31,7 +31,7 @@ pub(crate) fn record(dataset: &str, model: &str, seed: u64) -> Record {
     job.record()
 }
 
-fn score(name: &str, value: f64, reference: Option<f64>) -> Score {
+pub(crate) fn score(name: &str, value: f64, reference: Option<f64>) -> Score {
     Score {
         name: name.into(),
         columns: Vec::new(),
@@ -55,9 +55,12 @@ fn finished(model: &str, seed: u64, shape: f64) -> Record {
     (record.rows.train, record.rows.holdout, record.rows.synthetic) = (100, 50, 100);
     record.metrics = vec![
         score("shape", shape, Some(0.99)),
+        score("trend", 0.8, Some(0.98)),
+        score("trend_dependent", 0.1, Some(0.97)),
         score("tstr_tree_auc", 0.5, None),
         score("trtr_tree_auc", 0.9, None),
         score("dcr_median", 0.2, Some(0.25)),
+        score("identical_match_share", 0.0, Some(0.0)),
     ];
     record
 }
@@ -68,7 +71,13 @@ fn run() -> (Manifest, Vec<Record>) {
         Some("train".into()),
         "ended at the time limit of 1.0 s".into(),
     );
-    let records = vec![finished("independent", 1, 0.9), finished("independent", 2, 0.94), failed];
+    let mut doubtful = finished("independent", 2, 0.94);
+    let no_pair = &mut doubtful.metrics[2];
+    (no_pair.value, no_pair.status) = (None, eval::Status::Undefined);
+    no_pair.reason = Some("undefined for all pairs: a × b".into());
+    doubtful.metrics[3].reason = Some("the rows to learn from have one class only".into());
+    doubtful.metrics[0].reason = Some("worst: a (0.1)".into());
+    let records = vec![finished("independent", 1, 0.9), doubtful, failed];
     let missing = record("toy", "ctgan", 2);
     let cells = records.iter().chain([&missing]).map(|record| Planned {
         key: record.key.clone(),

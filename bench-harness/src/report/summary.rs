@@ -1,5 +1,9 @@
 //! From cells to rows of a report: means over seeds, and nothing averaged that is not there.
 
+mod utility;
+
+pub(super) use utility::learners;
+
 use crate::record::{Record, Rows, Status};
 use crate::store::{Manifest, Planned};
 use eval::Score;
@@ -51,6 +55,21 @@ pub struct ModelSummary {
     pub peak_memory_bytes: Option<u64>,
     /// Table-wide scores by name.
     pub metrics: BTreeMap<String, Spread>,
+    /// Scores of the predictive utility, by the score: `auc` is the mean over learners.
+    pub utility: BTreeMap<String, Spread>,
+    /// What the reader must know of table-wide scores.
+    pub remarks: Vec<Remark>,
+}
+
+/// Why a score has no value, or one that is none of the usual kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Remark {
+    /// Name of the score.
+    pub metric: String,
+    /// The seeds it holds for.
+    pub seeds: Vec<u64>,
+    /// The score's own words.
+    pub reason: String,
 }
 
 /// A value over seeds.
@@ -98,37 +117,6 @@ impl ModelSummary {
             (0, failed) if failed == self.planned => "failed".into(),
             (ok, _) => format!("{ok} of {} ok", self.planned),
         }
-    }
-
-    /// A score of the predictive utility, averaged over learners, beside that of the real rows.
-    pub fn utility(&self, score: &str) -> Option<Spread> {
-        let synthetic = self.over_learners("tstr_", score)?;
-        let real = self.over_learners("trtr_", score).map(|spread| spread.mean);
-        Some(Spread { reference: real.or(synthetic.reference), ..synthetic })
-    }
-
-    // The spread of a mean over learners is bounded by the mean of their spreads; that is shown.
-    fn over_learners(&self, prefix: &str, score: &str) -> Option<Spread> {
-        let of_score = |name: &str| {
-            let learner = name.strip_prefix(prefix)?.strip_suffix(score)?.strip_suffix('_')?;
-            // `auc` must not catch `macro_auc`, nor `f1` the score `macro_f1`.
-            (!learner.ends_with("macro")).then_some(())
-        };
-        let spreads: Vec<&Spread> = self
-            .metrics
-            .iter()
-            .filter(|(name, _)| of_score(name).is_some())
-            .map(|(_, spread)| spread)
-            .collect();
-        let mean = |values: Vec<f64>| {
-            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-        };
-        Some(Spread {
-            mean: mean(spreads.iter().map(|spread| spread.mean).collect())?,
-            sd: mean(spreads.iter().filter_map(|spread| spread.sd).collect()),
-            n: spreads.iter().map(|spread| spread.n).min()?,
-            reference: mean(spreads.iter().filter_map(|spread| spread.reference).collect()),
-        })
     }
 }
 
@@ -181,6 +169,8 @@ fn summarise(model: &str, planned: usize, cells: &[&Record]) -> ModelSummary {
         sample_seconds: seconds(|record| record.seconds.sample),
         peak_memory_bytes: ok.iter().filter_map(|record| record.peak_memory_bytes).max(),
         metrics: scores(&ok),
+        utility: utility::spreads(&ok),
+        remarks: remarks(&ok),
     }
 }
 
@@ -202,6 +192,31 @@ fn scores(ok: &[&Record]) -> BTreeMap<String, Spread> {
         .into_iter()
         .filter_map(|(name, scores)| Some((name.to_owned(), spread(scores)?)))
         .collect()
+}
+
+/// The scores without a value, and those whose value stands for a collapse. Other notes (the worst
+/// column, say) explain a value and do not doubt it.
+fn remarks(ok: &[&Record]) -> Vec<Remark> {
+    const DOUBTS: [&str; 3] = ["undefined", "one class", "counts as 0"];
+    let mut remarks: Vec<Remark> = Vec::new();
+    for record in ok {
+        for score in record.metrics.iter().filter(|score| score.columns.is_empty()) {
+            let reason = score.reason.as_deref().unwrap_or("no reason is given");
+            if score.value.is_some() && DOUBTS.iter().all(|doubt| !reason.contains(doubt)) {
+                continue;
+            }
+            let same = |known: &&mut Remark| known.metric == score.name && known.reason == reason;
+            match remarks.iter_mut().find(same) {
+                Some(known) => known.seeds.push(record.seed),
+                None => remarks.push(Remark {
+                    metric: score.name.clone(),
+                    seeds: vec![record.seed],
+                    reason: reason.to_owned(),
+                }),
+            }
+        }
+    }
+    remarks
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

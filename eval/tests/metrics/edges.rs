@@ -50,14 +50,17 @@ fn a_constant_real_column_is_listed() {
 }
 
 #[test]
-fn a_column_without_observed_cells_is_undefined_and_listed() {
+fn a_column_that_lost_its_cells_counts_as_0() {
     let train = small(&[1.0, 2.0], &[1.0, 2.0], &[0, 1]);
     let lost = small(&[NAN, NAN], &[1.0, 2.0], &[MISSING, MISSING]);
     let scores = scores(&train, None, &lost);
-    assert_eq!(find(&scores, "ks_complement", &["x"]).status, Status::Undefined);
+    assert_eq!(find(&scores, "ks_complement", &["x"]).value, Some(0.0));
+    assert!(reason(&scores, "ks_complement", &["x"]).contains("counts as 0"));
     assert_eq!(find(&scores, "missing_similarity", &["x"]).value, Some(0.0));
     assert_eq!(find(&scores, "tv_complement", &["c"]).value, Some(0.0));
-    assert!(reason(&scores, "shape", &[]).contains("mean over 2 of 3 columns; undefined: x"));
+    assert!(reason(&scores, "shape", &[]).contains("worst: x (0.000)"));
+    let value = find(&scores, "shape", &[]).value.unwrap();
+    assert!((value - 1.0 / 3.0).abs() < 1e-12, "{value}");
     assert!(reason(&scores, "correlation_similarity", &["x", "y"]).contains("counts as 0"));
 }
 
