@@ -2,15 +2,16 @@
 //! `datasets::write_file`: a reader sees the old file, or the whole new one. The one file that grows
 //! in place is `cells.jsonl`; see [`store`](crate::store).
 
-use meg_core::{DataError, Error, Result};
+use meg_core::{Artifact, DataError, Error, Result};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// Writes a folder of files under a temporary name, and renames it.
 ///
 /// # Errors
-/// A data error that names the folder, also when it exists and `replace` is false.
+/// A data error that names the folder; a usage error as [`check_writable_model`].
 pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)], replace: bool) -> Result<()> {
+    check_replaceable(path, replace)?;
     let temporary = beside(path);
     let filled =
         fs::create_dir(&temporary).map_err(|error| cannot_write(path, &error)).and_then(|()| {
@@ -35,6 +36,16 @@ pub fn check_writable(path: &Path, replace: bool) -> Result<()> {
         )));
     }
     touch(&beside(path)).map_err(|error| cannot_write(path, &error))
+}
+
+/// As [`check_writable`] for a model folder. What is replaced must be a model folder and nothing
+/// else: a slip of the keyboard must not delete somebody's data.
+///
+/// # Errors
+/// A data error that names the path, or a usage error when it may not be replaced.
+pub fn check_writable_model(path: &Path, replace: bool) -> Result<()> {
+    check_writable(path, replace)?;
+    check_replaceable(path, replace)
 }
 
 /// The same for a folder that is made with all its parents, or is there and gets new files.
@@ -76,6 +87,25 @@ pub fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
             "choose a path in an existing folder that you may write to, on a disk with free space",
         )
         .into()
+}
+
+fn check_replaceable(path: &Path, replace: bool) -> Result<()> {
+    if !replace || !path.exists() || is_model_folder(path) {
+        return Ok(());
+    }
+    Err(Error::Request(format!(
+        "{} is not a model folder, or holds other files too; --force replaces only what `meg fit` wrote\n  help: choose another name",
+        path.display()
+    )))
+}
+
+fn is_model_folder(path: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(path) else { return false };
+    let known = [Artifact::JSON_FILE, Artifact::TENSOR_FILE];
+    let only_known = entries
+        .map(|entry| entry.is_ok_and(|entry| known.iter().any(|name| entry.file_name() == *name)))
+        .all(|known| known);
+    only_known && path.join(Artifact::JSON_FILE).is_file()
 }
 
 /// A name in the same folder, so that renaming never crosses a file system. The process number
@@ -132,6 +162,32 @@ fn put_in_place(temporary: &Path, path: &Path, replace: bool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn force_replaces_a_model_folder_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = |text: &str| {
+            let bytes = text.as_bytes().to_vec();
+            [(Artifact::JSON_FILE, bytes.clone()), (Artifact::TENSOR_FILE, bytes)]
+        };
+        let model = folder.path().join("model");
+        write_folder(&model, &parts("old"), false).unwrap();
+        write_folder(&model, &parts("new"), true).unwrap();
+        assert_eq!(fs::read(model.join(Artifact::JSON_FILE)).unwrap(), b"new");
+        let precious = folder.path().join("precious");
+        fs::create_dir(&precious).unwrap();
+        fs::write(precious.join("people.csv"), "a\n1\n").unwrap();
+        fs::write(precious.join(Artifact::JSON_FILE), "{}").unwrap();
+        let file = folder.path().join("people.csv");
+        fs::write(&file, "a\n1\n").unwrap();
+        for path in [&precious, &file] {
+            let error = write_folder(path, &parts("new"), true).unwrap_err();
+            assert!(error.to_string().contains("not a model folder"), "{error}");
+            assert!(check_writable_model(path, true).is_err());
+        }
+        assert!(precious.join("people.csv").is_file() && file.is_file());
+        assert_eq!(names(folder.path()).len(), 3);
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();

@@ -3,7 +3,7 @@ use super::output;
 use super::progress::Progress;
 use bench_harness::{cell::SPLIT_SEED, files};
 use clap::{Subcommand, ValueEnum};
-use datasets::{CATALOGUE, Dataset, Entry};
+use datasets::{CATALOGUE, Dataset, Entry, SourceFile, Split};
 use meg_core::{Error, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Datasets {
     /// List all named tables.
     List,
-    /// Show what a table is, its licence and how to cite it.
+    /// Show what a table is, where its files come from, its split, licence and citation.
     Show {
         /// Name or glob.
         name: String,
@@ -81,8 +81,14 @@ fn show(common: &Common, name: &str) -> Result<()> {
             format!("shares rows with: every table of the group {group}\n")
         });
         output::print_line(&format!(
-            "{}\n{}\nlicence: {}\ncite: {}\n{shared}",
-            entry.name, entry.about, entry.licence, entry.citation
+            "{}\n{}\ntarget: {}\nsplit: {}\nlicence: {}\ncite: {}\n{shared}{}",
+            entry.name,
+            entry.about,
+            entry.target.unwrap_or("none"),
+            split(entry.split),
+            entry.licence,
+            entry.citation,
+            entry.files.iter().map(file).collect::<String>()
         ))?;
     }
     Ok(())
@@ -117,6 +123,10 @@ fn export(common: &Common, name: &str, out: &Path, form: Form, data: &DataOption
     let [entry] = entries[..] else {
         return Err(Error::Request(format!("{name:?} stands for {} tables", entries.len())));
     };
+    if out.exists() {
+        let problem = format!("{} exists already\n  help: choose another name", out.display());
+        return Err(Error::Request(problem));
+    }
     files::check_writable(out, false)?;
     let table = load(common, entry, data)?;
     std::fs::create_dir(out).map_err(|error| files::cannot_write(out, &error))?;
@@ -157,8 +167,40 @@ fn gist(about: &str) -> String {
     first.chars().take(WIDTH).collect::<String>().trim_end().to_owned() + " …"
 }
 
+fn split(split: Split) -> String {
+    match split {
+        Split::Published => "as published".into(),
+        Split::Halves => "the first half trains, the second is held out".into(),
+        Split::Stratified { holdout } => {
+            format!("{:.0} % of each class held out, equal rows on one side", 100.0 * holdout)
+        }
+    }
+}
+
+fn file(file: &SourceFile) -> String {
+    let from: String =
+        file.addresses.iter().map(|address| format!("\n  from {}", address.url)).collect();
+    format!("file: {} ({} bytes, SHA-256 {}){from}\n", file.name, file.bytes, file.sha256)
+}
+
 fn describe(entry: &Entry) -> Value {
+    let files: Vec<Value> = entry
+        .files
+        .iter()
+        .map(|file| {
+            json!({
+                "name": file.name,
+                "folder": file.folder,
+                "bytes": file.bytes,
+                "sha256": file.sha256,
+                "addresses": file.addresses.iter().map(|address| address.url).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
     json!({
+        "target": entry.target,
+        "split": split(entry.split),
+        "files": files,
         "name": entry.name,
         "about": entry.about,
         "licence": entry.licence,

@@ -36,7 +36,7 @@ pub(crate) struct Fit {
     /// Folder to write; refused when it exists.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Replace an existing folder.
+    /// Replace an existing model folder; anything else is left alone.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -50,7 +50,7 @@ impl Fit {
         let choice = self.choice()?;
         let device = cell::parse_device(&self.device)?;
         let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
-        files::check_writable(&self.out, self.force)?;
+        files::check_writable_model(&self.out, self.force)?;
         let train = self.read(schema.as_ref())?;
         let start = Instant::now();
         let mut task = Progress::new(common.quiet).task(&self.model);

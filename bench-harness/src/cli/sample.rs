@@ -68,8 +68,21 @@ impl Sample {
                 .into());
         }
         let header = files::read(&self.model.join(Artifact::JSON_FILE))?;
-        let tensors = files::read(&self.model.join(Artifact::TENSOR_FILE))?;
-        Artifact::from_bytes(&header, &tensors)
+        let tensors = self.model.join(Artifact::TENSOR_FILE);
+        let tensors = files::read(&tensors).map_err(|error| self.damaged(error))?;
+        Artifact::from_bytes(&header, &tensors).map_err(|error| self.damaged(error))
+    }
+
+    /// A damaged model file knows neither its folder nor the way out.
+    fn damaged(&self, error: Error) -> Error {
+        let problem = match error {
+            Error::Artifact(problem) => problem,
+            other => other.to_string(),
+        };
+        Error::Artifact(format!(
+            "{}: {problem}\n  help: train the model again with `meg fit`",
+            self.model.display()
+        ))
     }
 
     fn request(&self, artifact: &Artifact) -> Result<SampleRequest> {

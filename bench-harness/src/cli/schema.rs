@@ -6,6 +6,18 @@ use meg_core::Result;
 use serde_json::json;
 use std::path::PathBuf;
 
+/// Head of a proposed schema: what can be written there.
+const KEYS: &str = r#"# A proposal from the values seen; read it and correct it. The keys of a column:
+#   name      as in the table's header
+#   kind      "number", "category", "datetime", "identifier" (fresh unique values take its place) or "text" (refused by models)
+#   decimals  digits after the point of a number; leave out for any, 0 for whole numbers
+#   levels    all values of a category; ordered = true if their order means something
+#   format    strftime format of a datetime, as "%Y-%m-%d"
+#   nullable  true if cells may be missing (an empty cell)
+#   role      "feature" (also when left out), "target" (what a predictive model would predict) or "sensitive"
+
+"#;
+
 /// Propose and check what the columns of a table are.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Schema {
@@ -45,10 +57,14 @@ impl Schema {
                     files::check_writable(out, *force)?;
                 }
                 let schema = datasets::infer_schema_with(file, &table.read_options())?;
+                if !common.quiet {
+                    datasets::suspects(&schema).iter().for_each(|told| output::complain(told));
+                }
+                let written = KEYS.to_owned() + &schema.to_toml();
                 match out {
-                    Some(out) => datasets::write_file(out, schema.to_toml().as_bytes()),
+                    Some(out) => datasets::write_file(out, written.as_bytes()),
                     None if common.json => output::print_json(&json!(schema)),
-                    None => output::print(schema.to_toml().as_bytes()),
+                    None => output::print(written.as_bytes()),
                 }
             }
             Schema::Check { file, schema, table } => {

@@ -79,6 +79,12 @@ pub(crate) fn fit(
         (CriticBatch::default(), GeneratorBatch::default());
     // A table of constant columns has nothing to learn.
     let steps = if width == 0 { 0 } else { updates(recipe, encoded.rows) };
+    if steps > updates(&Ctgan { min_updates: 0, ..recipe.clone() }, encoded.rows) {
+        ctx.observer.note(&format!(
+            "min_updates = {} decides: {} epochs of {} rows would be fewer updates",
+            recipe.min_updates, recipe.epochs, encoded.rows
+        ));
+    }
     let mut critic_steps = 0;
     let mut updated = 0;
     TrainingLoop { steps }.run(ctx.observer, |step| {
