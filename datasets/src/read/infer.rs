@@ -118,12 +118,13 @@ fn check_strangers(
     present: &[Cow<'_, str>],
     levels: &HashSet<&str>,
 ) -> Result<()> {
-    let is_number = |text: &str| !is_code(text.trim()) && text.trim().parse::<f64>().is_ok();
-    let mut known: Vec<(&str, Box<dyn Fn(&str) -> bool>)> = vec![("numbers", Box::new(is_number))];
-    for format in FORMATS {
-        known.push(("dates", Box::new(move |text| is_date(text, format))));
-    }
-    for (kind, fits) in known {
+    // `None` stands for numbers, a format for dates.
+    let formats = std::iter::once(None).chain(FORMATS.map(Some));
+    for format in formats {
+        let fits = |text: &str| match format {
+            None => !is_code(text.trim()) && text.trim().parse::<f64>().is_ok(),
+            Some(format) => is_date(text, format),
+        };
         let fitting = present.iter().filter(|text| fits(text)).count();
         let different = levels.iter().filter(|text| fits(text)).count();
         // A short list of codes (`1`, `2`, `3`, `more`) is a category.
@@ -134,6 +135,7 @@ fn check_strangers(
         let found =
             cells.find_map(|(row, cell)| cell.filter(|cell| !fits(cell)).map(|cell| (row, cell)));
         if let Some((row, text)) = found {
+            let kind = if format.is_none() { "numbers" } else { "dates" };
             let problem = format!("{fitting} cells of the column are {kind}, this one is not");
             let advice = format!(
                 "if it marks a missing cell, say so (`--missing {text:?}`); else correct it, or declare the column in schema.toml (`--schema`)"
