@@ -3,6 +3,7 @@
 //! in place is `cells.jsonl`; see [`store`](crate::store).
 
 use meg_core::{Artifact, DataError, Error, Result};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -100,12 +101,11 @@ fn check_replaceable(path: &Path, replace: bool) -> Result<()> {
 }
 
 fn is_model_folder(path: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(path) else { return false };
+    let Ok(mut entries) = fs::read_dir(path) else { return false };
     let known = [Artifact::JSON_FILE, Artifact::TENSOR_FILE];
-    let only_known = entries
-        .map(|entry| entry.is_ok_and(|entry| known.iter().any(|name| entry.file_name() == *name)))
-        .all(|known| known);
-    only_known && path.join(Artifact::JSON_FILE).is_file()
+    let is_known = |name: &OsStr| known.iter().any(|known| name == *known);
+    entries.all(|entry| entry.is_ok_and(|entry| is_known(&entry.file_name())))
+        && path.join(Artifact::JSON_FILE).is_file()
 }
 
 /// A name in the same folder, so that renaming never crosses a file system. The process number
