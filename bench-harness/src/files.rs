@@ -198,12 +198,13 @@ mod tests {
     fn folders_appear_whole_and_are_not_replaced_unasked() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model");
-        let files = |text: &str| vec![("a", text.as_bytes().to_vec())];
+        let file = path.join(Artifact::JSON_FILE);
+        let files = |text: &str| vec![(Artifact::JSON_FILE, text.as_bytes().to_vec())];
         write_folder(&path, &files("1"), false).unwrap();
         assert!(write_folder(&path, &files("2"), false).is_err());
-        assert_eq!(read_text(&path.join("a")).unwrap(), "1");
+        assert_eq!(read_text(&file).unwrap(), "1");
         write_folder(&path, &files("2"), true).unwrap();
-        assert_eq!(read_text(&path.join("a")).unwrap(), "2");
+        assert_eq!(read_text(&file).unwrap(), "2");
         assert_eq!(names(folder.path()), ["model"], "nothing is left beside it");
     }
 
