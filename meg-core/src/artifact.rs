@@ -1,5 +1,4 @@
-use crate::{Error, Result, Schema};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use crate::{Error, Result, Schema, Tensor, tensors};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
@@ -16,15 +15,6 @@ pub struct Artifact {
     pub state: serde_json::Value,
     /// Weights by name.
     pub tensors: BTreeMap<String, Tensor>,
-}
-
-/// A dense row-major `f32` tensor.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tensor {
-    /// Size of each dimension.
-    pub shape: Vec<usize>,
-    /// The values; as many as the product of the shape.
-    pub data: Vec<f32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,22 +59,7 @@ impl Artifact {
     /// # Errors
     /// When it is missing, has another shape or holds a value that is not finite.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Tensor> {
-        let tensor = self
-            .tensors
-            .get(name)
-            .ok_or_else(|| Error::Artifact(format!("the tensor {name:?} is missing")))?;
-        if tensor.shape != shape {
-            return Err(Error::Artifact(format!(
-                "the tensor {name:?} has the shape {:?}, not {shape:?}",
-                tensor.shape
-            )));
-        }
-        if tensor.data.iter().any(|value| !value.is_finite()) {
-            return Err(Error::Artifact(format!(
-                "the tensor {name:?} holds a value that is not finite"
-            )));
-        }
-        Ok(tensor)
+        tensors::find(&self.tensors, name, shape).map_err(Error::Artifact)
     }
 
     /// The bytes of the JSON file and of the tensor file.
@@ -101,20 +76,7 @@ impl Artifact {
             state: self.state.clone(),
         };
         let json = serde_json::to_vec_pretty(&header).map_err(|error| failed(&error))?;
-        let bytes: Vec<(&String, &Tensor, Vec<u8>)> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| {
-                (name, tensor, tensor.data.iter().flat_map(|value| value.to_le_bytes()).collect())
-            })
-            .collect();
-        let mut views = Vec::with_capacity(bytes.len());
-        for (name, tensor, data) in &bytes {
-            let view = TensorView::new(Dtype::F32, tensor.shape.clone(), data)
-                .map_err(|error| failed(&error))?;
-            views.push((name.as_str(), view));
-        }
-        let tensors = safetensors::serialize(views, None).map_err(|error| failed(&error))?;
+        let tensors = tensors::write(&self.tensors, None).map_err(|error| failed(&error))?;
         Ok((json, tensors))
     }
 
@@ -137,22 +99,8 @@ impl Artifact {
             )));
         }
         header.schema.check()?;
-        let file = SafeTensors::deserialize(tensors)
+        let named = tensors::read(tensors)
             .map_err(|error| Error::Artifact(format!("{}: {error}", Self::TENSOR_FILE)))?;
-        let mut named = BTreeMap::new();
-        for (name, view) in file.iter() {
-            if view.dtype() != Dtype::F32 {
-                return Err(Error::Artifact(format!(
-                    "the tensor {name:?} is not of 32-bit floats"
-                )));
-            }
-            let data = view
-                .data()
-                .chunks_exact(4)
-                .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("a chunk has four bytes")))
-                .collect();
-            named.insert(name.to_owned(), Tensor { shape: view.shape().to_vec(), data });
-        }
         Ok(Self { model: header.model, schema: header.schema, state: header.state, tensors: named })
     }
 }

@@ -8,11 +8,12 @@
 //! ```
 
 use crate::{
-    Artifact, Column, ColumnKind, ColumnSpec, Control, Device, Error, Event, FitContext, Fitted,
-    MISSING, ModelEntry, Observer, Phase, Role, SampleContext, SampleRequest, Schema, Seed, Silent,
-    Table,
+    Artifact, CheckpointSink, Column, ColumnKind, ColumnSpec, Control, Error, Event, FitContext,
+    Fitted, Kernels, MISSING, ModelEntry, Observer, Phase, Role, SampleContext, SampleRequest,
+    Schema, Seed, Silent, Table, TrainingState,
 };
 use rand::Rng as _;
+use std::num::NonZeroU64;
 
 /// How to try one model.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,6 +55,10 @@ pub fn check(entry: &ModelEntry, case: Case) {
     free_text_is_refused(entry, case);
     if case.stoppable {
         stop_requests_are_honoured(entry, case, &train);
+    }
+    if entry.checkpoints {
+        resumed_training_gives_the_same_bytes(entry, case, &train, Kernels::Fused);
+        resumed_training_gives_the_same_bytes(entry, case, &train, Kernels::Plain);
     }
     if let Some(settings) = case.diverges {
         divergence_is_an_error_that_names_the_step(entry, settings, &train);
@@ -182,7 +187,7 @@ fn try_fit(
     observer: &mut dyn Observer,
 ) -> crate::Result<Box<dyn Fitted>> {
     let recipe = (entry.recipe)(settings)?;
-    let mut ctx = FitContext { seed: Seed(seed), device: Device::Cpu, threads, observer };
+    let mut ctx = FitContext { threads, ..FitContext::new(Seed(seed), observer) };
     recipe.synthesizer.fit(train, &mut ctx)
 }
 
@@ -303,6 +308,7 @@ fn free_text_is_refused(entry: &ModelEntry, case: Case) {
 
 struct Stopper {
     wish: Control,
+    after: u64,
     steps: u64,
 }
 
@@ -314,17 +320,17 @@ impl Observer for Stopper {
     }
 
     fn control(&mut self) -> Control {
-        if self.steps > 0 { self.wish } else { Control::Continue }
+        if self.steps >= self.after { self.wish } else { Control::Continue }
     }
 }
 
 fn stop_requests_are_honoured(entry: &ModelEntry, case: Case, train: &Table) {
-    let mut finish = Stopper { wish: Control::Finish, steps: 0 };
+    let mut finish = Stopper { wish: Control::Finish, after: 1, steps: 0 };
     let model = try_fit(entry, case.recipe, train, 1, 1, &mut finish)
         .unwrap_or_else(|error| panic!("a request to finish gave {error}"));
     assert!(finish.steps == 1, "training went on for {} steps", finish.steps);
     draw(model.as_ref(), 3, 1);
-    let mut abort = Stopper { wish: Control::Abort, steps: 0 };
+    let mut abort = Stopper { wish: Control::Abort, after: 1, steps: 0 };
     match try_fit(entry, case.recipe, train, 1, 1, &mut abort) {
         Err(Error::Interrupted) => {}
         other => panic!("a request to abandon gave {other:?}"),
@@ -337,5 +343,61 @@ fn divergence_is_an_error_that_names_the_step(entry: &ModelEntry, settings: &str
             assert!(step > 0 && !problem.is_empty(), "step {step}: {problem}");
         }
         other => panic!("divergence gave {other:?}"),
+    }
+}
+
+/// Interrupts a training at its first, a middle and its last but one update, and goes on from the
+/// state of that moment: the model must be that of an uninterrupted training.
+///
+/// # Panics
+/// When it is not.
+pub fn resumed_training_gives_the_same_bytes(
+    entry: &ModelEntry,
+    case: Case,
+    train: &Table,
+    kernels: Kernels,
+) {
+    let mut count = Stopper { wish: Control::Continue, after: u64::MAX, steps: 0 };
+    let whole = fit_in_parts(entry, case, train, kernels, &mut count, None);
+    let (whole, states) = (whole.expect("an uninterrupted fit succeeds"), count.steps);
+    assert!(states > 2, "the recipe of the suite makes {states} updates, too few to interrupt");
+    for at in [1, states / 2, states - 1] {
+        let mut stopper = Stopper { wish: Control::Abort, after: at, steps: 0 };
+        let state = match fit_in_parts(entry, case, train, kernels, &mut stopper, None) {
+            Err(state) => state.unwrap_or_else(|| panic!("no state was kept at update {at}")),
+            Ok(_) => panic!("the fit was not interrupted at update {at}"),
+        };
+        assert!(state.step == at, "interrupted at update {at}, kept that of {}", state.step);
+        let resumed = fit_in_parts(entry, case, train, kernels, &mut Silent, Some(state));
+        let resumed = resumed.expect("the resumed fit succeeds");
+        assert!(resumed == whole, "resumed at update {at} ({}): other bytes", kernels.name());
+    }
+}
+
+type Files = (Vec<u8>, Vec<u8>);
+
+/// The model's files, or the last state that was kept when the fit was interrupted.
+fn fit_in_parts(
+    entry: &ModelEntry,
+    case: Case,
+    train: &Table,
+    kernels: Kernels,
+    observer: &mut dyn Observer,
+    resume: Option<TrainingState>,
+) -> Result<Files, Option<TrainingState>> {
+    let recipe = (entry.recipe)(case.recipe).expect("the recipe of the suite is valid");
+    let mut last = None;
+    let mut keep = |state: TrainingState| {
+        last = Some(state);
+        Ok(())
+    };
+    let every = NonZeroU64::new(1_000_000).expect("not 0");
+    let checkpoints = Some(CheckpointSink { every, keep: &mut keep });
+    let context = FitContext::new(Seed(1), observer);
+    let mut ctx = FitContext { kernels, checkpoints, resume, ..context };
+    match recipe.synthesizer.fit(train, &mut ctx) {
+        Ok(model) => Ok(bytes(model.as_ref())),
+        Err(Error::Interrupted) => Err(last),
+        Err(error) => panic!("{}: fit: {error}", entry.name),
     }
 }

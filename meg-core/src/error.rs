@@ -41,6 +41,10 @@ pub enum Error {
     #[error("saved model: {0}")]
     Artifact(String),
 
+    /// A checkpoint is damaged, or belongs to another training.
+    #[error("checkpoint: {0}")]
+    Checkpoint(String),
+
     /// The tensor library or the device refused an operation.
     #[error("tensor operation: {0}")]
     Tensor(String),
@@ -72,7 +76,7 @@ impl Error {
             Error::Data(_) => ErrorKind::Data,
             Error::Recipe { .. } | Error::Request(_) => ErrorKind::Usage,
             Error::Training { .. } | Error::Rejected(_) | Error::Tensor(_) => ErrorKind::Training,
-            Error::Artifact(_) => ErrorKind::Format,
+            Error::Artifact(_) | Error::Checkpoint(_) => ErrorKind::Format,
             Error::Interrupted => ErrorKind::Interrupted,
         }
     }

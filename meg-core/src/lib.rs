@@ -6,6 +6,7 @@
 //! happens meanwhile. The crate does no input or output, reads no clock and never prints.
 
 mod artifact;
+mod checkpoint;
 mod conditions;
 pub mod conformance;
 pub mod datetime;
@@ -17,16 +18,22 @@ mod recipe;
 mod schema;
 mod seed;
 mod table;
+mod tensors;
 
-pub use artifact::{Artifact, Tensor};
+pub use artifact::Artifact;
+pub use checkpoint::{Checkpoint, Identity, TrainingState};
 pub use conditions::{Condition, ConditionValue, Rejection, SampleRequest, sample_by_rejection};
 pub use error::{DataError, Error, ErrorKind, Result};
-pub use model::{Device, FitContext, Fitted, ModelEntry, SampleContext, Synthesizer, Variant};
+pub use model::{
+    CheckpointSink, Device, FitContext, Fitted, Kernels, ModelEntry, SampleContext, Synthesizer,
+    Variant,
+};
 pub use observer::{Control, Event, Observer, Phase, Silent};
 pub use recipe::{Recipe, Setting, Settings, out_of_range};
 pub use schema::{ColumnKind, ColumnSpec, Role, Schema, round_to};
-pub use seed::{Rng, Seed};
+pub use seed::{Rng, Seed, StreamPosition};
 pub use table::{Column, MISSING, Table};
+pub use tensors::Tensor;
 
 #[doc(hidden)]
 pub use serde;

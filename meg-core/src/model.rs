@@ -1,7 +1,9 @@
 use crate::{
-    Artifact, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings, Table, recipe,
+    Artifact, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings, Table,
+    TrainingState, recipe,
 };
 use std::fmt::Debug;
+use std::num::NonZeroU64;
 
 /// A recipe: hyper-parameters and nothing else. Untrained, cheap, plain data.
 pub trait Synthesizer: Debug + Send + Sync {
@@ -45,16 +47,78 @@ pub enum Device {
     Cuda(usize),
 }
 
-/// What training needs beside recipe and rows.
+/// How updates are computed on the processor. Both ways compute the same formulas from the same
+/// random numbers; they differ by rounding alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kernels {
+    /// Hand-written kernels, where a model has them.
+    #[default]
+    Fused,
+    /// Plain tensor expressions with automatic gradients: slow, and what the kernels are tested
+    /// against. A model that knows one way only takes that.
+    Plain,
+}
+
+impl Kernels {
+    /// The lower-case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kernels::Fused => "fused",
+            Kernels::Plain => "plain",
+        }
+    }
+}
+
+/// What training needs beside recipe and rows. [`FitContext::new`] fills in the usual, and every
+/// field can be set afterwards.
 pub struct FitContext<'a> {
     /// The source of all randomness.
     pub seed: Seed,
     /// Where to train.
     pub device: Device,
+    /// How to compute on the processor.
+    pub kernels: Kernels,
     /// Threads to use, at least 1. Results do not depend on it.
     pub threads: usize,
     /// Who hears of the progress and may ask to stop.
     pub observer: &'a mut dyn Observer,
+    /// Who keeps the state of the training now and then. Only models whose entry says
+    /// [`checkpoints`](ModelEntry::checkpoints) call it.
+    pub checkpoints: Option<CheckpointSink<'a>>,
+    /// The state to go on from; taken by the training loop. Same table, recipe, seed, device and
+    /// kernels as in the interrupted fit are the caller's business
+    /// ([`Identity`](crate::Identity)), and then the model is the same to the last bit.
+    pub resume: Option<TrainingState>,
+}
+
+impl<'a> FitContext<'a> {
+    /// One thread of the processor, fused kernels, no checkpoints.
+    pub fn new(seed: Seed, observer: &'a mut dyn Observer) -> Self {
+        Self {
+            seed,
+            device: Device::default(),
+            kernels: Kernels::default(),
+            threads: 1,
+            observer,
+            checkpoints: None,
+            resume: None,
+        }
+    }
+}
+
+/// Who keeps training states, and how often. When the observer interrupts, the state of that
+/// moment is kept too.
+pub struct CheckpointSink<'a> {
+    /// Updates between two states.
+    pub every: NonZeroU64,
+    /// Keeps a state; an error ends the training.
+    pub keep: &'a mut dyn FnMut(TrainingState) -> Result<()>,
+}
+
+impl Debug for CheckpointSink<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CheckpointSink").field("every", &self.every).finish_non_exhaustive()
+    }
 }
 
 impl Debug for FitContext<'_> {
@@ -62,7 +126,10 @@ impl Debug for FitContext<'_> {
         f.debug_struct("FitContext")
             .field("seed", &self.seed)
             .field("device", &self.device)
+            .field("kernels", &self.kernels)
             .field("threads", &self.threads)
+            .field("checkpoints", &self.checkpoints)
+            .field("resume", &self.resume.as_ref().map(|state| state.step))
             .finish_non_exhaustive()
     }
 }
@@ -109,6 +176,8 @@ pub struct ModelEntry {
     pub settings: fn() -> Vec<Setting>,
     /// Rebuilds a fitted model.
     pub load: fn(&Artifact) -> Result<Box<dyn Fitted>>,
+    /// Whether the model keeps checkpoints and goes on from them.
+    pub checkpoints: bool,
 }
 
 impl ModelEntry {
@@ -125,7 +194,16 @@ impl ModelEntry {
             recipe: recipe::parse::<S>,
             settings: recipe::settings::<S>,
             load,
+            checkpoints: false,
         }
+    }
+
+    /// The same entry of a model that keeps checkpoints and goes on from them to the last bit; the
+    /// conformance suite holds it to that.
+    #[must_use]
+    pub const fn with_checkpoints(mut self) -> Self {
+        self.checkpoints = true;
+        self
     }
 
     /// The same entry with named settings.
