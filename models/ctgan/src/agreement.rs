@@ -6,7 +6,7 @@ use crate::conditions::{ConditionSpace, TrainingSampler};
 use crate::fused::FusedTrainer;
 use crate::network::{Critic, Generator, heads};
 use crate::plain::PlainTrainer;
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use meg_core::{Device, Seed, Silent, Table, conformance};
 use neural::Parameter;
 use transforms::{Encoded, EncoderOptions, TableEncoder};
@@ -58,10 +58,10 @@ impl Bench {
         FusedTrainer::new(&self.recipe, generator, critic, heads, threads)
     }
 
-    fn plain(&self) -> PlainTrainer {
+    fn plain(&self, precision: DType) -> PlainTrainer {
         let (generator, critic) = self.networks();
         let heads = heads(self.encoder.spans(), self.encoder.width(), self.recipe.temperature);
-        PlainTrainer::new(&self.recipe, generator, critic, heads, Device::Cpu).unwrap()
+        PlainTrainer::new(&self.recipe, generator, critic, heads, Device::Cpu, precision).unwrap()
     }
 }
 
@@ -84,7 +84,8 @@ fn assert_same_gradients(fused: Vec<&mut Parameter>, plain: &[Tensor]) {
 
 fn check_gradients(table: &Table) {
     let bench = Bench::new(table);
-    let (mut fused, mut plain, mut source) = (bench.fused(1), bench.plain(), bench.source());
+    let (mut fused, mut plain, mut source) =
+        (bench.fused(1), bench.plain(DType::F32), bench.source());
     let (mut critic_batch, mut generator_batch) =
         (CriticBatch::default(), GeneratorBatch::default());
     source.critic(&mut critic_batch);
@@ -157,7 +158,7 @@ fn many_updates_stay_together_and_threads_change_no_bit() {
     };
     let one = run(1);
     assert!(one == run(2), "two threads give other weights");
-    let mut plain = bench.plain();
+    let mut plain = bench.plain(DType::F32);
     train(&mut |critic, generator, step| {
         plain.critic_step(&bench.encoded, critic, step).unwrap();
         plain.generator_step(&bench.space, generator, step).unwrap();

@@ -72,6 +72,15 @@ impl<'a> BatchSource<'a> {
         }
     }
 
+    /// Every random stream by name, for checkpoints.
+    pub(crate) fn streams(&mut self) -> [(&'static str, &mut meg_core::Rng); 3] {
+        [
+            ("stream of conditions", &mut self.conditions),
+            ("stream of noise", &mut self.noise.rng),
+            ("stream of dropout", &mut self.masks.rng),
+        ]
+    }
+
     /// Fills a batch for the discriminator.
     pub(crate) fn critic(&mut self, batch: &mut CriticBatch) {
         let mut drawn = self.draw_conditions();

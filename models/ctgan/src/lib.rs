@@ -6,6 +6,7 @@ mod fitted;
 mod fused;
 mod network;
 mod plain;
+mod state;
 mod train;
 
 #[cfg(test)]
@@ -28,7 +29,8 @@ pub const ENTRY: ModelEntry =
                 about: "the paper's settings: 300 epochs, which are few updates on a small table",
                 settings: "",
             },
-        ]);
+        ])
+        .with_checkpoints();
 
 meg_core::recipe! {
     /// The conditional tabular GAN. Defaults are the paper's settings.

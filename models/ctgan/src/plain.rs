@@ -1,14 +1,16 @@
-//! The same updates as plain candle expressions with automatic gradients: the path on CUDA, and
-//! on the CPU the oracle that the fused path is tested against.
+//! The same updates as plain candle expressions with automatic gradients: the path on CUDA, the one
+//! that `Kernels::Plain` asks for, and the oracle that the fused path is tested against.
 
 use crate::Ctgan;
 use crate::batch::{CriticBatch, GeneratorBatch, GeneratorInput};
 use crate::conditions::ConditionSpace;
 use crate::fused::{CriticLosses, GeneratorLosses, LEAK, optimisers};
 use crate::network::{Critic, Generator};
-use candle_core::{D, DType, Device as TensorDevice, Tensor, Var};
-use meg_core::{Device, Error, Result};
+use crate::state::{critic_names, generator_names, running_names};
+use candle_core::{D, DType, Device as TensorDevice, Shape, Tensor, Var};
+use meg_core::{Device, Error, Result, TrainingState};
 use neural::kernels::Heads;
+use neural::training::first_not_finite;
 use neural::{Adam, Parameter, tensor_device};
 use transforms::Encoded;
 
@@ -25,6 +27,8 @@ pub(crate) struct PlainTrainer {
     penalty: f64,
     adam: [Adam; 2],
     device: TensorDevice,
+    /// `F32`, or `F64` in the tests, where rounding is to be out of the way.
+    precision: DType,
 }
 
 /// A weight with the moments of Adam.
@@ -32,6 +36,11 @@ struct Trained {
     value: Var,
     first: Tensor,
     second: Tensor,
+}
+
+fn read(tensor: &Tensor) -> Result<Vec<f32>> {
+    let cells = || tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
+    cells().map_err(tensor_error)
 }
 
 fn tensor_error(error: candle_core::Error) -> Error {
@@ -45,12 +54,15 @@ impl PlainTrainer {
         mut critic: Critic,
         heads: Heads,
         device: Device,
+        precision: DType,
     ) -> Result<Self> {
         let device = tensor_device(device)?;
         let trained = |parameters: Vec<&mut Parameter>| -> candle_core::Result<Vec<Trained>> {
-            parameters.into_iter().map(|parameter| Trained::new(parameter, &device)).collect()
+            let trained = |parameter: &mut Parameter| Trained::new(parameter, &device, precision);
+            parameters.into_iter().map(trained).collect()
         };
-        let statistics = |cells: &[f32]| Tensor::from_slice(cells, cells.len(), &device);
+        let statistics =
+            |cells: &[f32]| Tensor::from_slice(cells, cells.len(), &device)?.to_dtype(precision);
         let running = generator.layers.iter().map(|(_, norm)| {
             Ok((statistics(&norm.running_mean)?, statistics(&norm.running_variance)?))
         });
@@ -65,6 +77,7 @@ impl PlainTrainer {
             penalty: recipe.gradient_penalty,
             adam: optimisers(recipe),
             device,
+            precision,
         })
     }
 
@@ -99,15 +112,84 @@ impl PlainTrainer {
     /// Reads the trained generator back.
     pub(crate) fn generator(self) -> Result<Generator> {
         let mut generator = self.template;
-        let read = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
         for (parameter, trained) in generator.parameters_mut().into_iter().zip(&self.generator) {
-            parameter.value = read(trained.value.as_tensor()).map_err(tensor_error)?;
+            parameter.value = read(trained.value.as_tensor())?;
         }
         for ((_, norm), (mean, variance)) in generator.layers.iter_mut().zip(&self.running) {
-            norm.running_mean = read(mean).map_err(tensor_error)?;
-            norm.running_variance = read(variance).map_err(tensor_error)?;
+            norm.running_mean = read(mean)?;
+            norm.running_variance = read(variance)?;
         }
         Ok(generator)
+    }
+
+    /// Writes weights, moments and running statistics.
+    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
+        for (name, tensor) in self.tensors() {
+            state.put_tensor(name, tensor.dims(), read(tensor)?);
+        }
+        Ok(())
+    }
+
+    /// Reads what [`PlainTrainer::save`] wrote.
+    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        let (device, precision) = (self.device.clone(), self.precision);
+        let kept = |name: &str, like: &Tensor| -> Result<Tensor> {
+            let cells = &state.tensor(name, like.dims())?.data;
+            let tensor = Tensor::from_slice(cells, like.dims(), &device);
+            tensor.and_then(|tensor| tensor.to_dtype(precision)).map_err(tensor_error)
+        };
+        for (name, trained) in critic_names(self.critic.len())
+            .into_iter()
+            .zip(&mut self.critic)
+            .chain(generator_names(self.running.len()).into_iter().zip(&mut self.generator))
+        {
+            let value = kept(&name, trained.value.as_tensor())?;
+            trained.first = kept(&format!("{name}.first"), &trained.first)?;
+            trained.second = kept(&format!("{name}.second"), &trained.second)?;
+            trained.value = Var::from_tensor(&value).map_err(tensor_error)?;
+        }
+        for ([mean_name, variance_name], (mean, variance)) in
+            running_names(self.running.len()).into_iter().zip(&mut self.running)
+        {
+            *mean = kept(&mean_name, mean)?;
+            *variance = kept(&variance_name, variance)?;
+        }
+        Ok(())
+    }
+
+    /// A sentence about the first tensor with a value that is not finite. Gradients are not kept
+    /// between updates here; one that is not finite reaches weight and moments at once.
+    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
+        for (name, tensor) in self.tensors() {
+            let found = first_not_finite([(name, &read(tensor)?[..])]);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Everything that lasts from update to update, by name.
+    fn tensors(&self) -> Vec<(String, &Tensor)> {
+        let mut all = Vec::new();
+        let critic = critic_names(self.critic.len()).into_iter().zip(&self.critic);
+        let generator = generator_names(self.running.len()).into_iter().zip(&self.generator);
+        for (name, trained) in critic.chain(generator) {
+            all.push((format!("{name}.first"), &trained.first));
+            all.push((format!("{name}.second"), &trained.second));
+            all.push((name, trained.value.as_tensor()));
+        }
+        let names = running_names(self.running.len());
+        for ([mean_name, variance_name], (mean, variance)) in names.into_iter().zip(&self.running) {
+            all.push((mean_name, mean));
+            all.push((variance_name, variance));
+        }
+        all
+    }
+
+    /// Cells as a tensor on the device, in the precision of the training.
+    fn tensor(&self, cells: &[f32], shape: impl Into<Shape>) -> candle_core::Result<Tensor> {
+        Tensor::from_slice(cells, shape.into(), &self.device)?.to_dtype(self.precision)
     }
 
     /// Losses and gradients of the discriminator, in the order of its parameters.
@@ -120,7 +202,7 @@ impl PlainTrainer {
         let (_, generated) = self.generate(&batch.generator)?;
         let generated = self.with_conditions(&generated.detach(), &batch.generator.units)?;
         let real = self.with_conditions(&self.dense_rows(encoded, &batch.rows)?, &batch.units)?;
-        let mix = Tensor::from_slice(&batch.mix, (packs, 1), &self.device)?;
+        let mix = self.tensor(&batch.mix, (packs, 1))?;
         let mixed = generated.add(&real.sub(&generated)?.broadcast_mul(&mix)?)?;
         let masks = |group: usize| self.masks(&batch.masks, group, packs);
         let (real_scores, _) = self.scores(&real, masks(0)?)?;
@@ -178,8 +260,7 @@ impl PlainTrainer {
     /// Logits and activated rows in training mode.
     fn generate(&mut self, input: &GeneratorInput) -> candle_core::Result<(Tensor, Tensor)> {
         let rows = input.gumbel.len() / self.heads.width();
-        let mut hidden =
-            Tensor::from_slice(&input.noise, (rows, input.noise.len() / rows), &self.device)?;
+        let mut hidden = self.tensor(&input.noise, (rows, input.noise.len() / rows))?;
         let units = match input.units.len() {
             0 => None,
             count => Some(Tensor::from_slice(&input.units, count, &self.device)?),
@@ -209,7 +290,7 @@ impl PlainTrainer {
     }
 
     fn activate(&self, logits: &Tensor, gumbel: &[f32]) -> candle_core::Result<Tensor> {
-        let noise = Tensor::from_slice(gumbel, logits.shape(), &self.device)?;
+        let noise = self.tensor(gumbel, logits.shape())?;
         let noisy = ((logits + noise)? / f64::from(self.temperature()))?;
         let spans = self.heads.spans().iter().map(|span| {
             if span.softmax {
@@ -231,7 +312,7 @@ impl PlainTrainer {
         for (&row, out) in rows.iter().zip(cells.chunks_exact_mut(width)) {
             encoded.write_row(row, out);
         }
-        Tensor::from_vec(cells, (rows.len(), width), &self.device)
+        self.tensor(&cells, (rows.len(), width))
     }
 
     /// Packs of rows, then packs of their one-hot conditions, side by side: the order of the
@@ -248,7 +329,7 @@ impl PlainTrainer {
         for (row, &unit) in units.iter().enumerate() {
             onehot[row * conditions + unit as usize] = 1.0;
         }
-        let onehot = Tensor::from_vec(onehot, (packs, self.pac * conditions), &self.device)?;
+        let onehot = self.tensor(&onehot, (packs, self.pac * conditions))?;
         Tensor::cat(&[&packed, &onehot], 1)
     }
 
@@ -261,7 +342,7 @@ impl PlainTrainer {
         let layer = |(at, mask): (usize, &Vec<f32>)| {
             let units = self.critic_value(if at == 0 { 2 } else { 2 * at + 2 }).dim(0)?;
             let cells = &mask[group * packs * units..(group + 1) * packs * units];
-            Tensor::from_slice(cells, (packs, units), &self.device)
+            self.tensor(cells, (packs, units))
         };
         masks.iter().enumerate().map(layer).collect()
     }
@@ -288,7 +369,7 @@ impl PlainTrainer {
                 _ => (self.critic_value(2 * layer + 1).clone(), self.critic_value(2 * layer + 2)),
             };
             let cells = hidden.matmul(&weight)?.broadcast_add(bias)?;
-            let positive = cells.detach().gt(0f32)?.to_dtype(DType::F32)?;
+            let positive = cells.detach().gt(0f32)?.to_dtype(self.precision)?;
             let slope = positive.affine(f64::from(1.0 - LEAK), f64::from(LEAK))?.mul(&mask)?;
             hidden = cells.mul(&slope)?;
             slopes.push(slope);
@@ -315,7 +396,7 @@ impl PlainTrainer {
         logits: &Tensor,
     ) -> candle_core::Result<Tensor> {
         let count = batch.conditions.len();
-        let mut sum = Tensor::zeros((), DType::F32, &self.device)?;
+        let mut sum = Tensor::zeros((), self.precision, &self.device)?;
         for (row, &condition) in batch.conditions.iter().enumerate() {
             let (start, levels) = space.span(condition);
             let span = logits.narrow(0, row, 1)?.narrow(1, start, levels)?;
@@ -327,8 +408,13 @@ impl PlainTrainer {
 }
 
 impl Trained {
-    fn new(parameter: &Parameter, device: &TensorDevice) -> candle_core::Result<Self> {
-        let value = Tensor::from_slice(&parameter.value, parameter.shape.as_slice(), device)?;
+    fn new(
+        parameter: &Parameter,
+        device: &TensorDevice,
+        precision: DType,
+    ) -> candle_core::Result<Self> {
+        let value = Tensor::from_slice(&parameter.value, parameter.shape.as_slice(), device)?
+            .to_dtype(precision)?;
         Ok(Self {
             first: value.zeros_like()?,
             second: value.zeros_like()?,
@@ -382,5 +468,5 @@ fn log_sum_exp(cells: &Tensor) -> candle_core::Result<Tensor> {
 }
 
 fn scalar(tensor: &Tensor) -> candle_core::Result<f64> {
-    Ok(f64::from(tensor.to_scalar::<f32>()?))
+    tensor.to_dtype(DType::F64)?.to_scalar()
 }

@@ -4,9 +4,9 @@ mod device;
 pub mod kernels;
 mod parameter;
 mod randomness;
-mod training;
+pub mod training;
 
 pub use device::tensor_device;
 pub use parameter::{Adam, Parameter};
 pub use randomness::Randomness;
-pub use training::{TrainingLoop, check_finite};
+pub use training::{Losses, Trainee, TrainingLoop};

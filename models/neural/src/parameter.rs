@@ -1,5 +1,5 @@
 use crate::kernels;
-use meg_core::{Rng, Tensor};
+use meg_core::{Result, Rng, Tensor, TrainingState};
 use rand::Rng as _;
 
 /// A weight with its gradient and the moments of Adam.
@@ -59,6 +59,37 @@ impl Parameter {
                 decay: adam.weight_decay,
             },
         );
+    }
+
+    /// Writes the weight and its moments into the state of a training. The gradient is not part of
+    /// it: every update makes it anew.
+    pub fn save(&self, name: &str, state: &mut TrainingState) {
+        state.put_tensor(name, &self.shape, self.value.clone());
+        state.put_tensor(format!("{name}.first"), &self.shape, self.first.clone());
+        state.put_tensor(format!("{name}.second"), &self.shape, self.second.clone());
+    }
+
+    /// Reads what [`Parameter::save`] wrote.
+    ///
+    /// # Errors
+    /// [`meg_core::Error::Checkpoint`] when a tensor is missing, of another shape or not finite.
+    pub fn restore(&mut self, name: &str, state: &TrainingState) -> Result<()> {
+        let read =
+            |name: &str| -> Result<Vec<f32>> { Ok(state.tensor(name, &self.shape)?.data.clone()) };
+        let (value, first) = (read(name)?, read(&format!("{name}.first"))?);
+        self.second = read(&format!("{name}.second"))?;
+        (self.value, self.first) = (value, first);
+        Ok(())
+    }
+
+    /// Everything that must stay finite, with what it is.
+    pub fn finite_parts(&self) -> [(&'static str, &[f32]); 4] {
+        [
+            ("weight", &self.value),
+            ("gradient", &self.gradient),
+            ("first moment of the weight", &self.first),
+            ("second moment of the weight", &self.second),
+        ]
     }
 
     /// The weight as a tensor of an artifact.
