@@ -1,6 +1,6 @@
 use crate::Ctgan;
 use crate::conditions::{ConditionSpace, Drawn, TrainingSampler};
-use meg_core::Seed;
+use meg_core::{Seed, StreamPosition};
 use neural::Randomness;
 use rand::seq::SliceRandom;
 
@@ -18,6 +18,13 @@ pub(crate) struct CriticBatch {
     pub mix: Vec<f32>,
     /// Dropout masks of each hidden layer, for the packs of the real, generated and mixed rows.
     pub masks: Vec<Vec<f32>>,
+}
+
+/// Everything random in one update of the generator and those of the discriminator before it.
+#[derive(Debug, Default)]
+pub(crate) struct Batches {
+    pub critic: Vec<CriticBatch>,
+    pub generator: GeneratorBatch,
 }
 
 /// Everything random in one update of the generator.
@@ -79,6 +86,18 @@ impl<'a> BatchSource<'a> {
             ("stream of noise", &mut self.noise.rng),
             ("stream of dropout", &mut self.masks.rng),
         ]
+    }
+
+    /// Where the streams stand, in the order of [`BatchSource::streams`].
+    pub(crate) fn positions(&mut self) -> [StreamPosition; 3] {
+        self.streams().map(|(_, rng)| StreamPosition::of(rng))
+    }
+
+    /// Fills the batches of an update.
+    pub(crate) fn fill(&mut self, batches: &mut Batches) {
+        batches.critic.resize_with(self.recipe.discriminator_steps, CriticBatch::default);
+        batches.critic.iter_mut().for_each(|batch| self.critic(batch));
+        self.generator(&mut batches.generator);
     }
 
     /// Fills a batch for the discriminator.

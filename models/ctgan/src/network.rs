@@ -98,6 +98,11 @@ impl Generator {
         self.output.inputs()
     }
 
+    /// Cells of the noise at its head.
+    pub(crate) fn noise(&self) -> usize {
+        self.layers.first().map_or(self.stride(), |(linear, _)| linear.inputs())
+    }
+
     /// Logits by the running statistics. `buffer` holds the noise at the head of each row.
     pub(crate) fn sample_logits(
         &self,

@@ -2,7 +2,7 @@
 //! that `Kernels::Plain` asks for, and the oracle that the fused path is tested against.
 
 use crate::Ctgan;
-use crate::batch::{CriticBatch, GeneratorBatch, GeneratorInput};
+use crate::batch::{Batches, CriticBatch, GeneratorBatch, GeneratorInput};
 use crate::conditions::ConditionSpace;
 use crate::fused::{CriticLosses, GeneratorLosses, LEAK, optimisers};
 use crate::network::{Critic, Generator};
@@ -79,6 +79,23 @@ impl PlainTrainer {
             device,
             precision,
         })
+    }
+
+    /// One update of the generator and those of the discriminator before it. `number` counts the
+    /// updates of the generator from 1.
+    pub(crate) fn update(
+        &mut self,
+        encoded: &Encoded,
+        space: &ConditionSpace,
+        batches: &Batches,
+        number: u64,
+    ) -> Result<(CriticLosses, GeneratorLosses)> {
+        let mut losses = CriticLosses::default();
+        let count = batches.critic.len() as u64;
+        for (batch, step) in batches.critic.iter().zip((number - 1) * count + 1..) {
+            losses = self.critic_step(encoded, batch, step)?;
+        }
+        Ok((losses, self.generator_step(space, &batches.generator, number)?))
     }
 
     pub(crate) fn critic_step(

@@ -1,5 +1,5 @@
 use crate::Ctgan;
-use crate::batch::{BatchSource, CriticBatch, GeneratorBatch};
+use crate::batch::{BatchSource, Batches};
 use crate::conditions::{ConditionSpace, TrainingSampler};
 use crate::fitted::FittedCtgan;
 use crate::fused::{CriticLosses, FusedTrainer, GeneratorLosses};
@@ -9,7 +9,7 @@ use crate::state;
 use candle_core::DType;
 use meg_core::{Device, FitContext, Fitted, Kernels, Result, StreamPosition, TrainingState};
 use neural::training::on_deep_stack;
-use neural::{Losses, Trainee, TrainingLoop};
+use neural::{Losses, Threads, Trainee, TrainingLoop};
 use transforms::{Encoded, TableEncoder};
 
 /// Trains the two networks in turn (Xu et al. 2019, algorithm 1).
@@ -30,14 +30,15 @@ pub(crate) fn fit(
             recipe.min_updates, recipe.epochs, encoded.rows
         ));
     }
+    let threads = Threads::new(ctx.threads);
     let mut training = Training {
-        recipe,
         encoded,
         space: &space,
-        trainer: Trainer::new(recipe, &encoder, &space, ctx)?,
+        trainer: Trainer::new(recipe, &encoder, encoded, &space, &threads, ctx)?,
+        threads,
         source: BatchSource::new(recipe, sampler, &space, width, ctx.seed),
-        critic_batch: CriticBatch::default(),
-        generator_batch: GeneratorBatch::default(),
+        batches: Batches::default(),
+        ahead: None,
     };
     TrainingLoop::new(steps).run(&mut training, ctx)?;
     let generator = training.trainer.generator()?;
@@ -52,25 +53,32 @@ fn updates(recipe: &Ctgan, rows: usize) -> u64 {
 
 /// Networks, batches and rows, as the loop sees them.
 struct Training<'a> {
-    recipe: &'a Ctgan,
     encoded: &'a Encoded,
     space: &'a ConditionSpace,
     trainer: Trainer,
+    threads: Threads,
     source: BatchSource<'a>,
-    critic_batch: CriticBatch,
-    generator_batch: GeneratorBatch,
+    batches: Batches,
+    ahead: Option<Ahead>,
+}
+
+/// Batches that were drawn for the next update while this one was computed.
+struct Ahead {
+    batches: Batches,
+    /// Where the random streams stood before: to a checkpoint these batches are not yet drawn.
+    before: [StreamPosition; 3],
 }
 
 impl Trainee for Training<'_> {
     fn step(&mut self, number: u64) -> Result<Losses> {
-        let mut losses = CriticLosses::default();
-        let per_step = self.recipe.discriminator_steps as u64;
-        for critic_step in (number - 1) * per_step + 1..=number * per_step {
-            self.source.critic(&mut self.critic_batch);
-            losses = self.trainer.critic_step(self.encoded, &self.critic_batch, critic_step)?;
-        }
-        self.source.generator(&mut self.generator_batch);
-        let generator = self.trainer.generator_step(self.space, &self.generator_batch, number)?;
+        let spare = match self.ahead.take() {
+            Some(ahead) => std::mem::replace(&mut self.batches, ahead.batches),
+            None => {
+                self.source.fill(&mut self.batches);
+                Batches::default()
+            }
+        };
+        let (losses, generator) = self.update(number, spare)?;
         Ok(vec![
             ("discriminator loss", losses.wasserstein + losses.penalty),
             ("gradient penalty", losses.penalty),
@@ -87,8 +95,10 @@ impl Trainee for Training<'_> {
     }
 
     fn save(&mut self, state: &mut TrainingState) -> Result<()> {
-        for (name, rng) in self.source.streams() {
-            state.put(name, &StreamPosition::of(rng))?;
+        let now = self.source.positions();
+        let positions = self.ahead.as_ref().map_or(&now, |ahead| &ahead.before);
+        for ((name, _), position) in self.source.streams().iter().zip(positions) {
+            state.put(*name, position)?;
         }
         match &mut self.trainer {
             Trainer::Fused(trainer) => {
@@ -100,6 +110,7 @@ impl Trainee for Training<'_> {
     }
 
     fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        self.ahead = None;
         for (name, rng) in self.source.streams() {
             state.part::<StreamPosition>(name)?.restore(rng)?;
         }
@@ -107,6 +118,33 @@ impl Trainee for Training<'_> {
             Trainer::Fused(trainer) => state::restore(trainer, state),
             Trainer::Plain(trainer) => trainer.restore(state),
         }
+    }
+}
+
+impl Training<'_> {
+    /// One update. A second thread draws the batches of the next one meanwhile.
+    fn update(
+        &mut self,
+        number: u64,
+        mut spare: Batches,
+    ) -> Result<(CriticLosses, GeneratorLosses)> {
+        let Self { trainer, source, batches, .. } = self;
+        let (encoded, space) = (self.encoded, self.space);
+        let trainer = match trainer {
+            Trainer::Plain(trainer) => {
+                return on_deep_stack(|| trainer.update(encoded, space, batches, number))?;
+            }
+            Trainer::Fused(trainer) => trainer,
+        };
+        if self.threads.count() == 1 {
+            return Ok(trainer.update(encoded, space, batches, number));
+        }
+        let before = source.positions();
+        let (losses, ()) = self
+            .threads
+            .join(|| trainer.update(encoded, space, batches, number), || source.fill(&mut spare));
+        self.ahead = Some(Ahead { batches: spare, before });
+        Ok(losses)
     }
 }
 
@@ -121,7 +159,9 @@ impl Trainer {
     fn new(
         recipe: &Ctgan,
         encoder: &TableEncoder,
+        encoded: &Encoded,
         space: &ConditionSpace,
+        threads: &Threads,
         ctx: &FitContext<'_>,
     ) -> Result<Self> {
         let width = encoder.width();
@@ -131,7 +171,8 @@ impl Trainer {
         let heads = heads(encoder.spans(), width, recipe.temperature);
         Ok(match (ctx.device, ctx.kernels) {
             (Device::Cpu, Kernels::Fused) => {
-                let trainer = FusedTrainer::new(recipe, generator, critic, heads, ctx.threads);
+                let units = encoded.place_units.len() + encoded.hot_per_row;
+                let trainer = FusedTrainer::new(recipe, generator, critic, heads, units, threads);
                 Self::Fused(Box::new(trainer))
             }
             (device, _) => Self::Plain(Box::new(PlainTrainer::new(
@@ -143,32 +184,6 @@ impl Trainer {
                 DType::F32,
             )?)),
         })
-    }
-
-    fn critic_step(
-        &mut self,
-        encoded: &Encoded,
-        batch: &CriticBatch,
-        step: u64,
-    ) -> Result<CriticLosses> {
-        match self {
-            Trainer::Fused(trainer) => Ok(trainer.critic_step(encoded, batch, step)),
-            Trainer::Plain(trainer) => on_deep_stack(|| trainer.critic_step(encoded, batch, step))?,
-        }
-    }
-
-    fn generator_step(
-        &mut self,
-        space: &ConditionSpace,
-        batch: &GeneratorBatch,
-        step: u64,
-    ) -> Result<GeneratorLosses> {
-        match self {
-            Trainer::Fused(trainer) => Ok(trainer.generator_step(space, batch, step)),
-            Trainer::Plain(trainer) => {
-                on_deep_stack(|| trainer.generator_step(space, batch, step))?
-            }
-        }
     }
 
     fn generator(self) -> Result<Generator> {

@@ -1,4 +1,4 @@
-use crate::kernels;
+use crate::{Threads, kernels};
 use meg_core::{Result, Rng, Tensor, TrainingState};
 use rand::Rng as _;
 
@@ -44,21 +44,19 @@ impl Parameter {
 
     /// One step of the optimiser.
     pub fn step(&mut self, adam: &Adam, step: u64) {
-        let (rate, root) = adam.corrections(step);
-        kernels::adam(
-            &mut self.value,
-            &self.gradient,
-            &mut self.first,
-            &mut self.second,
-            &kernels::AdamStep {
-                rate,
-                root,
-                beta1: adam.beta1,
-                beta2: adam.beta2,
-                epsilon: adam.epsilon,
-                decay: adam.weight_decay,
-            },
-        );
+        let size = self.value.len().max(1);
+        self.pieces(size).for_each(|piece| piece.step(&adam.at(step)));
+    }
+
+    fn pieces(&mut self, cells: usize) -> impl Iterator<Item = Piece<'_>> {
+        let moments = self.first.chunks_mut(cells).zip(self.second.chunks_mut(cells));
+        let weights = self.value.chunks_mut(cells).zip(self.gradient.chunks(cells));
+        weights.zip(moments).map(|((value, gradient), (first, second))| Piece {
+            value,
+            gradient,
+            first,
+            second,
+        })
     }
 
     /// Writes the weight and its moments into the state of a training. The gradient is not part of
@@ -98,6 +96,36 @@ impl Parameter {
     }
 }
 
+/// Neighbouring cells of a parameter.
+struct Piece<'a> {
+    value: &'a mut [f32],
+    gradient: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl Piece<'_> {
+    fn step(self, step: &kernels::AdamStep) {
+        kernels::adam(self.value, self.gradient, self.first, self.second, step);
+    }
+}
+
+/// Cells of a weight that one thread moves at a time.
+const PIECE: usize = 1 << 15;
+
+/// One step of the optimiser for many parameters.
+pub fn step_all(parameters: Vec<&mut Parameter>, adam: &Adam, step: u64, threads: &Threads) {
+    let step = adam.at(step);
+    let mut pieces: Vec<Piece<'_>> =
+        parameters.into_iter().flat_map(|parameter| parameter.pieces(PIECE)).collect();
+    let half = pieces.split_off(pieces.len() / 2);
+    // Memory sets the pace here: more than two threads would not be faster.
+    threads.join(
+        || pieces.into_iter().for_each(|piece| piece.step(&step)),
+        || half.into_iter().for_each(|piece| piece.step(&step)),
+    );
+}
+
 /// Adam (Kingma and Ba 2015) with coupled weight decay: the decay is added to the gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adam {
@@ -114,6 +142,19 @@ pub struct Adam {
 }
 
 impl Adam {
+    /// The constants of a one-based step.
+    fn at(&self, step: u64) -> kernels::AdamStep {
+        let (rate, root) = self.corrections(step);
+        kernels::AdamStep {
+            rate,
+            root,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            epsilon: self.epsilon,
+            decay: self.weight_decay,
+        }
+    }
+
     /// Rate over the first bias correction, and the inverse root of the second, at a one-based
     /// step.
     pub fn corrections(&self, step: u64) -> (f32, f32) {

@@ -2,6 +2,8 @@
 
 use super::{CriticLosses, FusedTrainer, LEAK};
 use crate::batch::CriticBatch;
+use crate::network::Linear;
+use neural::Parameter;
 use neural::kernels::{
     Matrix, MatrixMut, add_column_sums, add_rows, fill_rows, leaky_dropout, multiply, scale_by,
     scatter_rows,
@@ -15,13 +17,14 @@ impl FusedTrainer {
         encoded: &Encoded,
         batch: &CriticBatch,
     ) -> CriticLosses {
-        self.generate(&batch.generator);
         let packs = batch.mix.len();
         for (slopes, masks) in self.slopes.iter_mut().zip(&batch.masks) {
             slopes.copy_from_slice(masks);
         }
-        self.first_layer_real(encoded, batch);
-        self.first_layer_generated(&batch.generator.units, packs, packs);
+        if self.dense_rows {
+            self.fill_dense_rows(encoded, &batch.rows);
+        }
+        self.first_layer_sides(encoded, batch);
         self.first_layer_mixed(&batch.mix);
         let scores = self.critic_forward(3 * packs);
         let mean =
@@ -38,51 +41,44 @@ impl FusedTrainer {
         CriticLosses { wasserstein, penalty }
     }
 
-    fn first_layer_real(&mut self, encoded: &Encoded, batch: &CriticBatch) {
-        let (pac, width) = (self.pac, self.heads.width());
-        let first = &self.critic.first;
-        let conditions = first.onehot.shape[0] / pac;
-        let outputs = first.outputs();
-        for (pack, out) in
-            self.active[0].chunks_exact_mut(outputs).take(batch.mix.len()).enumerate()
-        {
-            out.copy_from_slice(&first.bias.value);
-            for slot in 0..pac {
-                let row = pack * pac + slot;
-                add_rows(
-                    out,
-                    &first.dense.value,
-                    row_units(encoded, batch.rows[row], slot * width),
-                );
-                let unit =
-                    batch.units.get(row).map(|&unit| (slot * conditions + unit as usize, 1.0));
-                add_rows(out, &first.onehot.value, unit.into_iter());
-            }
+    /// The training rows of the batch, before the generated ones.
+    fn fill_dense_rows(&mut self, encoded: &Encoded, rows: &[usize]) {
+        let width = self.heads.width();
+        let stack = &mut self.for_critic.stack[..rows.len() * width];
+        stack.fill(0.0);
+        for (dense, &row) in stack.chunks_exact_mut(width).zip(rows) {
+            row_units(encoded, row, 0).for_each(|(unit, value)| dense[unit] = value);
         }
     }
 
-    /// Pre-activations of the generated packs, into the packs from `at` on.
-    pub(super) fn first_layer_generated(&mut self, units: &[u32], packs: usize, at: usize) {
-        let (pac, width) = (self.pac, self.heads.width());
-        let first = &self.critic.first;
-        let conditions = first.onehot.shape[0] / pac;
+    /// Pre-activations of the real and of the generated packs.
+    fn first_layer_sides(&mut self, encoded: &Encoded, batch: &CriticBatch) {
+        let packs = batch.mix.len();
+        let Self { critic, active, for_critic, .. } = self;
+        let (first, pac, threads) = (&critic.first, self.pac, self.threads.count());
         let outputs = first.outputs();
-        let out = &mut self.active[0][at * outputs..(at + packs) * outputs];
-        fill_rows(out, &first.bias.value, &[], &[]);
-        for (pack, out) in out.chunks_exact_mut(outputs).enumerate() {
+        let (real, generated) = active[0][..2 * packs * outputs].split_at_mut(packs * outputs);
+        fill_conditions(first, real, &batch.units, pac);
+        fill_conditions(first, generated, &batch.generator.units, pac);
+        if self.dense_rows {
+            return add_product(first, &mut active[0], &for_critic.stack, threads);
+        }
+        let width = self.heads.width();
+        for (pack, out) in real.chunks_exact_mut(outputs).enumerate() {
             for slot in 0..pac {
-                let unit = units.get(pack * pac + slot);
-                let unit = unit.map(|&unit| (slot * conditions + unit as usize, 1.0));
-                add_rows(out, &first.onehot.value, unit.into_iter());
+                let row = batch.rows[pack * pac + slot];
+                add_rows(out, &first.dense.value, row_units(encoded, row, slot * width));
             }
         }
-        multiply(
-            &mut MatrixMut::new(out, packs, outputs),
-            1.0,
-            Matrix::new(&self.stack[..packs * pac * width], packs, pac * width),
-            Matrix::new(&first.dense.value, pac * width, outputs),
-            self.threads,
-        );
+        add_product(first, generated, for_critic.rows(), threads);
+    }
+
+    /// Pre-activations of the packs of the generator's own update.
+    pub(super) fn first_layer_of_generator(&mut self, units: &[u32], packs: usize) {
+        let first = &self.critic.first;
+        let out = &mut self.active[0][..packs * first.outputs()];
+        fill_conditions(first, out, units, self.pac);
+        add_product(first, out, self.for_generator.rows(), self.threads.count());
     }
 
     fn first_layer_mixed(&mut self, mix: &[f32]) {
@@ -114,7 +110,7 @@ impl FusedTrainer {
                     1.0,
                     Matrix::new(&below[at - 1][..packs * inputs], packs, inputs),
                     Matrix::new(&weight.value, inputs, outputs),
-                    self.threads,
+                    self.threads.count(),
                 );
             }
             let cells = packs * outputs;
@@ -155,14 +151,14 @@ impl FusedTrainer {
                 0.0,
                 Matrix::new(&above[0][..packs * outputs], packs, outputs),
                 Matrix::new(weight, inputs, outputs).transposed(),
-                self.threads,
+                self.threads.count(),
             );
             scale_by(out, &self.slopes[at]);
         }
     }
 
-    /// The gradient penalty on the mixed packs. Leaves the scaled input gradients in the tail of
-    /// `stack` and in `condition_gradient`, and overwrites the activations of the mixed packs by
+    /// The gradient penalty on the mixed packs. Leaves the scaled input gradients in
+    /// `row_gradient` and `condition_gradient`, and overwrites the activations of the mixed packs by
     /// what the penalty sends up through the layers, so that the weight gradients of all three
     /// groups are one product per layer.
     fn penalise(&mut self, packs: usize) -> f64 {
@@ -173,21 +169,22 @@ impl FusedTrainer {
         let sent = Matrix::new(&self.down[0][mixed.clone()], packs, outputs);
         let dense = Matrix::new(&first.dense.value, inputs, outputs);
         let onehot = Matrix::new(&first.onehot.value, conditions, outputs);
-        let at_rows = &mut self.stack[packs * inputs..];
+        let at_rows = &mut self.row_gradient;
+        let threads = self.threads.count();
         let at_conditions = &mut self.condition_gradient;
         multiply(
             &mut MatrixMut::new(at_rows, packs, inputs),
             0.0,
             sent,
             dense.transposed(),
-            self.threads,
+            threads,
         );
         multiply(
             &mut MatrixMut::new(at_conditions, packs, conditions),
             0.0,
             sent,
             onehot.transposed(),
-            self.threads,
+            threads,
         );
         let mut penalty = 0.0;
         for pack in 0..packs {
@@ -199,10 +196,10 @@ impl FusedTrainer {
             row.iter_mut().chain(condition).for_each(|cell| *cell *= factor);
         }
         let up = &mut self.active[0][mixed.clone()];
-        let at_rows = Matrix::new(&self.stack[packs * inputs..], packs, inputs);
-        multiply(&mut MatrixMut::new(up, packs, outputs), 0.0, at_rows, dense, self.threads);
+        let at_rows = Matrix::new(&self.row_gradient, packs, inputs);
+        multiply(&mut MatrixMut::new(up, packs, outputs), 0.0, at_rows, dense, threads);
         let at_conditions = Matrix::new(&self.condition_gradient, packs, conditions);
-        multiply(&mut MatrixMut::new(up, packs, outputs), 1.0, at_conditions, onehot, self.threads);
+        multiply(&mut MatrixMut::new(up, packs, outputs), 1.0, at_conditions, onehot, threads);
         scale_by(up, &self.slopes[0][mixed]);
         for at in 1..self.active.len() {
             let (inputs, outputs) = (self.active_width(at - 1), self.active_width(at));
@@ -213,7 +210,7 @@ impl FusedTrainer {
                 0.0,
                 Matrix::new(&below[at - 1][2 * packs * inputs..], packs, inputs),
                 Matrix::new(&self.critic.hidden[at - 1].0.value, inputs, outputs),
-                self.threads,
+                self.threads.count(),
             );
             scale_by(up, &self.slopes[at][2 * packs * outputs..3 * packs * outputs]);
         }
@@ -240,7 +237,7 @@ impl FusedTrainer {
                 0.0,
                 Matrix::new(&self.active[at - 1], 3 * packs, inputs).transposed(),
                 Matrix::new(&self.down[at], 3 * packs, outputs),
-                self.threads,
+                self.threads.count(),
             );
             bias.gradient.fill(0.0);
             add_column_sums(&mut bias.gradient, &self.down[at][..2 * packs * outputs]);
@@ -251,46 +248,71 @@ impl FusedTrainer {
     fn first_layer_gradients(&mut self, encoded: &Encoded, batch: &CriticBatch) {
         let (pac, width, packs) = (self.pac, self.heads.width(), batch.mix.len());
         let first = &mut self.critic.first;
-        let (inputs, outputs) = (first.inputs(), first.outputs());
-        let conditions = first.onehot.shape[0];
+        let outputs = first.outputs();
         let down = &self.down[0];
         first.bias.gradient.fill(0.0);
         add_column_sums(&mut first.bias.gradient, &down[..2 * packs * outputs]);
-        // The generated rows and the penalty's input gradients lie one after the other in
-        // `stack`, as what flows back to them does in `down`: one product for both.
-        multiply(
-            &mut MatrixMut::new(&mut first.dense.gradient, inputs, outputs),
-            0.0,
-            Matrix::new(&self.stack, 2 * packs, inputs).transposed(),
-            Matrix::new(&down[packs * outputs..], 2 * packs, outputs),
-            self.threads,
-        );
-        multiply(
-            &mut MatrixMut::new(&mut first.onehot.gradient, conditions, outputs),
-            0.0,
-            Matrix::new(&self.condition_gradient, packs, conditions).transposed(),
-            Matrix::new(&down[2 * packs * outputs..], packs, outputs),
-            self.threads,
-        );
-        for pack in 0..packs {
-            let real = &down[pack * outputs..(pack + 1) * outputs];
-            let generated = &down[(packs + pack) * outputs..(packs + pack + 1) * outputs];
+        let threads = self.threads.count();
+        let add = |into: &mut Parameter, keep, left: &[f32], right: &[f32]| {
+            let (rows, inputs) = (right.len() / outputs, into.shape[0]);
+            multiply(
+                &mut MatrixMut::new(&mut into.gradient, inputs, outputs),
+                keep,
+                Matrix::new(left, rows, inputs).transposed(),
+                Matrix::new(right, rows, outputs),
+                threads,
+            );
+        };
+        let group = packs * outputs;
+        let (sides, mixed) = down.split_at(2 * group);
+        // The stack holds the generated rows alone or after the training rows.
+        let seen = if self.dense_rows { sides } else { &sides[group..] };
+        add(&mut first.dense, 0.0, &self.for_critic.stack, seen);
+        add(&mut first.dense, 1.0, &self.row_gradient, mixed);
+        add(&mut first.onehot, 0.0, &self.condition_gradient, mixed);
+        let conditions = first.onehot.shape[0] / pac;
+        for (at, down) in sides.chunks_exact(outputs).enumerate() {
+            let (pack, units) = match at < packs {
+                true => (at, &batch.units),
+                false => (at - packs, &batch.generator.units),
+            };
             for slot in 0..pac {
                 let row = pack * pac + slot;
-                let units = row_units(encoded, batch.rows[row], slot * width);
-                scatter_rows(&mut first.dense.gradient, real, units);
-                for (side, units) in [(real, &batch.units), (generated, &batch.generator.units)] {
-                    let unit =
-                        units.get(row).map(|&unit| unit as usize + slot * (conditions / pac));
-                    scatter_rows(
-                        &mut first.onehot.gradient,
-                        side,
-                        unit.map(|unit| (unit, 1.0)).into_iter(),
-                    );
+                if at < packs && !self.dense_rows {
+                    let units = row_units(encoded, batch.rows[row], slot * width);
+                    scatter_rows(&mut first.dense.gradient, down, units);
                 }
+                let unit = units.get(row).map(|&unit| (unit as usize + slot * conditions, 1.0));
+                scatter_rows(&mut first.onehot.gradient, down, unit.into_iter());
             }
         }
     }
+}
+
+/// Starts the first layer of packs: its bias and the weights of their conditions.
+fn fill_conditions(first: &Linear, out: &mut [f32], units: &[u32], pac: usize) {
+    let conditions = first.onehot.shape[0] / pac;
+    fill_rows(out, &first.bias.value, &[], &[]);
+    for (pack, out) in out.chunks_exact_mut(first.outputs()).enumerate() {
+        for slot in 0..pac {
+            let unit = units.get(pack * pac + slot);
+            let unit = unit.map(|&unit| (slot * conditions + unit as usize, 1.0));
+            add_rows(out, &first.onehot.value, unit.into_iter());
+        }
+    }
+}
+
+/// Adds the product of dense packs with the first layer's weights.
+fn add_product(first: &Linear, out: &mut [f32], rows: &[f32], threads: usize) {
+    let (inputs, outputs) = (first.inputs(), first.outputs());
+    let packs = rows.len() / inputs;
+    multiply(
+        &mut MatrixMut::new(out, packs, outputs),
+        1.0,
+        Matrix::new(rows, packs, inputs),
+        Matrix::new(&first.dense.value, inputs, outputs),
+        threads,
+    );
 }
 
 /// The units of a training row within a pack, with their values.

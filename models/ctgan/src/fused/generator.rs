@@ -1,6 +1,6 @@
 //! The gradients of the generator.
 
-use super::{FusedTrainer, GeneratorLosses};
+use super::{Forward, FusedTrainer, GeneratorLosses};
 use crate::batch::GeneratorBatch;
 use crate::conditions::ConditionSpace;
 use crate::network::Linear;
@@ -16,48 +16,42 @@ impl FusedTrainer {
         space: &ConditionSpace,
         batch: &GeneratorBatch,
     ) -> GeneratorLosses {
-        self.generate(&batch.generator);
         let (width, outputs) = (self.heads.width(), self.critic.first.outputs());
-        let cells = self.logits.len();
+        let cells = self.for_generator.logits.len();
         let packs = cells / (self.pac * width);
         for (slopes, masks) in self.slopes.iter_mut().zip(&batch.masks) {
             slopes[..masks.len()].copy_from_slice(masks);
         }
-        self.first_layer_generated(&batch.generator.units, packs, 0);
+        self.first_layer_of_generator(&batch.generator.units, packs);
         let scores = self.critic_forward(packs);
         let adversarial = -scores.iter().map(|&x| f64::from(x)).sum::<f64>() / packs as f64;
         self.critic_backward(&vec![-1.0 / packs as f32; packs]);
 
         // From the discriminator's first layer back to the rows, then through the heads.
-        let (rows, gradient) = self.stack.split_at_mut(cells);
+        let gradient = &mut self.row_gradient;
         let inputs = self.pac * width;
         multiply(
             &mut MatrixMut::new(gradient, packs, inputs),
             0.0,
             Matrix::new(&self.down[0][..packs * outputs], packs, outputs),
             Matrix::new(&self.critic.first.dense.value, inputs, outputs).transposed(),
-            self.threads,
+            self.threads.count(),
         );
-        self.heads.backward(rows, gradient);
-        let cross_entropy = add_cross_entropy(space, batch, &self.logits, gradient, width);
+        self.heads.backward(self.for_generator.rows(), gradient);
+        let logits = &self.for_generator.logits;
+        let cross_entropy = add_cross_entropy(space, batch, logits, gradient, width);
         self.generator_weight_gradients(&batch.generator.units);
         GeneratorLosses { adversarial, cross_entropy }
     }
 
-    /// From the gradient of the logits, in the tail of `stack`, to that of every weight.
+    /// From the gradient of the logits, in `row_gradient`, to that of every weight.
     fn generator_weight_gradients(&mut self, units: &[u32]) {
-        let stride = self.generator.stride();
-        let rows = self.buffer.len() / stride;
-        let gradient = &self.stack[self.logits.len()..];
-        linear_gradients(
-            &mut self.generator.output,
-            &self.buffer,
-            stride,
-            units,
-            gradient,
-            self.threads,
-        );
-        let noise = self.generator.layers.first().map_or(stride, |(linear, _)| linear.inputs());
+        let (stride, noise) = (self.generator.stride(), self.generator.noise());
+        let threads = self.threads.count();
+        let Forward { buffer, normalised, .. } = &self.for_generator;
+        let rows = buffer.len() / stride;
+        let gradient = &self.row_gradient;
+        linear_gradients(&mut self.generator.output, buffer, stride, units, gradient, threads);
         let output = &self.generator.output;
         let outputs = output.outputs();
         multiply(
@@ -66,18 +60,19 @@ impl FusedTrainer {
             Matrix::new(gradient, rows, outputs),
             Matrix::new(&output.dense.value[noise * outputs..], stride - noise, outputs)
                 .transposed(),
-            self.threads,
+            threads,
         );
-        for ((linear, norm), normalised) in
-            self.generator.layers.iter_mut().zip(&self.normalised).rev()
+        for ((linear, norm), (normalised, batch)) in
+            self.generator.layers.iter_mut().zip(normalised).rev()
         {
             let (inputs, outputs) = (linear.inputs(), linear.outputs());
             self.before.resize(rows * outputs, 0.0);
             norm.gamma.gradient.fill(0.0);
             norm.beta.gradient.fill(0.0);
-            let (active, upstream) = (&self.buffer[inputs..], &self.up[inputs..]);
-            batch_norm_relu_backward(norm, normalised, active, upstream, stride, &mut self.before);
-            linear_gradients(linear, &self.buffer, stride, units, &self.before, self.threads);
+            let (active, upstream) = (&buffer[inputs..], &self.up[inputs..]);
+            let before = &mut self.before;
+            batch_norm_relu_backward(norm, batch, normalised, active, upstream, stride, before);
+            linear_gradients(linear, buffer, stride, units, &self.before, threads);
             if inputs > noise {
                 multiply(
                     &mut MatrixMut::strided(&mut self.up[noise..], rows, inputs - noise, stride),
@@ -85,7 +80,7 @@ impl FusedTrainer {
                     Matrix::new(&self.before, rows, outputs),
                     Matrix::new(&linear.dense.value[noise * outputs..], inputs - noise, outputs)
                         .transposed(),
-                    self.threads,
+                    threads,
                 );
             }
         }

@@ -7,14 +7,16 @@
 //! the two other groups of rows: the packs of real, generated and mixed rows travel stacked.
 
 mod discriminator;
+mod forward;
 mod generator;
 
 use crate::Ctgan;
-use crate::batch::{CriticBatch, GeneratorBatch, GeneratorInput};
+use crate::batch::{Batches, CriticBatch, GeneratorBatch};
 use crate::conditions::ConditionSpace;
 use crate::network::{Critic, Generator};
-use neural::Adam;
-use neural::kernels::{Heads, batch_norm_relu};
+use forward::Forward;
+use neural::kernels::Heads;
+use neural::{Adam, Threads, step_all};
 use transforms::Encoded;
 
 /// Slope of the leaky ReLU below 0.
@@ -47,14 +49,16 @@ pub(crate) struct FusedTrainer {
     pac: usize,
     penalty: f32,
     adam: [Adam; 2],
-    threads: usize,
-    /// Row buffers of the generator: `[noise, layer 1, …]`.
-    buffer: Vec<f32>,
-    /// Normalised cells of each generator layer.
-    normalised: Vec<Vec<f32>>,
-    logits: Vec<f32>,
-    /// The rows of the generated packs, then the input gradients of the mixed packs.
-    stack: Vec<f32>,
+    threads: Threads,
+    /// The generator's pass for the discriminator's update. Its rows follow the dense training
+    /// rows, where those are used.
+    for_critic: Forward,
+    /// The generator's pass for its own update.
+    for_generator: Forward,
+    /// Whether training rows are multiplied as dense rows instead of gathered.
+    dense_rows: bool,
+    /// Input gradients of the mixed packs at the rows, or the gradient at the generated rows.
+    row_gradient: Vec<f32>,
     /// Input gradients of the mixed packs at the conditions.
     condition_gradient: Vec<f32>,
     /// Per hidden layer of the discriminator, the activations of the stacked packs.
@@ -67,6 +71,10 @@ pub(crate) struct FusedTrainer {
     up: Vec<f32>,
     before: Vec<f32>,
 }
+
+/// Gathering the weights of a training row costs as much per unit that is not 0 as multiplying
+/// the dense row costs for this many units.
+const DENSE_UNITS: usize = 5;
 
 /// The generator's and the discriminator's optimiser.
 pub(crate) fn optimisers(recipe: &Ctgan) -> [Adam; 2] {
@@ -84,24 +92,28 @@ pub(crate) fn optimisers(recipe: &Ctgan) -> [Adam; 2] {
 }
 
 impl FusedTrainer {
+    /// `units` are the cells of an encoded training row that may differ from 0.
     pub(crate) fn new(
         recipe: &Ctgan,
         generator: Generator,
         critic: Critic,
         heads: Heads,
-        threads: usize,
+        units: usize,
+        threads: &Threads,
     ) -> Self {
         let (rows, packs) = (recipe.batch_size, recipe.batch_size / recipe.pac);
         let layers = || recipe.discriminator_dim.iter().map(|units| vec![0.0; 3 * packs * units]);
+        let cells = rows * heads.width();
+        let dense_rows = heads.width() <= DENSE_UNITS * units;
         Self {
             pac: recipe.pac,
             penalty: recipe.gradient_penalty as f32,
             adam: optimisers(recipe),
-            threads,
-            buffer: vec![0.0; rows * generator.stride()],
-            normalised: recipe.generator_dim.iter().map(|units| vec![0.0; rows * units]).collect(),
-            logits: vec![0.0; rows * heads.width()],
-            stack: vec![0.0; 2 * rows * heads.width()],
+            threads: threads.clone(),
+            for_critic: Forward::new(&generator, rows, if dense_rows { cells } else { 0 }),
+            for_generator: Forward::new(&generator, rows, 0),
+            dense_rows,
+            row_gradient: vec![0.0; cells],
             condition_gradient: vec![0.0; packs * critic.first.onehot.shape[0]],
             active: layers().collect(),
             slopes: layers().collect(),
@@ -114,57 +126,92 @@ impl FusedTrainer {
         }
     }
 
-    /// The generated rows of the latest batch, row-major.
+    /// The generated rows of the latest update of the discriminator, row-major.
     #[cfg(test)]
     pub(crate) fn generated_rows(&self) -> &[f32] {
-        &self.stack
+        self.for_critic.rows()
     }
 
-    /// One update of the discriminator; `step` counts its updates from 1.
+    /// One update of the generator and those of the discriminator before it. `number` counts the
+    /// updates of the generator from 1.
+    pub(crate) fn update(
+        &mut self,
+        encoded: &Encoded,
+        space: &ConditionSpace,
+        batches: &Batches,
+        number: u64,
+    ) -> (CriticLosses, GeneratorLosses) {
+        let mut losses = CriticLosses::default();
+        let last = batches.critic.len() - 1;
+        for (at, batch) in batches.critic.iter().enumerate() {
+            // The generator does not change before its own update: its two last passes are one
+            // piece of work for two threads.
+            let ahead = (at == last).then_some(&batches.generator);
+            self.generate(batch, ahead);
+            let step = (number - 1) * batches.critic.len() as u64 + at as u64 + 1;
+            losses = self.critic_update(encoded, batch, step);
+        }
+        (losses, self.generator_update(space, &batches.generator, number))
+    }
+
+    /// The generator's passes in training mode.
+    fn generate(&mut self, critic: &CriticBatch, ahead: Option<&GeneratorBatch>) {
+        let (generator, heads) = (&self.generator, &self.heads);
+        let threads = self.threads.count();
+        let Some(batch) = ahead else {
+            self.for_critic.run(generator, heads, &critic.generator, threads);
+            return self.for_critic.follow(&mut self.generator);
+        };
+        let (first, second) = (&mut self.for_critic, &mut self.for_generator);
+        let each = threads.div_ceil(2);
+        self.threads.join(
+            || first.run(generator, heads, &critic.generator, each),
+            || second.run(generator, heads, &batch.generator, each),
+        );
+        self.for_critic.follow(&mut self.generator);
+        self.for_generator.follow(&mut self.generator);
+    }
+
+    /// One update of the discriminator alone; `step` counts its updates from 1.
+    #[cfg(test)]
     pub(crate) fn critic_step(
         &mut self,
         encoded: &Encoded,
         batch: &CriticBatch,
         step: u64,
     ) -> CriticLosses {
-        let losses = self.critic_gradients(encoded, batch);
-        let adam = self.adam[1];
-        self.critic.parameters_mut().into_iter().for_each(|parameter| parameter.step(&adam, step));
-        losses
+        self.generate(batch, None);
+        self.critic_update(encoded, batch, step)
     }
 
-    /// One update of the generator; `step` counts its updates from 1.
+    /// One update of the generator alone; `step` counts its updates from 1.
+    #[cfg(test)]
     pub(crate) fn generator_step(
         &mut self,
         space: &ConditionSpace,
         batch: &GeneratorBatch,
         step: u64,
     ) -> GeneratorLosses {
-        let losses = self.generator_gradients(space, batch);
-        let adam = self.adam[0];
-        self.generator
-            .parameters_mut()
-            .into_iter()
-            .for_each(|parameter| parameter.step(&adam, step));
+        let threads = self.threads.count();
+        self.for_generator.run(&self.generator, &self.heads, &batch.generator, threads);
+        self.for_generator.follow(&mut self.generator);
+        self.generator_update(space, batch, step)
+    }
+
+    fn critic_update(&mut self, encoded: &Encoded, batch: &CriticBatch, step: u64) -> CriticLosses {
+        let losses = self.critic_gradients(encoded, batch);
+        step_all(self.critic.parameters_mut(), &self.adam[1], step, &self.threads);
         losses
     }
 
-    /// Runs the generator in training mode; the rows go to the head of `stack`.
-    fn generate(&mut self, input: &GeneratorInput) {
-        let stride = self.generator.stride();
-        let noise = self.generator.layers.first().map_or(stride, |(linear, _)| linear.inputs());
-        for (row, noise) in
-            self.buffer.chunks_exact_mut(stride).zip(input.noise.chunks_exact(noise))
-        {
-            row[..noise.len()].copy_from_slice(noise);
-        }
-        for ((linear, norm), cells) in self.generator.layers.iter_mut().zip(&mut self.normalised) {
-            linear.forward(&self.buffer, stride, &input.units, cells, self.threads);
-            batch_norm_relu(norm, cells, &mut self.buffer[linear.inputs()..], stride);
-        }
-        let output = &self.generator.output;
-        output.forward(&self.buffer, stride, &input.units, &mut self.logits, self.threads);
-        let rows = self.logits.len();
-        self.heads.forward(&self.logits, &input.gumbel, &mut self.stack[..rows]);
+    fn generator_update(
+        &mut self,
+        space: &ConditionSpace,
+        batch: &GeneratorBatch,
+        step: u64,
+    ) -> GeneratorLosses {
+        let losses = self.generator_gradients(space, batch);
+        step_all(self.generator.parameters_mut(), &self.adam[0], step, &self.threads);
+        losses
     }
 }

@@ -13,7 +13,17 @@ pub struct BatchNorm {
     pub running_mean: Vec<f32>,
     /// Running variance of each unit, used when sampling.
     pub running_variance: Vec<f32>,
-    deviation: Vec<f32>,
+}
+
+/// What a batch says of the units of a layer.
+#[derive(Debug, Clone, Default)]
+pub struct BatchStatistics {
+    mean: Vec<f32>,
+    /// Over the rows, not unbiased.
+    variance: Vec<f32>,
+    /// One over the standard deviation.
+    inverse: Vec<f32>,
+    rows: usize,
 }
 
 const EPSILON: f32 = 1e-5;
@@ -27,43 +37,60 @@ impl BatchNorm {
             beta: Parameter::constant(&[width], 0.0),
             running_mean: vec![0.0; width],
             running_variance: vec![1.0; width],
-            deviation: vec![0.0; width],
         }
     }
 
     fn width(&self) -> usize {
         self.running_mean.len()
     }
+
+    /// Moves the running statistics towards those of a batch.
+    pub fn follow(&mut self, batch: &BatchStatistics) {
+        let rows = batch.rows as f32;
+        let unbiased = if batch.rows > 1 { rows / (rows - 1.0) } else { 1.0 };
+        for at in 0..self.width() {
+            let (mean, variance) = (batch.mean[at], unbiased * batch.variance[at]);
+            self.running_mean[at] += MOMENTUM * (mean - self.running_mean[at]);
+            self.running_variance[at] += MOMENTUM * (variance - self.running_variance[at]);
+        }
+    }
 }
 
 /// Normalises row-major `cells` by the statistics of this batch, in place (they become the
 /// normalised cells that the backward pass needs), and writes `relu(gamma * cell + beta)` to the
-/// rows of `out`, which begin `stride` cells apart. Updates the running statistics.
-pub fn batch_norm_relu(norm: &mut BatchNorm, cells: &mut [f32], out: &mut [f32], stride: usize) {
+/// rows of `out`, which begin `stride` cells apart. The statistics are left in `batch`;
+/// [`BatchNorm::follow`] takes them over.
+pub fn batch_norm_relu(
+    norm: &BatchNorm,
+    cells: &mut [f32],
+    out: &mut [f32],
+    stride: usize,
+    batch: &mut BatchStatistics,
+) {
     let width = norm.width();
-    let rows = (cells.len() / width) as f32;
-    let (mut mean, mut variance) = (vec![0.0; width], vec![0.0; width]);
-    super::add_column_sums(&mut mean, cells);
-    mean.iter_mut().for_each(|sum| *sum /= rows);
-    add_squares(&mut variance, cells, &mean);
-    variance.iter_mut().for_each(|sum| *sum /= rows);
-    let unbiased = if rows > 1.0 { rows / (rows - 1.0) } else { 1.0 };
-    for at in 0..width {
-        norm.deviation[at] = (variance[at] + EPSILON).sqrt();
-        norm.running_mean[at] += MOMENTUM * (mean[at] - norm.running_mean[at]);
-        norm.running_variance[at] +=
-            MOMENTUM * (unbiased * variance[at] - norm.running_variance[at]);
+    batch.rows = cells.len() / width;
+    let rows = batch.rows as f32;
+    for of_units in [&mut batch.mean, &mut batch.variance, &mut batch.inverse] {
+        of_units.clear();
+        of_units.resize(width, 0.0);
+    }
+    super::add_column_sums(&mut batch.mean, cells);
+    batch.mean.iter_mut().for_each(|sum| *sum /= rows);
+    add_squares(&mut batch.variance, cells, &batch.mean);
+    for (variance, inverse) in batch.variance.iter_mut().zip(&mut batch.inverse) {
+        *variance /= rows;
+        *inverse = 1.0 / (*variance + EPSILON).sqrt();
     }
     let (gamma, beta) = (&norm.gamma.value, &norm.beta.value);
-    normalise(cells, &mean, &norm.deviation, gamma, beta, out, stride);
+    normalise(cells, &batch.mean, &batch.inverse, gamma, beta, out, stride);
 }
 
 /// As [`batch_norm_relu`], by the running statistics and without touching them.
 pub fn batch_norm_relu_frozen(norm: &BatchNorm, cells: &mut [f32], out: &mut [f32], stride: usize) {
-    let deviation: Vec<f32> =
-        norm.running_variance.iter().map(|variance| (variance + EPSILON).sqrt()).collect();
+    let inverse: Vec<f32> =
+        norm.running_variance.iter().map(|variance| 1.0 / (variance + EPSILON).sqrt()).collect();
     let (gamma, beta) = (&norm.gamma.value, &norm.beta.value);
-    normalise(cells, &norm.running_mean, &deviation, gamma, beta, out, stride);
+    normalise(cells, &norm.running_mean, &inverse, gamma, beta, out, stride);
 }
 
 /// The gradient of the layer before the normalisation, in `out`, from the gradient `upstream` of
@@ -71,6 +98,7 @@ pub fn batch_norm_relu_frozen(norm: &BatchNorm, cells: &mut [f32], out: &mut [f3
 /// gradients of scale and shift.
 pub fn batch_norm_relu_backward(
     norm: &mut BatchNorm,
+    batch: &BatchStatistics,
     normalised: &[f32],
     activations: &[f32],
     upstream: &[f32],
@@ -87,7 +115,14 @@ pub fn batch_norm_relu_backward(
         shift[at] /= rows;
         scale[at] /= rows;
     }
-    centre(normalised, &shift, &scale, &norm.gamma.value, &norm.deviation, out);
+    let factor: Vec<f32> = norm
+        .gamma
+        .value
+        .iter()
+        .zip(&batch.inverse)
+        .map(|(gamma, inverse)| gamma * inverse)
+        .collect();
+    centre(normalised, &shift, &scale, &factor, out);
 }
 
 vectorised! {
@@ -104,7 +139,7 @@ vectorised! {
     fn normalise(
         cells: &mut [f32],
         mean: &[f32],
-        deviation: &[f32],
+        inverse: &[f32],
         gamma: &[f32],
         beta: &[f32],
         out: &mut [f32],
@@ -112,10 +147,10 @@ vectorised! {
     ) {
         let width = mean.len();
         for (row, out) in cells.chunks_exact_mut(width).zip(out.chunks_mut(stride)) {
-            let (mean, deviation, gamma, beta, out) =
-                (&mean[..width], &deviation[..width], &gamma[..width], &beta[..width], &mut out[..width]);
+            let (mean, inverse, gamma, beta, out) =
+                (&mean[..width], &inverse[..width], &gamma[..width], &beta[..width], &mut out[..width]);
             for at in 0..width {
-                row[at] = (row[at] - mean[at]) / deviation[at];
+                row[at] = (row[at] - mean[at]) * inverse[at];
                 // Not `max`, which would turn a NaN into a 0 and hide it from every loss.
                 let active = gamma[at] * row[at] + beta[at];
                 out[at] = if active < 0.0 { 0.0 } else { active };
@@ -155,17 +190,15 @@ vectorised! {
         normalised: &[f32],
         shift: &[f32],
         scale: &[f32],
-        gamma: &[f32],
-        deviation: &[f32],
+        factor: &[f32],
         out: &mut [f32],
     ) {
         let width = shift.len();
         for (out, normalised) in out.chunks_exact_mut(width).zip(normalised.chunks_exact(width)) {
-            let (shift, scale, gamma, deviation) =
-                (&shift[..width], &scale[..width], &gamma[..width], &deviation[..width]);
+            let (shift, scale, factor) = (&shift[..width], &scale[..width], &factor[..width]);
             for at in 0..width {
                 let centred = out[at] - shift[at] - normalised[at] * scale[at];
-                out[at] = gamma[at] / deviation[at] * centred;
+                out[at] = factor[at] * centred;
             }
         }
     }
@@ -211,9 +244,9 @@ mod tests {
 
     #[test]
     fn forward_and_gradients_agree_with_the_plain_form() {
-        let mut norm = norm();
+        let (mut norm, mut batch) = (norm(), BatchStatistics::default());
         let (mut cells, mut out) = (input(), vec![0.0; ROWS * STRIDE]);
-        batch_norm_relu(&mut norm, &mut cells, &mut out, STRIDE);
+        batch_norm_relu(&norm, &mut cells, &mut out, STRIDE, &mut batch);
         let [x, gamma, beta] = [&input(), &norm.gamma.value, &norm.beta.value].map(|v| doubles(v));
         let exact = plain(&x, &gamma, &beta);
         for row in 0..ROWS {
@@ -234,7 +267,7 @@ mod tests {
             }
         }
         let mut gradient = vec![0.0; ROWS * WIDTH];
-        batch_norm_relu_backward(&mut norm, &cells, &out, &upstream, STRIDE, &mut gradient);
+        batch_norm_relu_backward(&mut norm, &batch, &cells, &out, &upstream, STRIDE, &mut gradient);
         let check = |ours: f32, numeric: f64| {
             assert!(
                 (f64::from(ours) - numeric).abs() < 2e-4 * numeric.abs().max(1.0),
@@ -259,9 +292,10 @@ mod tests {
 
     #[test]
     fn running_statistics_follow_pytorch() {
-        let mut norm = norm();
+        let (mut norm, mut batch) = (norm(), BatchStatistics::default());
         let (mut cells, mut out) = (input(), vec![0.0; ROWS * STRIDE]);
-        batch_norm_relu(&mut norm, &mut cells, &mut out, STRIDE);
+        batch_norm_relu(&norm, &mut cells, &mut out, STRIDE, &mut batch);
+        norm.follow(&batch);
         let column: Vec<f32> = (0..ROWS).map(|row| input()[row * WIDTH]).collect();
         let mean = column.iter().sum::<f32>() / 5.0;
         let unbiased = column.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / 4.0;

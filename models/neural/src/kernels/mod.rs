@@ -11,12 +11,12 @@ mod product;
 
 pub use adam::{AdamStep, adam};
 pub use batch_norm::{
-    BatchNorm, batch_norm_relu, batch_norm_relu_backward, batch_norm_relu_frozen,
+    BatchNorm, BatchStatistics, batch_norm_relu, batch_norm_relu_backward, batch_norm_relu_frozen,
 };
 pub use critic::{leaky_dropout, scale_by};
 pub use gather::{add_column_sums, add_rows, fill_rows, scatter_rows};
 pub use heads::{HeadSpan, Heads};
-pub use math::gumbel_of_uniform;
+pub use math::{gumbel_of_uniform, normals_of_uniforms};
 pub use product::{Matrix, MatrixMut, multiply};
 
 /// Defines a function whose body is compiled three times.
