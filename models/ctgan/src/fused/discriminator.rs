@@ -5,8 +5,8 @@ use crate::batch::CriticBatch;
 use crate::network::Linear;
 use neural::Parameter;
 use neural::kernels::{
-    Matrix, MatrixMut, add_column_sums, add_rows, fill_rows, leaky_dropout, multiply, scale_by,
-    scatter_rows,
+    Matrix, MatrixMut, add_column_squares, add_column_sums, add_rows, fill_rows, leaky_dropout,
+    multiply, scale_by, scatter_rows,
 };
 use transforms::Encoded;
 
@@ -157,49 +157,43 @@ impl FusedTrainer {
         }
     }
 
-    /// The gradient penalty on the mixed packs. Leaves the scaled input gradients in
-    /// `row_gradient` and `condition_gradient`, and overwrites the activations of the mixed packs by
-    /// what the penalty sends up through the layers, so that the weight gradients of all three
-    /// groups are one product per layer.
+    /// The gradient penalty on the mixed packs. Leaves the input gradients, one column per pack, in
+    /// `row_gradient` and `condition_gradient`, scales what flows back to the first layer of the
+    /// mixed packs, and overwrites their activations by what the penalty sends up through the
+    /// layers, so that the weight gradients of all three groups are one product per layer.
     fn penalise(&mut self, packs: usize) -> f64 {
         let first = &self.critic.first;
         let (inputs, conditions) = (first.dense.shape[0], first.onehot.shape[0]);
         let outputs = first.outputs();
         let mixed = 2 * packs * outputs..3 * packs * outputs;
-        let sent = Matrix::new(&self.down[0][mixed.clone()], packs, outputs);
         let dense = Matrix::new(&first.dense.value, inputs, outputs);
         let onehot = Matrix::new(&first.onehot.value, conditions, outputs);
-        let at_rows = &mut self.row_gradient;
         let threads = self.threads.count();
-        let at_conditions = &mut self.condition_gradient;
-        multiply(
-            &mut MatrixMut::new(at_rows, packs, inputs),
-            0.0,
-            sent,
-            dense.transposed(),
-            threads,
-        );
-        multiply(
-            &mut MatrixMut::new(at_conditions, packs, conditions),
-            0.0,
-            sent,
-            onehot.transposed(),
-            threads,
-        );
-        let mut penalty = 0.0;
-        for pack in 0..packs {
-            let row = &mut at_rows[pack * inputs..(pack + 1) * inputs];
-            let condition = &mut at_conditions[pack * conditions..(pack + 1) * conditions];
-            let norm = (dot(row, row) + dot(condition, condition) + 1e-12).sqrt();
-            penalty += f64::from((norm - 1.0) * (norm - 1.0));
-            let factor = self.penalty * 2.0 * (norm - 1.0) / (norm * packs as f32);
-            row.iter_mut().chain(condition).for_each(|cell| *cell *= factor);
+        let sent = &mut self.down[0][mixed.clone()];
+        let mut norms = vec![0.0; packs];
+        for (weights, inputs, cells) in [
+            (dense, inputs, &mut self.row_gradient),
+            (onehot, conditions, &mut self.condition_gradient),
+        ] {
+            let out = &mut MatrixMut::new(cells, inputs, packs).transposed();
+            multiply(out, 0.0, Matrix::new(sent, packs, outputs), weights.transposed(), threads);
+            add_column_squares(&mut norms, cells);
         }
         let up = &mut self.active[0][mixed.clone()];
-        let at_rows = Matrix::new(&self.row_gradient, packs, inputs);
+        let at_rows = Matrix::new(&self.row_gradient, inputs, packs).transposed();
         multiply(&mut MatrixMut::new(up, packs, outputs), 0.0, at_rows, dense, threads);
-        let at_conditions = Matrix::new(&self.condition_gradient, packs, conditions);
+        let at_conditions = Matrix::new(&self.condition_gradient, conditions, packs).transposed();
         multiply(&mut MatrixMut::new(up, packs, outputs), 1.0, at_conditions, onehot, threads);
+        // The penalty's factor of a pack goes into the two small matrices that the input gradient
+        // is multiplied with, not into the input gradient itself.
+        let mut penalty = 0.0;
+        let rows = up.chunks_exact_mut(outputs).zip(sent.chunks_exact_mut(outputs));
+        for ((up, sent), square) in rows.zip(&norms) {
+            let norm = (square + 1e-12).sqrt();
+            penalty += f64::from((norm - 1.0) * (norm - 1.0));
+            let factor = self.penalty * 2.0 * (norm - 1.0) / (norm * packs as f32);
+            up.iter_mut().chain(sent).for_each(|cell| *cell *= factor);
+        }
         scale_by(up, &self.slopes[0][mixed]);
         for at in 1..self.active.len() {
             let (inputs, outputs) = (self.active_width(at - 1), self.active_width(at));
@@ -224,9 +218,7 @@ impl FusedTrainer {
         let gradient = &mut self.critic.output.gradient;
         gradient.fill(0.0);
         for (row, &back) in self.active[last].chunks_exact(outputs).zip(back) {
-            for (sum, &cell) in gradient.iter_mut().zip(row) {
-                *sum += back * cell;
-            }
+            scatter_rows(gradient, row, std::iter::once((0, back)));
         }
         self.critic.output_bias.gradient[0] = back[..2 * packs].iter().sum();
         for at in 1..=last {
@@ -253,24 +245,23 @@ impl FusedTrainer {
         first.bias.gradient.fill(0.0);
         add_column_sums(&mut first.bias.gradient, &down[..2 * packs * outputs]);
         let threads = self.threads.count();
-        let add = |into: &mut Parameter, keep, left: &[f32], right: &[f32]| {
+        let add = |into: &mut Parameter, keep, left: Matrix<'_>, right: &[f32]| {
             let (rows, inputs) = (right.len() / outputs, into.shape[0]);
-            multiply(
-                &mut MatrixMut::new(&mut into.gradient, inputs, outputs),
-                keep,
-                Matrix::new(left, rows, inputs).transposed(),
-                Matrix::new(right, rows, outputs),
-                threads,
-            );
+            let out = &mut MatrixMut::new(&mut into.gradient, inputs, outputs);
+            multiply(out, keep, left, Matrix::new(right, rows, outputs), threads);
         };
         let group = packs * outputs;
         let (sides, mixed) = down.split_at(2 * group);
         // The stack holds the generated rows alone or after the training rows.
         let seen = if self.dense_rows { sides } else { &sides[group..] };
-        add(&mut first.dense, 0.0, &self.for_critic.stack, seen);
-        add(&mut first.dense, 1.0, &self.row_gradient, mixed);
-        add(&mut first.onehot, 0.0, &self.condition_gradient, mixed);
-        let conditions = first.onehot.shape[0] / pac;
+        let (inputs, conditions) = (first.inputs(), first.onehot.shape[0]);
+        let stack = Matrix::new(&self.for_critic.stack, seen.len() / outputs, inputs);
+        let at_rows = Matrix::new(&self.row_gradient, inputs, packs);
+        let at_conditions = Matrix::new(&self.condition_gradient, conditions, packs);
+        add(&mut first.dense, 0.0, stack.transposed(), seen);
+        add(&mut first.dense, 1.0, at_rows, mixed);
+        add(&mut first.onehot, 0.0, at_conditions, mixed);
+        let conditions = conditions / pac;
         for (at, down) in sides.chunks_exact(outputs).enumerate() {
             let (pack, units) = match at < packs {
                 true => (at, &batch.units),

@@ -57,8 +57,11 @@ pub(crate) struct FusedTrainer {
     for_generator: Forward,
     /// Whether training rows are multiplied as dense rows instead of gathered.
     dense_rows: bool,
-    /// Input gradients of the mixed packs at the rows, or the gradient at the generated rows.
+    /// Input gradients of the mixed packs at the rows, one column per pack; or the gradient at the
+    /// generated rows, row-major.
     row_gradient: Vec<f32>,
+    /// The latter with one column per pack.
+    turned: Vec<f32>,
     /// Input gradients of the mixed packs at the conditions.
     condition_gradient: Vec<f32>,
     /// Per hidden layer of the discriminator, the activations of the stacked packs.
@@ -114,6 +117,7 @@ impl FusedTrainer {
             for_generator: Forward::new(&generator, rows, 0),
             dense_rows,
             row_gradient: vec![0.0; cells],
+            turned: Vec::new(),
             condition_gradient: vec![0.0; packs * critic.first.onehot.shape[0]],
             active: layers().collect(),
             slopes: layers().collect(),

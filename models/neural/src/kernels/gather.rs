@@ -47,3 +47,46 @@ vectorised! {
         }
     }
 }
+
+vectorised! {
+    /// Adds the sum of squares of each column of row-major `cells` to `sums`.
+    pub fn add_column_squares(sums: &mut [f32], cells: &[f32]) {
+        for row in cells.chunks_exact(sums.len()) {
+            for (sum, &cell) in sums.iter_mut().zip(row) {
+                *sum += cell * cell;
+            }
+        }
+    }
+}
+
+/// Writes the transpose of row-major `cells`, whose rows are `width` long, to `out`.
+pub fn transpose(cells: &[f32], width: usize, out: &mut [f32]) {
+    // Square blocks, so that reads and writes both stay within few cache lines.
+    const SIDE: usize = 16;
+    let height = cells.len() / width;
+    for top in (0..height).step_by(SIDE) {
+        for left in (0..width).step_by(SIDE) {
+            for row in top..(top + SIDE).min(height) {
+                for column in left..(left + SIDE).min(width) {
+                    out[column * height + row] = cells[row * width + column];
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transpose_has_rows_for_columns() {
+        let (height, width) = (37, 21);
+        let cells: Vec<f32> = (0..height * width).map(|at| at as f32).collect();
+        let mut out = vec![0.0; cells.len()];
+        transpose(&cells, width, &mut out);
+        for (at, &cell) in out.iter().enumerate() {
+            assert_eq!(cell, cells[at % height * width + at / height]);
+        }
+    }
+}

@@ -14,7 +14,9 @@ pub use batch_norm::{
     BatchNorm, BatchStatistics, batch_norm_relu, batch_norm_relu_backward, batch_norm_relu_frozen,
 };
 pub use critic::{leaky_dropout, scale_by};
-pub use gather::{add_column_sums, add_rows, fill_rows, scatter_rows};
+pub use gather::{
+    add_column_squares, add_column_sums, add_rows, fill_rows, scatter_rows, transpose,
+};
 pub use heads::{HeadSpan, Heads};
 pub use math::{gumbel_of_uniform, normals_of_uniforms};
 pub use product::{Matrix, MatrixMut, multiply};

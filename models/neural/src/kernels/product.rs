@@ -10,13 +10,14 @@ pub struct Matrix<'a> {
     column_stride: usize,
 }
 
-/// A matrix inside a mutable slice: rows are contiguous, `row_stride` apart.
+/// A matrix inside a mutable slice, with strides.
 #[derive(Debug)]
 pub struct MatrixMut<'a> {
     data: &'a mut [f32],
     rows: usize,
     columns: usize,
     row_stride: usize,
+    column_stride: usize,
 }
 
 fn last(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> usize {
@@ -67,7 +68,20 @@ impl<'a> MatrixMut<'a> {
     /// When the slice is too short.
     pub fn strided(data: &'a mut [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
         assert!(last(rows, columns, row_stride, 1) <= data.len(), "the slice is too short");
-        Self { data, rows, columns, row_stride }
+        Self { data, rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// The transposed matrix; nothing is copied. Where the right factor is a transposed matrix, a
+    /// product into a transposed result is the faster one: no factor has to be turned.
+    #[must_use]
+    pub fn transposed(self) -> Self {
+        Self {
+            data: self.data,
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+        }
     }
 }
 
@@ -105,7 +119,7 @@ pub fn multiply(
             out.columns,
             left.columns,
             out.data.as_mut_ptr(),
-            1,
+            out.column_stride as isize,
             out.row_stride as isize,
             keep != 0.0,
             left.data.as_ptr(),
@@ -151,6 +165,11 @@ mod tests {
             }
         }
         assert_eq!(one, run(2));
+        let mut turned = vec![0.0; m * n];
+        multiply(&mut MatrixMut::new(&mut turned, n, m).transposed(), 0.0, left, right, 1);
+        for (at, cell) in one.iter().enumerate() {
+            assert_eq!(turned[at % n * m + at / n], cell - 1.0);
+        }
     }
 
     #[test]
