@@ -6,7 +6,7 @@ use crate::{VERSION, memory, registry};
 use datasets::{Dataset, Places};
 use eval::{Comparison, Truth};
 use meg_core::{
-    Control, Device, Error, Event, FitContext, Fitted, Observer, Phase, Recipe, Result,
+    Control, Device, Error, Event, FitContext, Fitted, Kernels, Observer, Phase, Recipe, Result,
     SampleContext, SampleRequest, Seed, Table,
 };
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,8 @@ pub struct Job {
     pub threads: usize,
     /// Device of the tensors: `cpu` or `cuda:N`.
     pub device: String,
+    /// Whether to train by plain tensor expressions instead of kernels.
+    pub plain: bool,
     /// Largest size of the process's data in bytes.
     pub memory_limit: Option<u64>,
     /// Folders to look for the table in.
@@ -59,7 +61,7 @@ pub struct Job {
 impl Job {
     /// SHA-256 over everything that decides the values: not over labels, threads, limits or times.
     pub fn key(&self) -> String {
-        let decisive = serde_json::json!({
+        let mut decisive = serde_json::json!({
             "data": self.data_hash,
             "dataset": self.dataset,
             "device": self.device,
@@ -70,6 +72,10 @@ impl Job {
             "split": self.split_hash,
             "version": VERSION,
         });
+        // Only where it is plain: the cells of a run without it keep their keys.
+        if self.plain {
+            decisive["kernels"] = Kernels::Plain.name().into();
+        }
         let digest = Sha256::digest(registry::canonical(&decisive));
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -209,12 +215,14 @@ fn fit(
     watch: &mut Watch<'_>,
 ) -> Result<Box<dyn Fitted>> {
     watch.enter(Phase::Train);
-    let mut ctx = FitContext {
-        seed: Seed(job.seed),
-        device: parse_device(&job.device)?,
-        threads: job.threads,
-        observer: watch,
-    };
+    let device = parse_device(&job.device)?;
+    let kernels = if job.plain { Kernels::Plain } else { Kernels::Fused };
+    if job.plain {
+        let text = "trained by plain tensor expressions instead of kernels (--plain)";
+        watch.event(&Event::Note { text });
+    }
+    let context = FitContext::new(Seed(job.seed), watch);
+    let mut ctx = FitContext { device, kernels, threads: job.threads, ..context };
     let ((fitted, seconds), peak) = memory::measured(|| {
         let start = Instant::now();
         let fitted = recipe.synthesizer.fit(train, &mut ctx);
@@ -356,6 +364,7 @@ pub(crate) mod fake {
             rows: Some(4),
             threads: 1,
             device: "cpu".into(),
+            plain: false,
             memory_limit: None,
             folders: Vec::new(),
             cache: std::path::PathBuf::new(),
@@ -454,6 +463,7 @@ mod tests {
         assert_eq!(base, key(|job| job.memory_limit = Some(1)));
         for other in [
             key(|job| job.seed = 2),
+            key(|job| job.plain = true),
             key(|job| job.rows = None),
             key(|job| job.data_hash = "e".into()),
             key(|job| job.split_hash = "e".into()),

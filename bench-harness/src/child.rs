@@ -34,8 +34,11 @@ pub fn compute(
     hear: &mut dyn FnMut(&Message),
 ) -> Option<Record> {
     let mut command = Command::new(program);
-    // The thread pool that the libraries share takes its size from the environment.
-    command.arg(SUBCOMMAND).env("RAYON_NUM_THREADS", job.threads.to_string());
+    // The pools of the libraries take their sizes from the environment: rayon's, and the one of
+    // candle that spins.
+    let threads = job.threads.to_string();
+    command.arg(SUBCOMMAND);
+    command.env("RAYON_NUM_THREADS", &threads).env("CANDLE_NUM_THREADS", &threads);
     watch(command, job, timeout, stop, hear)
 }
 

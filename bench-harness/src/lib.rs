@@ -7,6 +7,7 @@
 //! Nothing here prints or ends the process; only the binary's `cli` modules do.
 
 pub mod cell;
+pub mod checkpoint;
 pub mod child;
 pub mod common_schema;
 pub mod files;

@@ -35,6 +35,9 @@ pub struct Plan {
     /// Device of the tensors: `cpu` or `cuda:0`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Whether to train by plain tensor expressions instead of kernels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plain: Option<bool>,
     /// Whether to keep the synthetic tables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_samples: Option<bool>,
@@ -101,6 +104,7 @@ impl Plan {
             timeout: self.timeout.or(other.timeout),
             memory_limit: self.memory_limit.or(other.memory_limit),
             device: self.device.or(other.device),
+            plain: self.plain.or(other.plain),
             keep_samples: self.keep_samples.or(other.keep_samples),
             models: self.models.or(other.models),
         }

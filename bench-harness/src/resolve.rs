@@ -5,7 +5,7 @@ use crate::plan::{Plan, PlanModel, Setting};
 use crate::registry::{self, Choice};
 use crate::{machine, units};
 use datasets::{Entry, Places};
-use meg_core::{Error, Observer, Result};
+use meg_core::{Error, Kernels, Observer, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::Path;
@@ -32,6 +32,8 @@ pub struct Resolved {
     pub memory_limit: Option<u64>,
     /// Device of the tensors.
     pub device: String,
+    /// How updates are computed on the processor.
+    pub kernels: Kernels,
     /// Whether synthetic tables are kept.
     pub keep_samples: bool,
     /// What the reader must know (tables that share rows).
@@ -108,6 +110,7 @@ pub fn resolve(plan: Plan, settings: &[Setting]) -> Result<Resolved> {
         timeout: plan.timeout.as_deref().map(units::parse_duration).transpose()?,
         memory_limit: plan.memory_limit.as_deref().map(units::parse_bytes).transpose()?,
         device,
+        kernels: if plan.plain == Some(true) { Kernels::Plain } else { Kernels::Fused },
         keep_samples: plan.keep_samples.unwrap_or(false),
         warnings: chosen.warnings,
         written: Plan::default(),
@@ -173,6 +176,7 @@ impl Resolved {
             rows: self.rows,
             threads: self.threads,
             device: self.device.clone(),
+            plain: self.kernels == Kernels::Plain,
             memory_limit: self.memory_limit,
             folders: places.folders.clone(),
             cache: places.cache.clone(),
@@ -195,6 +199,7 @@ impl Resolved {
             timeout,
             memory_limit,
             device: Some(self.device.clone()),
+            plain: (self.kernels == Kernels::Plain).then_some(true),
             keep_samples: Some(self.keep_samples),
             models: Some(models.collect()),
         }

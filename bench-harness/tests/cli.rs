@@ -481,6 +481,74 @@ fn an_interrupted_fit_leaves_nothing() {
     assert_eq!(place.names(), ["people.csv"]);
 }
 
+/// Interrupts a fit once its checkpoint is there; the model must be that of an uninterrupted one.
+#[cfg(unix)]
+fn check_resume(options: &str) {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    let fit = format!(
+        "fit --data people.csv --model ctgan {TINY_FIT} --set min_updates=400 --threads 1 {options}"
+    );
+    place.ok(&format!("{fit} --out whole"));
+    let line = format!("{fit} --checkpoint-every 5 --out m");
+    let child = place.command(&line).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while !place.path("m.checkpoint").is_file() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    let output = child.wait_with_output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{words}");
+    assert!(words.contains("m.checkpoint") && words.contains("--resume"), "{words}");
+    assert_eq!(place.names(), ["m.checkpoint", "people.csv", "whole"]);
+
+    place.refuses(&line, 2, &["m.checkpoint", "--resume", "--force"]);
+    let other = format!("{fit} --out m --resume");
+    place.refuses(&format!("{other} --seed 2"), 4, &["m.checkpoint", "the seed is 1 there and 2"]);
+    place.refuses(&format!("{other} --set pac=5"), 4, &["`pac` is 10 there and 5 here"]);
+    place.refuses(&format!("{other} --drop town"), 4, &["training table"]);
+    place.refuses(&format!("{fit} --out n --resume"), 2, &["n.checkpoint", "--checkpoint-every"]);
+
+    // By the folder it was to become, by its file, and by the name of --out.
+    place.ok(&format!("{fit} --out by-folder --resume m"));
+    place.ok(&format!("{fit} --out by-file --resume m.checkpoint"));
+    place.ok(&format!("{fit} --out m --resume"));
+    assert_eq!(place.names(), ["by-file", "by-folder", "m", "people.csv", "whole"]);
+    for file in ["model.json", "tensors.safetensors"] {
+        let bytes = |folder: &str| fs::read(place.path(folder).join(file)).unwrap();
+        for folder in ["by-folder", "by-file", "m"] {
+            assert!(bytes(folder) == bytes("whole"), "{options}: {folder}/{file}: other bytes");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_fit_resumes_to_the_same_bytes() {
+    check_resume("");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_plain_fit_resumes_to_the_same_bytes() {
+    check_resume("--plain");
+}
+
+#[test]
+fn checkpoints_of_models_without_them_and_damaged_ones_are_refused() {
+    let place = Place::new();
+    place.file("people.csv", people(60));
+    place.file("m.checkpoint", "not a checkpoint");
+    let fit = "fit --data people.csv --out m --model";
+    place.refuses(&format!("{fit} independent --resume"), 2, &["independent", "no checkpoints"]);
+    let every = "--checkpoint-every 5";
+    place.refuses(&format!("{fit} independent {every}"), 2, &["independent", "no checkpoints"]);
+    place.refuses(&format!("{fit} ctgan --resume"), 4, &["m.checkpoint", "not a whole checkpoint"]);
+    place.refuses(&format!("{fit} ctgan --checkpoint-every 0"), 2, &["--checkpoint-every"]);
+}
+
 #[cfg(unix)]
 fn count_lines(path: &Path) -> usize {
     fs::read_to_string(path).map_or(0, |text| text.lines().count())

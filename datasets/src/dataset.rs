@@ -141,6 +141,11 @@ impl Dataset {
     }
 }
 
+/// SHA-256 (hex) over the schema and the cells of a table.
+pub fn table_hash(table: &Table) -> String {
+    hash(&[table])
+}
+
 /// SHA-256 (hex) over the schema and the cells of tables.
 fn hash(tables: &[&Table]) -> String {
     let mut hash = Sha256::new();

@@ -33,7 +33,7 @@ mod write;
 pub use catalogue::{
     Address, CATALOGUE, Ending, Entry, Format, Label, Packing, Source, SourceFile, Split,
 };
-pub use dataset::Dataset;
+pub use dataset::{Dataset, table_hash};
 pub use places::Places;
 pub use read::{
     ReadOptions, Separator, infer_schema, infer_schema_with, read_table, read_table_with, suspects,

@@ -63,6 +63,9 @@ pub(crate) struct Bench {
     /// Where tensors live: `cpu` or `cuda:0` [default: cpu].
     #[arg(long)]
     device: Option<String>,
+    /// Train by plain tensor expressions instead of hand-written kernels: slow, for comparison.
+    #[arg(long)]
+    plain: bool,
     /// Keep the synthetic tables in DIR/samples.
     #[arg(long)]
     keep_samples: bool,
@@ -128,6 +131,7 @@ impl Bench {
             timeout: self.timeout.clone(),
             memory_limit: self.memory_limit.clone(),
             device: self.device.clone(),
+            plain: self.plain.then_some(true),
             keep_samples: self.keep_samples.then_some(true),
             models: self.models.as_ref().map(named),
         };

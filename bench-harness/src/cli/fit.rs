@@ -1,11 +1,15 @@
 use super::options::{Common, TableOptions, WorkOptions};
-use super::output;
 use super::progress::Progress;
+use super::{candle_threads, output};
 use bench_harness::registry::{self, Choice};
-use bench_harness::{cell, files, plan, units};
+use bench_harness::{VERSION, cell, checkpoint, files, plan, units};
 use clap::Args;
-use meg_core::{Artifact, ColumnKind, DataError, Error, FitContext, Result, Schema, Seed, Table};
+use meg_core::{
+    Artifact, Checkpoint, CheckpointSink, ColumnKind, DataError, Device, Error, FitContext, Fitted,
+    Identity, Kernels, Result, Schema, Seed, Table, TrainingState,
+};
 use serde_json::json;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -33,6 +37,17 @@ pub(crate) struct Fit {
     /// Where tensors live: `cpu` or `cuda:0`.
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Train by plain tensor expressions instead of hand-written kernels: slow, for comparison.
+    #[arg(long)]
+    plain: bool,
+    /// Keep the state of the training every N updates, and when interrupted, in a file beside the
+    /// model folder (its name and `.checkpoint`); removed when the model is written.
+    #[arg(long, value_name = "N")]
+    checkpoint_every: Option<NonZeroU64>,
+    /// Go on with an interrupted training, to the same model to the last bit. Give a checkpoint or
+    /// the model folder it was to become [default: that of --out].
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    resume: Option<Option<PathBuf>>,
     /// Folder to write; refused when it exists.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -49,25 +64,104 @@ impl Fit {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
         let choice = self.choice()?;
         let device = cell::parse_device(&self.device)?;
+        if self.plain && device == Device::Cpu {
+            candle_threads::obey(self.work.threads())?;
+        }
         let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
         files::check_writable_model(&self.out, self.force)?;
+        let kept = self.prepare_checkpoints(&choice)?;
         let train = self.read(schema.as_ref())?;
+        let identity = self.identity(&choice, &train);
+        let resume =
+            kept.map(|(path, kept)| checkpoint::state_for(&path, kept, &identity)).transpose()?;
         let start = Instant::now();
-        let mut task = Progress::new(common.quiet).task(&self.model);
-        let mut ctx = FitContext {
-            seed: Seed(self.work.seed),
-            device,
-            threads: self.work.threads(),
-            observer: &mut task,
-        };
-        let fitted =
-            choice.recipe.synthesizer.fit(&train, &mut ctx).map_err(|error| self.named(error))?;
+        let fitted = self
+            .train(common, &choice, device, &train, &identity, resume)
+            .inspect_err(|error| self.tell_interrupted(common, error))?;
         let seconds = start.elapsed().as_secs_f64();
-        drop(task);
         let (header, tensors) = fitted.save()?.to_bytes()?;
         let parts = [(Artifact::JSON_FILE, header), (Artifact::TENSOR_FILE, tensors)];
         files::write_folder(&self.out, &parts, self.force)?;
+        self.remove_checkpoint()?;
         self.tell(common, &choice, &train, seconds)
+    }
+
+    fn train(
+        &self,
+        common: &Common,
+        choice: &Choice,
+        device: Device,
+        train: &Table,
+        identity: &Identity,
+        resume: Option<TrainingState>,
+    ) -> Result<Box<dyn Fitted>> {
+        let mut task = Progress::new(common.quiet).task(&self.model);
+        let path = checkpoint::beside(&self.out);
+        let mut keep = |state| checkpoint::write(&path, identity, state);
+        let checkpoints =
+            self.checkpoint_every.map(|every| CheckpointSink { every, keep: &mut keep });
+        let context = FitContext::new(Seed(self.work.seed), &mut task);
+        let (kernels, threads) = (self.kernels(), self.work.threads());
+        let mut ctx = FitContext { device, kernels, threads, checkpoints, resume, ..context };
+        choice.recipe.synthesizer.fit(train, &mut ctx).map_err(|error| self.named(error))
+    }
+
+    fn kernels(&self) -> Kernels {
+        if self.plain { Kernels::Plain } else { Kernels::Fused }
+    }
+
+    /// Checks, before the table is read, what can be checked about checkpoints, and reads the one
+    /// to go on from.
+    fn prepare_checkpoints(&self, choice: &Choice) -> Result<Option<(PathBuf, Checkpoint)>> {
+        if self.checkpoint_every.is_some() || self.resume.is_some() {
+            checkpoint::check_model(choice.entry)?;
+        }
+        if let Some(named) = &self.resume {
+            let path = checkpoint::find(named.as_ref().unwrap_or(&self.out))?;
+            let kept = checkpoint::read(&path)?;
+            return Ok(Some((path, kept)));
+        }
+        let path = checkpoint::beside(&self.out);
+        if self.checkpoint_every.is_some() && path.exists() && !self.force {
+            return Err(Error::Request(format!(
+                "{} is there already, from an interrupted training\n  help: go on with --resume, or begin anew with --force",
+                path.display()
+            )));
+        }
+        Ok(None)
+    }
+
+    fn identity(&self, choice: &Choice, train: &Table) -> Identity {
+        Identity {
+            version: VERSION.into(),
+            model: choice.entry.name.into(),
+            recipe: choice.recipe.settings.clone(),
+            table: datasets::table_hash(train),
+            seed: self.work.seed,
+            device: self.device.clone(),
+            kernels: self.kernels().name().into(),
+        }
+    }
+
+    /// The model is there: nothing is left to go on with. A checkpoint that the user named is the
+    /// user's.
+    fn remove_checkpoint(&self) -> Result<()> {
+        let path = checkpoint::beside(&self.out);
+        let ours = self.checkpoint_every.is_some() || self.resume == Some(None);
+        if !ours || !path.exists() {
+            return Ok(());
+        }
+        std::fs::remove_file(&path).map_err(|error| files::cannot_write(&path, &error))
+    }
+
+    fn tell_interrupted(&self, common: &Common, error: &Error) {
+        let path = checkpoint::beside(&self.out);
+        if matches!(error, Error::Interrupted) && path.is_file() {
+            common.remark(&format!(
+                "the state of the training is kept in {}\n  help: give the same command with --resume to go on",
+                path.display()
+            ));
+        }
     }
 
     fn choice(&self) -> Result<Choice> {

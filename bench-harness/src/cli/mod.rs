@@ -1,6 +1,7 @@
 //! The command line: the only place that prints and that decides the exit code.
 
 mod bench;
+mod candle_threads;
 mod datasets_command;
 mod evaluate;
 mod fit;

@@ -23,6 +23,7 @@ pub(crate) fn record(dataset: &str, model: &str, seed: u64) -> Record {
         rows: None,
         threads: 1,
         device: "cpu".into(),
+        plain: false,
         memory_limit: None,
         folders: Vec::new(),
         cache: std::path::PathBuf::new(),

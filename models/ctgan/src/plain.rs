@@ -192,9 +192,9 @@ impl PlainTrainer {
         let critic = critic_names(self.critic.len()).into_iter().zip(&self.critic);
         let generator = generator_names(self.running.len()).into_iter().zip(&self.generator);
         for (name, trained) in critic.chain(generator) {
-            all.push((format!("{name}.first"), &trained.first));
-            all.push((format!("{name}.second"), &trained.second));
-            all.push((name, trained.value.as_tensor()));
+            let moments = [("first", &trained.first), ("second", &trained.second)];
+            all.push((name.clone(), trained.value.as_tensor()));
+            all.extend(moments.map(|(part, tensor)| (format!("{name}.{part}"), tensor)));
         }
         let names = running_names(self.running.len());
         for ([mean_name, variance_name], (mean, variance)) in names.into_iter().zip(&self.running) {
