@@ -79,8 +79,9 @@ const TRAPS: &[Trap] = &[
     Trap { word: "dropout", beside: "candle_nn", reason: UNSEEDED },
     Trap { word: "Init", beside: "candle_nn", reason: UNSEEDED },
     Trap { word: "init", beside: "candle_nn", reason: UNSEEDED },
-    trap("AdamW", DECOUPLED),
-    trap("ParamsAdamW", DECOUPLED),
+    trap("AdamW::new", DECOUPLED),
+    Trap { word: "AdamW", beside: "candle_nn", reason: DECOUPLED },
+    Trap { word: "ParamsAdamW", beside: "candle_nn", reason: DECOUPLED },
     trap("ops::leaky_relu", KINK),
     Trap { word: "leaky_relu", beside: "candle_nn", reason: KINK },
 ];
@@ -201,6 +202,7 @@ fn the_search_leaves_the_innocent_alone() {
         "let initial = Initial::torch(3); activation::leaky_relu(&x, 0.2)",
         "let out = conv_transpose2d(&x); binary_cross_entropy(&x, &y)",
         "let x = from_candle_nn; let init = 1.0;",
+        "let adam: AdamWStep = settings.into(); // AdamW",
     ] {
         assert_eq!(words(innocent), Vec::<&str>::new(), "{innocent}");
     }

@@ -1,4 +1,4 @@
-use super::Named;
+use super::{Named, store::first_not_finite};
 use candle_core::{DType, Result, Tensor, bail};
 use meg_core::Error;
 
@@ -83,18 +83,16 @@ impl Gradients {
     /// # Errors
     /// [`Error::Training`] that names the step and the parameter.
     pub fn check_finite(&self, step: u64) -> meg_core::Result<()> {
-        for (name, tensor) in &self.named {
-            let sum = square_sum(tensor).map_err(crate::tensor_error)?;
-            if !sum.is_finite() {
-                return Err(Error::Training {
-                    step,
-                    problem: format!(
-                        "the gradient of {name} is not finite; lower the learning rate or look for extreme values in the table"
-                    ),
-                });
-            }
+        let all = self.named.iter().map(|(name, tensor)| (name.as_str(), tensor));
+        match first_not_finite(all).map_err(crate::tensor_error)? {
+            None => Ok(()),
+            Some(phrase) => Err(Error::Training {
+                step,
+                problem: format!(
+                    "the gradient of {phrase}; lower the learning rate or look for extreme values in the table"
+                ),
+            }),
         }
-        Ok(())
     }
 
     fn map(&mut self, of: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {

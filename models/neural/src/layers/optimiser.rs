@@ -1,11 +1,12 @@
 use super::heads_op::slice;
-use super::store::{load_tensor, save_tensor};
+use super::store::{first_not_finite, load_tensor, save_tensor};
 use super::{Gradients, Named};
 use crate::kernels::{self, AdamStep};
 use crate::{Adam, tensor_error};
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Result, Tensor, bail};
-use meg_core::Artifact;
+use meg_core::Tensor as HostTensor;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// Adam with coupled weight decay, as PyTorch's `Adam` has it, with settings per group of
 /// parameters. Weights are updated in place.
@@ -115,35 +116,64 @@ impl Optimiser {
         self.step(&gradients)
     }
 
-    /// Writes the moments into the artifact of a checkpoint, as `prefix` + name + `.first` and
-    /// `.second`. The number of steps belongs in the checkpoint's state.
+    /// Writes the moments among the tensors of a training state, as `prefix` + name + `.first` and
+    /// `.second`. The number of steps belongs to the state as well.
     ///
     /// # Errors
-    /// When a tensor of such a name is there already, or those of the device.
-    pub fn save(&self, prefix: &str, artifact: &mut Artifact) -> meg_core::Result<()> {
+    /// When there is a tensor of such a name already, or those of the device.
+    pub fn save(
+        &self,
+        prefix: &str,
+        tensors: &mut BTreeMap<String, HostTensor>,
+    ) -> meg_core::Result<()> {
         for trained in self.groups.iter().flat_map(|group| &group.trained) {
             let name = format!("{prefix}{}", trained.parameter.name);
             let (first, second) = trained.tensors().map_err(tensor_error)?;
-            save_tensor(&format!("{name}.first"), &first, artifact)?;
-            save_tensor(&format!("{name}.second"), &second, artifact)?;
+            save_tensor(&format!("{name}.first"), &first, tensors)?;
+            save_tensor(&format!("{name}.second"), &second, tensors)?;
         }
         Ok(())
     }
 
-    /// Goes on from a checkpoint: its moments and its number of steps.
+    /// Goes on from a state: its moments, through a function from name and shape to a tensor, and
+    /// its number of steps. Nothing changes unless all of them are there.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape or holds a value that is not finite.
-    pub fn load(&mut self, prefix: &str, artifact: &Artifact, steps: u64) -> meg_core::Result<()> {
-        for trained in self.groups.iter_mut().flat_map(|group| &mut group.trained) {
-            let name = format!("{prefix}{}", trained.parameter.name);
-            let var = &trained.parameter.var;
-            let first = load_tensor(&format!("{name}.first"), var, artifact)?;
-            let second = load_tensor(&format!("{name}.second"), var, artifact)?;
+    /// Those of `find`, which checks names, shapes and values.
+    pub fn load<'a>(
+        &mut self,
+        prefix: &str,
+        steps: u64,
+        find: impl Fn(&str, &[usize]) -> meg_core::Result<&'a HostTensor>,
+    ) -> meg_core::Result<()> {
+        let mut moments = Vec::new();
+        for trained in self.groups.iter().flat_map(|group| &group.trained) {
+            let Named { name, var, .. } = &trained.parameter;
+            let read = |part: &str| load_tensor(&format!("{prefix}{name}.{part}"), var, &find);
+            moments.push((read("first")?, read("second")?));
+        }
+        let all = self.groups.iter_mut().flat_map(|group| &mut group.trained);
+        for (trained, (first, second)) in all.zip(moments) {
             trained.moments.set(first, second).map_err(tensor_error)?;
         }
         self.steps = steps;
         Ok(())
+    }
+
+    /// A phrase about the first moment with a cell that is not finite.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn not_finite(&self) -> meg_core::Result<Option<String>> {
+        for trained in self.groups.iter().flat_map(|group| &group.trained) {
+            let name = format!("a moment of {}", trained.parameter.name);
+            let (first, second) = trained.tensors().map_err(tensor_error)?;
+            let found = first_not_finite([(&*name, &first), (&*name, &second)]);
+            if let Some(phrase) = found.map_err(tensor_error)? {
+                return Ok(Some(phrase));
+            }
+        }
+        Ok(None)
     }
 
     fn check(&self, gradients: &Gradients) -> Result<()> {
@@ -253,7 +283,7 @@ mod tests {
     use crate::check::{cells, largest_difference, normal_tensor};
     use crate::layers::{Initial, Linear, ParameterStore};
     use candle_core::Device;
-    use meg_core::{ColumnSpec, Schema, Seed};
+    use meg_core::{Artifact, ColumnSpec, Schema, Seed};
 
     const ADAM: Adam = Adam { rate: 0.1, beta1: 0.5, beta2: 0.9, epsilon: 1e-8, weight_decay: 0.1 };
     const GENTLE: Adam =
@@ -327,11 +357,13 @@ mod tests {
         }
         let schema = Schema::new(vec![ColumnSpec::number("x", None)]).unwrap();
         let mut checkpoint = Artifact::new("test", &schema, &()).unwrap();
-        straight.save("net.", &mut checkpoint).unwrap();
-        optimiser_straight.save("adam.", &mut checkpoint).unwrap();
+        straight.save("net.", &mut checkpoint.tensors).unwrap();
+        optimiser_straight.save("adam.", &mut checkpoint.tensors).unwrap();
         let mut optimiser_resumed = optimiser(&resumed);
-        resumed.load("net.", &checkpoint).unwrap();
-        optimiser_resumed.load("adam.", &checkpoint, 3).unwrap();
+        let kept = checkpoint.clone();
+        let find = |name: &str, shape: &[usize]| kept.tensor(name, shape);
+        resumed.load("net.", find).unwrap();
+        optimiser_resumed.load("adam.", 3, find).unwrap();
         for _ in 0..3 {
             optimiser_straight.minimise(&loss(&straight)).unwrap();
             optimiser_resumed.minimise(&loss(&resumed)).unwrap();
@@ -340,8 +372,22 @@ mod tests {
             assert_eq!(cells(&one.var).unwrap(), cells(&other.var).unwrap());
         }
         checkpoint.tensors.remove("adam.b.second");
-        let error = optimiser_resumed.load("adam.", &checkpoint, 3).unwrap_err().to_string();
+        let find = |name: &str, shape: &[usize]| checkpoint.tensor(name, shape);
+        let error = optimiser_resumed.load("adam.", 3, find).unwrap_err().to_string();
         assert!(error.contains("adam.b.second"), "{error}");
+    }
+
+    #[test]
+    fn a_moment_that_is_not_finite_is_named() {
+        for dtype in [DType::F32, DType::F64] {
+            let store = store(dtype);
+            let mut optimiser = optimiser(&store);
+            optimiser.minimise(&loss(&store)).unwrap();
+            assert_eq!(optimiser.not_finite().unwrap(), None);
+            optimiser.minimise(&loss(&store).affine(f64::INFINITY, 0.0).unwrap()).unwrap();
+            let phrase = optimiser.not_finite().unwrap().unwrap();
+            assert_eq!(phrase, "a moment of a holds a value that is not finite");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 use super::{Initial, host_tensor};
 use crate::tensor_error;
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
-use meg_core::{Artifact, Rng};
+use meg_core::{Error, Rng, Tensor as HostTensor};
+use std::collections::BTreeMap;
 
 /// The parameters and statistics of a network, by name, in the order in which its layers were
 /// made. Layers keep handles to the same variables, so that a change here is a change there.
@@ -78,29 +79,48 @@ impl ParameterStore {
         self.trainable().map(|entry| entry.var.elem_count()).sum()
     }
 
-    /// Writes every variable into the artifact as `prefix` + name.
+    /// Writes every variable, in `f32`, among the tensors of an artifact or a training state, as
+    /// `prefix` + name.
     ///
     /// # Errors
-    /// When the artifact already has a tensor of such a name, or those of the device.
-    pub fn save(&self, prefix: &str, artifact: &mut Artifact) -> meg_core::Result<()> {
+    /// When there is a tensor of such a name already, or those of the device.
+    pub fn save(
+        &self,
+        prefix: &str,
+        tensors: &mut BTreeMap<String, HostTensor>,
+    ) -> meg_core::Result<()> {
         for entry in &self.entries {
-            save_tensor(&format!("{prefix}{}", entry.name), &entry.var, artifact)?;
+            save_tensor(&format!("{prefix}{}", entry.name), &entry.var, tensors)?;
         }
         Ok(())
     }
 
-    /// Reads every variable from the artifact. Nothing changes unless all of them are there.
+    /// Reads every variable through a function from name and shape to a tensor, such as
+    /// [`meg_core::Artifact::tensor`]. Nothing changes unless all of them are there.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape or holds a value that is not finite.
-    pub fn load(&self, prefix: &str, artifact: &Artifact) -> meg_core::Result<()> {
+    /// Those of `find`, which checks names, shapes and values.
+    pub fn load<'a>(
+        &self,
+        prefix: &str,
+        find: impl Fn(&str, &[usize]) -> meg_core::Result<&'a HostTensor>,
+    ) -> meg_core::Result<()> {
         let read =
-            |entry: &Named| load_tensor(&format!("{prefix}{}", entry.name), &entry.var, artifact);
+            |entry: &Named| load_tensor(&format!("{prefix}{}", entry.name), &entry.var, &find);
         let values = self.entries.iter().map(read).collect::<meg_core::Result<Vec<_>>>()?;
         for (entry, value) in self.entries.iter().zip(&values) {
             entry.var.set(value).map_err(tensor_error)?;
         }
         Ok(())
+    }
+
+    /// A phrase about the first parameter or statistic with a cell that is not finite.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn not_finite(&self) -> meg_core::Result<Option<String>> {
+        first_not_finite(self.entries.iter().map(|entry| (&*entry.name, entry.var.as_tensor())))
+            .map_err(tensor_error)
     }
 
     fn add(
@@ -120,37 +140,49 @@ impl ParameterStore {
     }
 }
 
-/// Writes a tensor into the artifact in `f32`.
+/// Writes a tensor in `f32` under a new name.
 pub(super) fn save_tensor(
     name: &str,
     tensor: &Tensor,
-    artifact: &mut Artifact,
+    tensors: &mut BTreeMap<String, HostTensor>,
 ) -> meg_core::Result<()> {
     let cells = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.flatten_all()?.to_vec1());
-    let tensor =
-        meg_core::Tensor { shape: tensor.dims().to_vec(), data: cells.map_err(tensor_error)? };
-    match artifact.tensors.insert(name.to_owned(), tensor) {
+    let tensor = HostTensor { shape: tensor.dims().to_vec(), data: cells.map_err(tensor_error)? };
+    match tensors.insert(name.to_owned(), tensor) {
         None => Ok(()),
-        Some(_) => Err(meg_core::Error::Artifact(format!("the tensor name {name:?} occurs twice"))),
+        Some(_) => Err(Error::Artifact(format!("the tensor name {name:?} occurs twice"))),
     }
 }
 
 /// Reads a tensor with the shape, type and device of another.
-pub(super) fn load_tensor(
+pub(super) fn load_tensor<'a>(
     name: &str,
     like: &Tensor,
-    artifact: &Artifact,
+    find: impl Fn(&str, &[usize]) -> meg_core::Result<&'a HostTensor>,
 ) -> meg_core::Result<Tensor> {
-    let tensor = artifact.tensor(name, like.dims())?;
+    let tensor = find(name, like.dims())?;
     host_tensor(tensor.data.clone(), like.shape(), like.dtype(), like.device())
         .map_err(tensor_error)
+}
+
+/// A phrase about the first tensor with a cell that is not finite: its sum of `0 * cell` is not 0.
+pub(super) fn first_not_finite<'a>(
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+) -> Result<Option<String>> {
+    for (name, tensor) in tensors {
+        let sum = tensor.detach().affine(0.0, 0.0)?.sum_all()?;
+        if sum.to_dtype(DType::F64)?.to_scalar::<f64>()? != 0.0 {
+            return Ok(Some(format!("{name} holds a value that is not finite")));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::cells;
-    use meg_core::{ColumnSpec, Schema, Seed};
+    use meg_core::{Artifact, ColumnSpec, Schema, Seed};
 
     fn store(seed: u64) -> ParameterStore {
         let mut store = ParameterStore::new(DType::F32, &Device::Cpu);
@@ -191,10 +223,14 @@ mod tests {
     fn an_artifact_brings_every_cell_back_through_its_bytes() {
         let (one, other) = (store(1), store(2));
         let mut artifact = artifact();
-        one.save("net.", &mut artifact).unwrap();
-        assert!(one.save("net.", &mut artifact).is_err(), "a second tensor of the same name");
+        one.save("net.", &mut artifact.tensors).unwrap();
+        assert!(
+            one.save("net.", &mut artifact.tensors).is_err(),
+            "a second tensor of the same name"
+        );
         let (json, tensors) = artifact.to_bytes().unwrap();
-        other.load("net.", &Artifact::from_bytes(&json, &tensors).unwrap()).unwrap();
+        let read = Artifact::from_bytes(&json, &tensors).unwrap();
+        other.load("net.", |name, shape| read.tensor(name, shape)).unwrap();
         assert_eq!(all_cells(&one), all_cells(&other));
     }
 
@@ -203,12 +239,30 @@ mod tests {
         let one = store(1);
         let before = all_cells(&one);
         let mut artifact = artifact();
-        store(2).save("", &mut artifact).unwrap();
+        store(2).save("", &mut artifact.tensors).unwrap();
         artifact.tensors.get_mut("a.running").unwrap().shape = vec![2, 2];
-        let error = one.load("", &artifact).unwrap_err().to_string();
+        let error =
+            one.load("", |name, shape| artifact.tensor(name, shape)).unwrap_err().to_string();
         assert!(error.contains("\"a.running\"") && error.contains("shape"), "{error}");
         artifact.tensors.remove("a.running");
-        assert!(one.load("", &artifact).unwrap_err().to_string().contains("missing"));
+        assert!(
+            one.load("", |name, shape| artifact.tensor(name, shape))
+                .unwrap_err()
+                .to_string()
+                .contains("missing")
+        );
         assert_eq!(all_cells(&one), before);
+    }
+
+    #[test]
+    fn a_cell_that_is_not_finite_is_named() {
+        let store = store(1);
+        assert_eq!(store.not_finite().unwrap(), None);
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let cells = Tensor::new(&[1.0, 2.0, value, 3.0], &Device::Cpu).unwrap();
+            store.entries()[1].var.set(&cells).unwrap();
+            let phrase = store.not_finite().unwrap().unwrap();
+            assert_eq!(phrase, "a.weight holds a value that is not finite");
+        }
     }
 }
