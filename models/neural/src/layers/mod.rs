@@ -24,6 +24,7 @@ mod minibatch;
 mod optimiser;
 mod residual;
 mod segments;
+mod segments_op;
 mod store;
 
 pub use averages::{MovingAverage, WeightAverage};

@@ -1,11 +1,12 @@
+use super::segments_op::{self, Spans};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 /// Neighbouring units of a row that belong together (the levels of a category, the modes of a
-/// number), with operations on all of them at once. The number of tensor operations does not
-/// grow with the number of segments, on any device.
+/// number), with operations on all of them at once: on the CPU one loop with its own gradient,
+/// elsewhere a number of tensor operations that does not grow with the number of segments.
 #[derive(Debug, Clone)]
 pub struct Segments {
-    spans: Vec<(usize, usize)>,
+    spans: Spans,
     /// Width x segments: 1 where the unit belongs to the segment.
     membership: Tensor,
     /// 1 x width: 1 where the unit belongs to any segment.
@@ -59,7 +60,7 @@ impl Segments {
             rivals,
             leader: units(leader)?,
             starts: Tensor::from_vec(starts, count, device)?,
-            spans: spans.to_vec(),
+            spans: spans.into(),
         })
     }
 
@@ -94,6 +95,14 @@ impl Segments {
     /// # Errors
     /// When the shapes disagree.
     pub fn softmax(&self, logits: &Tensor) -> Result<Tensor> {
+        self.check_width(logits)?;
+        if segments_op::fits(logits) {
+            return segments_op::softmax(logits, &self.spans);
+        }
+        self.softmax_expression(logits)
+    }
+
+    fn softmax_expression(&self, logits: &Tensor) -> Result<Tensor> {
         let weights = self.weights(logits, &self.highest(logits)?)?;
         // Units outside have no sum to be divided by.
         let sums = self.spread(&self.sums(&weights)?)?;
@@ -105,6 +114,14 @@ impl Segments {
     /// # Errors
     /// When the shapes disagree.
     pub fn log_sum_exp(&self, logits: &Tensor) -> Result<Tensor> {
+        self.check_width(logits)?;
+        if segments_op::fits(logits) {
+            return segments_op::log_sum_exp(logits, &self.spans);
+        }
+        self.log_sum_exp_expression(logits)
+    }
+
+    fn log_sum_exp_expression(&self, logits: &Tensor) -> Result<Tensor> {
         let highest = self.highest(logits)?;
         let sums = self.sums(&self.weights(logits, &highest)?)?;
         sums.log()? + highest.index_select(&self.starts, 1)?
@@ -118,6 +135,14 @@ impl Segments {
     /// When the shapes disagree.
     pub fn cross_entropy(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         self.log_sum_exp(logits)? - self.sums(&logits.mul(targets)?)?
+    }
+
+    fn check_width(&self, cells: &Tensor) -> Result<()> {
+        let (width, _) = self.membership.dims2()?;
+        match cells.dims() {
+            [_, own] if *own == width => Ok(()),
+            shape => bail!("segments of rows of {width} units got {shape:?}"),
+        }
     }
 
     /// The largest cell of its segment at each unit, as a constant; outside, the cell itself.
@@ -157,6 +182,7 @@ mod tests {
     use super::*;
     use crate::check::{cells, gradient_check, largest_difference, normal_tensor, normal_var};
     use crate::layers::activation;
+    use candle_core::Var;
 
     /// Widths 3, 1, 5 and 2, with gaps at 0 and 4.
     const SPANS: [(usize, usize); 4] = [(1, 3), (5, 1), (6, 5), (11, 2)];
@@ -174,7 +200,7 @@ mod tests {
     #[test]
     fn values_agree_with_the_plain_form() {
         let (all, x) = (segments(), normal_tensor(&[4, 14], 1).affine(3.0, 0.0).unwrap());
-        let soft = all.softmax(&x).unwrap();
+        let soft = all.softmax_expression(&x).unwrap();
         assert!(
             largest_difference(
                 &narrowed(&soft, |part| Ok(part.clone())),
@@ -183,7 +209,7 @@ mod tests {
         );
         assert!(cells(&soft.narrow(1, 4, 1).unwrap()).unwrap().iter().all(|x| *x == 0.0));
         let lse = narrowed(&x, |part| part.log_sum_exp(1)?.unsqueeze(1));
-        assert!(largest_difference(&all.log_sum_exp(&x).unwrap(), &lse) < 1e-13);
+        assert!(largest_difference(&all.log_sum_exp_expression(&x).unwrap(), &lse) < 1e-13);
         let top = narrowed(&x, |part| part.max_keepdim(1));
         let highest = all.highest(&x).unwrap().index_select(&all.starts, 1).unwrap();
         assert_eq!(cells(&highest).unwrap(), cells(&top).unwrap());
@@ -194,16 +220,39 @@ mod tests {
         let (all, x) = (segments(), normal_var(&[3, 14], 2));
         gradient_check(&[("x", &x)], 1e-8, || all.softmax(&x));
         gradient_check(&[("x", &x)], 1e-8, || all.log_sum_exp(&x));
+        gradient_check(&[("x", &x)], 1e-8, || all.softmax_expression(&x));
+        gradient_check(&[("x", &x)], 1e-8, || all.log_sum_exp_expression(&x));
+        let turned = Var::from_tensor(&x.t().unwrap().contiguous().unwrap()).unwrap();
+        gradient_check(&[("turned", &turned)], 1e-8, || all.softmax(&turned.t()?)?.t());
+        gradient_check(&[("turned", &turned)], 1e-8, || all.log_sum_exp(&turned.t()?)?.t());
         let (targets, values) = (normal_var(&[3, 14], 3), normal_var(&[3, 4], 4));
         gradient_check(&[("x", &x), ("t", &targets)], 1e-8, || all.cross_entropy(&x, &targets));
         gradient_check(&[("values", &values)], 1e-8, || all.spread(&values)?.sqr());
     }
 
     #[test]
+    fn the_loops_agree_with_the_expressions() {
+        for dtype in [DType::F32, DType::F64] {
+            let all = Segments::new(&SPANS, 14, dtype, &Device::Cpu).unwrap();
+            let x = normal_tensor(&[4, 14], 5).affine(3.0, 0.0).unwrap().to_dtype(dtype).unwrap();
+            let near = |one: Result<Tensor>, other: Result<Tensor>| {
+                assert!(largest_difference(&one.unwrap(), &other.unwrap()) < 2e-6);
+            };
+            near(all.softmax(&x), all.softmax_expression(&x));
+            near(all.log_sum_exp(&x), all.log_sum_exp_expression(&x));
+        }
+        let narrow = normal_tensor(&[4, 13], 5);
+        assert!(segments().softmax(&narrow).unwrap_err().to_string().contains("14 units"));
+        assert!(segments().log_sum_exp(&narrow).is_err());
+    }
+
+    #[test]
     fn segments_of_very_different_height_keep_their_digits() {
         let all = Segments::new(&[(0, 2), (2, 2)], 5, DType::F32, &Device::Cpu).unwrap();
         let x = Tensor::new(&[[1e4f32, 1e4, -1e4, -1e4, 88.0]], &Device::Cpu).unwrap();
-        assert_eq!(cells(&all.softmax(&x).unwrap()).unwrap(), [0.5, 0.5, 0.5, 0.5, 0.0]);
+        for soft in [all.softmax(&x), all.softmax_expression(&x)] {
+            assert_eq!(cells(&soft.unwrap()).unwrap(), [0.5, 0.5, 0.5, 0.5, 0.0]);
+        }
         let x = Tensor::new(&[[1e4f32, -1e4, -1e4, -1e4, 1e30]], &Device::Cpu).unwrap();
         let targets = Tensor::new(&[[0f32, 1.0, 1.0, 0.0, 0.0]], &Device::Cpu).unwrap();
         let entropy = cells(&all.cross_entropy(&x, &targets).unwrap()).unwrap();
