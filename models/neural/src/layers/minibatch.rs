@@ -1,11 +1,12 @@
-use super::{Initial, Linear, ParameterStore, activation::abs};
+use super::{Initial, Linear, ParameterStore, activation::abs, minibatch_op, real};
 use candle_core::{Result, Tensor};
 use meg_core::Rng;
 
 /// Minibatch discrimination (Salimans et al. 2016, section 3.2): how close each row's features
 /// lie to those of the other rows, so that a discriminator sees a generator that repeats itself.
 ///
-/// Time and memory grow with the square of the batch: batch^2 x kernels x dimensions cells.
+/// Time grows with the square of the batch: batch^2 x kernels x dimensions cells; on CUDA the
+/// memory does too.
 #[derive(Debug, Clone)]
 pub struct MinibatchDiscrimination {
     projection: Linear,
@@ -41,6 +42,14 @@ impl MinibatchDiscrimination {
         let rows = x.dim(0)?;
         let sides = (rows, self.kernels, self.dimensions);
         let projected = self.projection.forward(x)?.reshape(sides)?;
+        match real::fits(&projected) {
+            true => minibatch_op::closeness(&projected),
+            false => Self::expression(&projected),
+        }
+    }
+
+    /// The form for every device.
+    fn expression(projected: &Tensor) -> Result<Tensor> {
         let pairs = projected.unsqueeze(0)?.broadcast_sub(&projected.unsqueeze(1)?)?;
         abs(&pairs)?.sum(3)?.neg()?.exp()?.sum(1)
     }
@@ -49,7 +58,7 @@ impl MinibatchDiscrimination {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{cells, gradient_check, normal_var};
+    use crate::check::{cells, gradient_check, largest_difference, normal_var};
     use candle_core::{DType, Device};
     use meg_core::Seed;
 
@@ -70,6 +79,12 @@ mod tests {
         let mut variables = vec![("x", &x)];
         variables.extend(store.trainable().map(|entry| (entry.name.as_str(), &entry.var)));
         gradient_check(&variables, 1e-7, || layer.forward(&x));
+        let projected = normal_var(&[5, 2, 4], 2);
+        let name = [("projected", &projected)];
+        gradient_check(&name, 1e-7, || MinibatchDiscrimination::expression(&projected));
+        let loop_over_pairs = minibatch_op::closeness(&projected).unwrap();
+        let expression = MinibatchDiscrimination::expression(&projected).unwrap();
+        assert!(largest_difference(&loop_over_pairs, &expression) < 1e-14);
     }
 
     #[test]
@@ -94,10 +109,14 @@ mod tests {
         let (_, layer) = layer();
         let row = normal_var(&[1, 3], 3);
         let x = row.broadcast_as((6, 3)).unwrap().contiguous().unwrap();
-        let out = layer.forward(&x).unwrap();
-        assert_eq!(cells(&out).unwrap(), [6.0; 12]);
-        // No direction draws them apart first: the gradient is 0, not that of a one-sided kink.
-        let gradients = out.sum_all().unwrap().backward().unwrap();
-        assert_eq!(cells(gradients.get(&row).unwrap()).unwrap(), [0.0; 3]);
+        let projected = layer.projection.forward(&x).unwrap().reshape((6, 2, 4)).unwrap();
+        let expression = MinibatchDiscrimination::expression(&projected);
+        for out in [layer.forward(&x).unwrap(), expression.unwrap()] {
+            assert_eq!(cells(&out).unwrap(), [6.0; 12]);
+            // No direction draws them apart first: the gradient is 0, not that of a one-sided
+            // kink.
+            let gradients = out.sum_all().unwrap().backward().unwrap();
+            assert_eq!(cells(gradients.get(&row).unwrap()).unwrap(), [0.0; 3]);
+        }
     }
 }

@@ -1,3 +1,4 @@
+use super::real;
 use super::segments_op::{self, Spans};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
@@ -96,7 +97,7 @@ impl Segments {
     /// When the shapes disagree.
     pub fn softmax(&self, logits: &Tensor) -> Result<Tensor> {
         self.check_width(logits)?;
-        if segments_op::fits(logits) {
+        if real::fits(logits) {
             return segments_op::softmax(logits, &self.spans);
         }
         self.softmax_expression(logits)
@@ -115,7 +116,7 @@ impl Segments {
     /// When the shapes disagree.
     pub fn log_sum_exp(&self, logits: &Tensor) -> Result<Tensor> {
         self.check_width(logits)?;
-        if segments_op::fits(logits) {
+        if real::fits(logits) {
             return segments_op::log_sum_exp(logits, &self.spans);
         }
         self.log_sum_exp_expression(logits)

@@ -1,6 +1,6 @@
+use super::real::Real;
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, WithDType,
-    bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,35 +16,6 @@ pub(super) fn softmax(logits: &Tensor, spans: &Spans) -> Result<Tensor> {
 /// `log sum exp` of each segment, likewise: rows x segments.
 pub(super) fn log_sum_exp(logits: &Tensor, spans: &Spans) -> Result<Tensor> {
     logits.contiguous()?.apply_op1(LogSumExp(spans.clone()))
-}
-
-/// Whether the loops take this tensor.
-pub(super) fn fits(cells: &Tensor) -> bool {
-    cells.device().is_cpu() && matches!(cells.dtype(), DType::F32 | DType::F64)
-}
-
-/// Numbers of the loops.
-trait Real: WithDType + PartialOrd {
-    fn exp(self) -> Self;
-    fn ln(self) -> Self;
-}
-
-impl Real for f32 {
-    fn exp(self) -> Self {
-        f32::exp(self)
-    }
-    fn ln(self) -> Self {
-        f32::ln(self)
-    }
-}
-
-impl Real for f64 {
-    fn exp(self) -> Self {
-        f64::exp(self)
-    }
-    fn ln(self) -> Self {
-        f64::ln(self)
-    }
 }
 
 /// Runs a loop for the type of its first argument.
@@ -157,7 +128,7 @@ fn softmax_rows<T: Real>(
                 *out = (logit - highest).exp();
                 sum += *out;
             }
-            out.iter_mut().for_each(|share| *share = *share / sum);
+            out.iter_mut().for_each(|share| *share /= sum);
         }
     }
     Ok(T::to_cpu_storage_owned(out))
@@ -237,10 +208,7 @@ fn highest<T: Real>(cells: &[T]) -> T {
 }
 
 /// The cells of a contiguous matrix and the width of its rows.
-fn rows<'a, T: Real>((storage, layout): (&'a CpuStorage, &Layout)) -> Result<(&'a [T], usize)> {
-    let (_, width) = layout.shape().dims2()?;
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok((&storage.as_slice::<T>()?[start..end], width)),
-        None => bail!("a contiguous tensor is needed"),
-    }
+fn rows<'a, T: Real>(matrix: (&'a CpuStorage, &Layout)) -> Result<(&'a [T], usize)> {
+    let (_, width) = matrix.1.shape().dims2()?;
+    Ok((T::cells(matrix)?, width))
 }
