@@ -14,3 +14,8 @@ pub fn tensor_device(device: Device) -> Result<candle_core::Device> {
             .map_err(|error| Error::Request(format!("the device cuda:{ordinal}: {error}"))),
     }
 }
+
+/// The error of this workspace for one of the tensor library.
+pub fn tensor_error(error: candle_core::Error) -> Error {
+    Error::Tensor(error.to_string())
+}

@@ -1,13 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+pub mod check;
 mod device;
 pub mod kernels;
+pub mod layers;
 mod parameter;
 mod randomness;
 mod threads;
 pub mod training;
 
-pub use device::tensor_device;
+pub use device::{tensor_device, tensor_error};
 pub use parameter::{Adam, Parameter, step_all};
 pub use randomness::Randomness;
 pub use threads::Threads;
