@@ -3,6 +3,7 @@
 //! Law of every transform: decoding what was encoded gives the value back, within the tolerance
 //! that its documentation states.
 
+mod densities;
 mod encoder;
 mod identifiers;
 mod kmeans;
