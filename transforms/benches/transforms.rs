@@ -4,7 +4,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use meg_core::{Column, ColumnSpec, Rng, Schema, Seed, Silent, Table};
 use rand::Rng as _;
 use std::hint::black_box;
-use transforms::{EncoderOptions, TableEncoder, VariationalMixture};
+use transforms::{DecodedRows, EncoderOptions, TableEncoder, VariationalMixture};
 
 const ROWS: usize = 50_000;
 
@@ -58,6 +58,14 @@ fn coding(criterion: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("encode", |bencher| {
         bencher.iter(|| encoder.encode(black_box(&table), Seed(1), 1).unwrap());
+    });
+    group.bench_function("decode", |bencher| {
+        let mut rng = Seed(1).stream("decode");
+        bencher.iter(|| {
+            let mut rows = DecodedRows::new(&encoder);
+            rows.push(encoder.decode_cells(black_box(&encoded), &mut rng).unwrap());
+            rows.into_table().unwrap()
+        });
     });
     group.bench_function("decode dense rows", |bencher| {
         let mut rng = Seed(1).stream("decode");

@@ -10,7 +10,9 @@ mod kmeans;
 mod mixture;
 mod modes;
 
-pub use encoder::{Activation, CategorySlot, Encoded, EncoderOptions, Span, TableEncoder};
+pub use encoder::{
+    Activation, CategorySlot, DecodedRows, Encoded, EncoderOptions, Span, TableEncoder,
+};
 pub use identifiers::fresh_identifiers;
 pub use mixture::VariationalMixture;
 pub use modes::ModeNormalizer;

@@ -1,13 +1,13 @@
 use super::options::{Common, TableOptions, WorkOptions};
 use super::output;
 use super::progress::Progress;
+use super::stopwatch::{Stopwatch, TimedPhase};
 use bench_harness::registry::{self, Choice};
-use bench_harness::{cell, files, plan, units};
+use bench_harness::{cell, files, memory, plan, units};
 use clap::Args;
 use meg_core::{Artifact, ColumnKind, DataError, Error, FitContext, Result, Schema, Seed, Table};
 use serde_json::json;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// Train a model on a table and keep it as a folder.
 ///
@@ -52,22 +52,22 @@ impl Fit {
         let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
         files::check_writable_model(&self.out, self.force)?;
         let train = self.read(schema.as_ref())?;
-        let start = Instant::now();
         let mut task = Progress::new(common.quiet).task(&self.model);
+        let mut watch = Stopwatch::new(&mut task);
         let mut ctx = FitContext {
             seed: Seed(self.work.seed),
             device,
             threads: self.work.threads(),
-            observer: &mut task,
+            observer: &mut watch,
         };
         let fitted =
             choice.recipe.synthesizer.fit(&train, &mut ctx).map_err(|error| self.named(error))?;
-        let seconds = start.elapsed().as_secs_f64();
+        let (seconds, phases) = (watch.seconds(), watch.phases());
         drop(task);
         let (header, tensors) = fitted.save()?.to_bytes()?;
         let parts = [(Artifact::JSON_FILE, header), (Artifact::TENSOR_FILE, tensors)];
         files::write_folder(&self.out, &parts, self.force)?;
-        self.tell(common, &choice, &train, seconds)
+        self.tell(common, &choice, &train, seconds, &phases)
     }
 
     fn choice(&self) -> Result<Choice> {
@@ -98,7 +98,14 @@ impl Fit {
         }
     }
 
-    fn tell(&self, common: &Common, choice: &Choice, train: &Table, seconds: f64) -> Result<()> {
+    fn tell(
+        &self,
+        common: &Common,
+        choice: &Choice,
+        train: &Table,
+        seconds: f64,
+        phases: &[TimedPhase],
+    ) -> Result<()> {
         if common.json {
             return output::print_json(&json!({
                 "schema_version": 1,
@@ -107,6 +114,8 @@ impl Fit {
                 "rows": train.rows(),
                 "columns": train.columns().len(),
                 "seconds": {"fit": seconds},
+                "phases": phases,
+                "peak_memory_bytes": memory::peak(),
                 "out": self.out.display().to_string(),
             }));
         }

@@ -22,6 +22,17 @@ pub(super) enum Block {
 }
 
 impl Block {
+    /// Places and softmax spans of a row.
+    pub(super) fn parts(&self) -> (usize, usize) {
+        match self {
+            Block::Identifier | Block::ConstantNumber { .. } | Block::ConstantLevel { .. } => {
+                (0, 0)
+            }
+            Block::Number { modes, .. } => (usize::from(modes.is_some()), 1),
+            Block::Category { .. } => (0, 1),
+        }
+    }
+
     /// Whether a block read from a file can encode and decode this column.
     pub(super) fn fits(&self, spec: &ColumnSpec) -> bool {
         let known = |code: u32| {
