@@ -16,8 +16,8 @@ What is measured, by each side's own clock: `fit`, the call that learns, on a ta
 `mixtures`, the fit of its transforms; `transform`, the encoding of the rows (ours: all between the
 mixtures and the first update); `update`, the rest of the fit (theirs: with their sampler's set-up)
 by the number of updates; `sample`, drawing rows without writing them; memory is VmHWM of the
-process. `fit CPU` is user and system time: theirs of the call, ours of the whole process with
-reading and saving.
+process. `fit CPU` and `sample CPU` are user and system time: theirs of the call, ours of the whole
+process with reading and writing.
 """
 
 import argparse
@@ -77,7 +77,9 @@ def peer(job):
     seconds["fit CPU"] = time.process_time() - cpu
     result = {"seconds": seconds, "fit memory": peak_memory(), "versions": f"ctgan {ctgan.__version__}, torch {torch.__version__}"}
     if job["rows"]:
+        cpu = time.process_time()
         drawn = timed(seconds, "sample", model.sample)(job["rows"])
+        seconds["sample CPU"] = time.process_time() - cpu
         assert len(drawn) == job["rows"]
         result["sample memory"] = peak_memory()
     print(json.dumps(result))
@@ -126,9 +128,10 @@ def run_ours(options, table, repeat):
         "update": train["seconds"] / train["steps"], "fit memory": told["peak_memory_bytes"],
     }
     if options.rows:
-        output, _ = run(options, [options.meg, "sample", "--model", model, "--rows", options.rows, "--out", sample, *common])
+        output, cpu = run(options, [options.meg, "sample", "--model", model, "--rows", options.rows, "--out", sample, *common])
         told = json.loads(output)
         measures["sample"], measures["sample memory"] = told["seconds"]["sample"], told["peak_memory_bytes"]
+        measures["sample CPU"] = cpu
         sample.unlink()
     return measures
 
@@ -202,7 +205,7 @@ def compare(options, table):
           f"{options.threads} thread(s), {options.repeats} pair(s), {options.rows} sampled rows; {versions}\n")
     print("| measure | ours, least | ours, median | theirs, least | theirs, median | ratio of the least | median ratio of a pair | target |")
     print("|---|---|---|---|---|---|---|---|")
-    for name in ("fit", "whole fit (projected)", "fit CPU", "mixtures", "transform", "update", "sample", "fit memory", "sample memory"):
+    for name in ("fit", "whole fit (projected)", "fit CPU", "mixtures", "transform", "update", "sample", "sample CPU", "fit memory", "sample memory"):
         if name not in pairs[0][0]:
             continue
         ours, theirs = [pair[0][name] for pair in pairs], [pair[1][name] for pair in pairs]
