@@ -143,6 +143,30 @@ fn a_table_goes_through_fit_sample_and_evaluate() {
     assert!(text.contains("shape") && text.contains("higher"), "{text}");
 }
 
+/// `bench-harness/compare/speed.py` reads these.
+#[test]
+fn fitting_and_sampling_tell_their_phases_and_their_memory() {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    let line = "fit --data people.csv --model ctgan-paper --set epochs=2 --set batch_size=50 --out m --json";
+    let told: Value = serde_json::from_str(&place.ok(line)).unwrap();
+    let phases = told["phases"].as_array().unwrap();
+    let names: Vec<_> = phases.iter().map(|phase| phase["phase"].as_str().unwrap()).collect();
+    assert_eq!(names, ["encode", "train"]);
+    assert_eq!(phases[1]["steps"], 12);
+    let seconds = |value: &Value| value.as_f64().unwrap();
+    let ends = seconds(&phases[1]["begins"]) + seconds(&phases[1]["seconds"]);
+    assert!(seconds(&phases[0]["seconds"]) <= ends && ends <= seconds(&told["seconds"]["fit"]));
+    let told_by_sample = "sample --model m --rows 10 --out s.csv --json";
+    let told_by_sample: Value = serde_json::from_str(&place.ok(told_by_sample)).unwrap();
+    for part in ["load", "sample", "write"] {
+        assert!(seconds(&told_by_sample["seconds"][part]) > 0.0, "{part}");
+    }
+    if cfg!(target_os = "linux") {
+        assert!(told["peak_memory_bytes"].as_u64().unwrap() > 1 << 20);
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_bytes_at_any_number_of_threads() {
     let place = Place::new();

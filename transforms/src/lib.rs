@@ -3,13 +3,16 @@
 //! Law of every transform: decoding what was encoded gives the value back, within the tolerance
 //! that its documentation states.
 
+mod densities;
 mod encoder;
 mod identifiers;
 mod kmeans;
 mod mixture;
 mod modes;
 
-pub use encoder::{Activation, CategorySlot, Encoded, EncoderOptions, Span, TableEncoder};
+pub use encoder::{
+    Activation, CategorySlot, DecodedRows, Encoded, EncoderOptions, Span, TableEncoder,
+};
 pub use identifiers::fresh_identifiers;
 pub use mixture::VariationalMixture;
 pub use modes::ModeNormalizer;

@@ -1,3 +1,4 @@
+use crate::densities::{BLOCK, Components, Densities, Moments};
 use crate::kmeans;
 use meg_core::Rng;
 use serde::{Deserialize, Serialize};
@@ -78,36 +79,28 @@ impl VariationalMixture {
 
     /// The posterior probability of each component for one value, into `out`; they sum to 1.
     pub fn responsibilities(&self, value: f64, out: &mut [f64]) {
-        let highest = self.log_terms(value, out);
-        let mut sum = 0.0;
-        for term in &mut *out {
-            *term = (*term - highest).exp();
-            sum += *term;
+        let mut densities = Densities::new(self.len());
+        densities.fill(&[value], self.components());
+        for (k, share) in out.iter_mut().enumerate() {
+            *share = densities.relative(k, 0) / densities.sum(0);
         }
-        out.iter_mut().for_each(|term| *term /= sum);
     }
 
     /// Mean expected log density of the values, in nats (scikit-learn's `score`).
     pub fn mean_log_likelihood(&self, values: &[f64]) -> f64 {
-        let mut terms = vec![0.0; self.len()];
-        let sum: f64 = values
-            .iter()
-            .map(|&value| {
-                let highest = self.log_terms(value, &mut terms);
-                highest + terms.iter().map(|term| (term - highest).exp()).sum::<f64>().ln()
-            })
-            .sum();
+        let mut densities = Densities::new(self.len());
+        let mut sum = 0.0;
+        for block in values.chunks(BLOCK) {
+            densities.fill(block, self.components());
+            sum += (0..block.len()).map(|at| densities.log_density(at)).sum::<f64>();
+        }
         sum / values.len() as f64
     }
 
-    fn log_terms(&self, value: f64, out: &mut [f64]) -> f64 {
-        let mut highest = f64::NEG_INFINITY;
-        for (k, term) in out.iter_mut().enumerate() {
-            let z = (value - self.means[k]) / self.deviations[k];
-            *term = self.offsets[k] - 0.5 * z * z;
-            highest = highest.max(*term);
-        }
-        highest
+    /// The components, for densities of many values.
+    pub(crate) fn components(&self) -> Components<'_> {
+        let Self { means, deviations, offsets, .. } = self;
+        Components { offsets, means, deviations }
     }
 }
 
@@ -130,27 +123,15 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
-/// Sufficient statistics of the values under the responsibilities.
-#[derive(Clone, Default)]
-struct Moments {
-    count: Vec<f64>,
-    sum: Vec<f64>,
-    square: Vec<f64>,
-    entropy: f64,
-}
-
-impl Moments {
-    fn zeros(components: usize) -> Self {
-        let zeros = vec![0.0; components];
-        Self { count: zeros.clone(), sum: zeros.clone(), square: zeros, entropy: 0.0 }
-    }
-}
-
 /// The variational posterior during the fit, on standardised values (mean 0, variance 1).
 struct Fit<'a> {
     values: &'a [f64],
     weights: &'a [f64],
-    moments: Moments,
+    /// Per component, the weighted sums of the values in their responsibilities.
+    moments: Vec<Moments>,
+    /// Minus the sum of all responsibilities times their logarithms.
+    entropy: f64,
+    densities: Densities,
     beta_a: Vec<f64>,
     beta_b: Vec<f64>,
     precision: Vec<f64>,
@@ -165,7 +146,9 @@ impl<'a> Fit<'a> {
         Self {
             values,
             weights,
-            moments: Moments::zeros(components),
+            moments: vec![Moments::default(); components],
+            entropy: 0.0,
+            densities: Densities::new(components),
             beta_a: zeros.clone(),
             beta_b: zeros.clone(),
             precision: zeros.clone(),
@@ -177,9 +160,10 @@ impl<'a> Fit<'a> {
 
     fn start(&mut self, labels: &[usize]) {
         for ((&value, &weight), &k) in self.values.iter().zip(self.weights).zip(labels) {
-            self.moments.count[k] += weight;
-            self.moments.sum[k] += weight * value;
-            self.moments.square[k] += weight * value * value;
+            let moments = &mut self.moments[k];
+            moments.count += weight;
+            moments.sum += weight * value;
+            moments.square += weight * value * value;
         }
     }
 
@@ -199,13 +183,12 @@ impl<'a> Fit<'a> {
 
     /// M step: the posterior of sticks, means and variances from the moments.
     fn maximise(&mut self) {
-        let mut after: f64 = self.moments.count.iter().sum();
-        for k in 0..self.mean.len() {
-            let count = self.moments.count[k] + 10.0 * f64::EPSILON;
-            let centre = self.moments.sum[k] / count;
-            let spread =
-                (self.moments.square[k] / count - centre * centre).max(0.0) + REGULARISATION;
-            after -= self.moments.count[k];
+        let mut after: f64 = self.moments.iter().map(|moments| moments.count).sum();
+        for (k, moments) in self.moments.iter().enumerate() {
+            let count = moments.count + 10.0 * f64::EPSILON;
+            let centre = moments.sum / count;
+            let spread = (moments.square / count - centre * centre).max(0.0) + REGULARISATION;
+            after -= moments.count;
             self.beta_a[k] = 1.0 + count;
             self.beta_b[k] = CONCENTRATION + after.max(0.0);
             self.precision[k] = 1.0 + count;
@@ -219,31 +202,23 @@ impl<'a> Fit<'a> {
     /// E step: responsibilities of every value, kept only as moments.
     fn expect(&mut self) {
         let offsets = self.offsets();
-        let halves: Vec<f64> = self.variance.iter().map(|variance| -0.5 / variance).collect();
-        let mut moments = Moments::zeros(self.mean.len());
-        let mut terms = vec![0.0; self.mean.len()];
-        for (&value, &weight) in self.values.iter().zip(self.weights) {
-            let mut highest = f64::NEG_INFINITY;
-            for (k, term) in terms.iter_mut().enumerate() {
-                let away = value - self.mean[k];
-                *term = offsets[k] + halves[k] * away * away;
-                highest = highest.max(*term);
-            }
-            let sum: f64 = terms.iter().map(|term| (term - highest).exp()).sum();
-            let total = highest + sum.ln();
-            for (k, &term) in terms.iter().enumerate() {
-                let log_share = term - total;
-                if log_share < -60.0 {
-                    continue;
-                }
-                let share = weight * log_share.exp();
-                moments.count[k] += share;
-                moments.sum[k] += share * value;
-                moments.square[k] += share * value * value;
-                moments.entropy -= share * log_share;
-            }
+        let deviations: Vec<f64> = self.variance.iter().map(|variance| variance.sqrt()).collect();
+        let components =
+            Components { offsets: &offsets, means: &self.mean, deviations: &deviations };
+        self.moments.fill(Moments::default());
+        let mut log_density = 0.0;
+        for (values, weights) in self.values.chunks(BLOCK).zip(self.weights.chunks(BLOCK)) {
+            self.densities.fill(values, components);
+            log_density += self.densities.add_moments(values, weights, &mut self.moments);
         }
-        self.moments = moments;
+        // A log responsibility is the log density under the component, which is a sum of moments,
+        // less that under the mixture.
+        self.entropy = log_density;
+        for (k, Moments { count, sum, square }) in self.moments.iter().enumerate() {
+            let mean = self.mean[k];
+            let away = square - 2.0 * mean * sum + mean * mean * count;
+            self.entropy -= offsets[k] * count - 0.5 * away / self.variance[k];
+        }
     }
 
     /// Expected log weight plus the constants of the expected log density, per component.
@@ -273,7 +248,7 @@ impl<'a> Fit<'a> {
                 ln_beta(self.beta_a[k], self.beta_b[k]) - wishart - 0.5 * self.precision[k].ln()
             })
             .sum();
-        self.moments.entropy + parts
+        self.entropy + parts
     }
 
     /// Back to the column's unit, which is `largest` times the unit of `mean` and `scale`.

@@ -1,4 +1,5 @@
 use crate::VariationalMixture;
+use crate::densities::{BLOCK, Densities};
 use meg_core::Rng;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -48,19 +49,36 @@ impl ModeNormalizer {
 
     /// Draws a mode by its posterior probability and returns it with the place in `[-0.99, 0.99]`.
     pub fn encode(&self, value: f64, rng: &mut Rng) -> (usize, f32) {
-        let mut shares = vec![0.0; self.mixture.len()];
-        self.mixture.responsibilities(value, &mut shares);
-        let chance = |at: usize| shares[self.kept[at]] + 1e-6;
-        let total: f64 = (0..self.kept.len()).map(chance).sum();
-        let mut left = rng.random::<f64>() * total;
-        let drawn = (0..self.kept.len()).find(|&at| {
-            left -= chance(at);
-            left < 0.0
-        });
-        let mode = drawn.unwrap_or(self.kept.len() - 1);
+        let mut drawn = (0, 0.0);
+        self.encode_all(&[value], rng, |mode, place| drawn = (mode, place));
+        drawn
+    }
+
+    /// [`ModeNormalizer::encode`] for many values, in order: `keep` is given the mode and the place
+    /// of each.
+    pub fn encode_all(&self, values: &[f64], rng: &mut Rng, mut keep: impl FnMut(usize, f32)) {
+        let mut densities = Densities::new(self.mixture.len());
+        let mut chances = vec![0.0; self.kept.len()];
+        for block in values.chunks(BLOCK) {
+            densities.fill(block, self.mixture.components());
+            for (at, &value) in block.iter().enumerate() {
+                // As published, every mode keeps a chance of a millionth.
+                let floor = 1e-6 * densities.sum(at);
+                let mut total = 0.0;
+                for (chance, &k) in chances.iter_mut().zip(&self.kept) {
+                    *chance = densities.relative(k, at) + floor;
+                    total += *chance;
+                }
+                let mode = draw(&chances, rng.random::<f64>() * total);
+                keep(mode, self.place(mode, value));
+            }
+        }
+    }
+
+    fn place(&self, mode: usize, value: f64) -> f32 {
         let k = self.kept[mode];
         let place = (value - self.mixture.means[k]) / (WIDTH * self.mixture.deviations[k]);
-        (mode, place.clamp(-EDGE, EDGE) as f32)
+        place.clamp(-EDGE, EDGE) as f32
     }
 
     /// The value at a place of a mode; places beyond `[-1, 1]` are cut.
@@ -71,10 +89,40 @@ impl ModeNormalizer {
     }
 }
 
+/// The position whose part of the cumulated chances the point falls into.
+fn draw(chances: &[f64], mut left: f64) -> usize {
+    let inside = |&chance: &f64| {
+        left -= chance;
+        left < 0.0
+    };
+    chances.iter().position(inside).unwrap_or(chances.len() - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use meg_core::Seed;
+
+    #[test]
+    fn modes_are_drawn_by_their_posterior_probability() {
+        let mut rng = Seed(4).stream("values");
+        // Two bells that overlap: at 1.5 neither is certain.
+        let values: Vec<f64> = (0..4_000)
+            .map(|row| f64::from(row % 2) * 3.0 + (0..12).map(|_| rng.random::<f64>()).sum::<f64>())
+            .collect();
+        let modes = ModeNormalizer::fit(&values, 10, 0.005, &mut rng);
+        let mut shares = vec![0.0; modes.mixture.len()];
+        modes.mixture.responsibilities(7.5, &mut shares);
+        let draws = 100_000;
+        let mut counts = vec![0.0; modes.modes()];
+        modes.encode_all(&vec![7.5; draws], &mut rng, |mode, _| counts[mode] += 1.0);
+        let total: f64 = modes.kept.iter().map(|&k| shares[k]).sum();
+        for (&k, count) in modes.kept.iter().zip(&counts) {
+            let (seen, expected) = (count / draws as f64, shares[k] / total);
+            assert!((seen - expected).abs() < 0.01, "component {k}: {seen} for {expected}");
+        }
+        assert!(counts.iter().filter(|&&count| count > 0.1 * draws as f64).count() > 1);
+    }
 
     #[test]
     fn values_come_back_through_every_mode_that_they_are_drawn_from() {

@@ -2,7 +2,7 @@
 
 use meg_core::{Column, ColumnSpec, Schema, Seed, Silent, Table, conformance};
 use proptest::prelude::*;
-use transforms::{Activation, Encoded, EncoderOptions, TableEncoder};
+use transforms::{Activation, DecodedRows, Encoded, EncoderOptions, TableEncoder};
 
 fn fit(table: &Table, options: &EncoderOptions) -> TableEncoder {
     TableEncoder::fit(table, options, Seed(1), 1, &mut Silent).unwrap()
@@ -78,6 +78,48 @@ fn spans_cover_every_unit_once_and_rows_are_one_hot() {
             }
         }
     }
+}
+
+#[test]
+fn parts_of_encoded_rows_decode_to_the_same_table_as_dense_rows() {
+    let table = conformance::mixed_table(300, 5);
+    let encoder = fit(&table, &EncoderOptions::default());
+    let whole = round_trip(&table);
+    let mut rows = DecodedRows::new(&encoder);
+    assert_eq!(DecodedRows::new(&encoder).into_table().unwrap().rows(), 0);
+    for part in [0..120, 120..300] {
+        let rows_of_part = table.select_rows(&part.collect::<Vec<_>>());
+        let encoded = encoder.encode(&rows_of_part, Seed(2), 1).unwrap();
+        rows.push(encoder.decode_cells(&encoded, &mut Seed(3).stream("decode")).unwrap());
+    }
+    assert_eq!(rows.rows(), 300);
+    let joined = rows.into_table().unwrap();
+    for (at, (spec, cells)) in whole.iter().enumerate() {
+        // Modes are drawn anew and identifiers are made anew.
+        match (cells, &joined.columns()[at]) {
+            (Column::Numbers(a), Column::Numbers(b)) => {
+                let unit = if spec.name == "day" { 86_400.0 } else { 0.02 };
+                let same = |(a, b): (&f64, &f64)| a.is_nan() && b.is_nan() || (a - b).abs() <= unit;
+                assert!(a.iter().zip(b).all(same), "{}", spec.name);
+            }
+            (Column::Codes(a), Column::Codes(b)) => assert_eq!(a, b),
+            (a, b) => assert_eq!(a.len(), b.len()),
+        }
+    }
+}
+
+#[test]
+fn rows_of_another_layout_are_refused() {
+    let table = conformance::mixed_table(100, 6);
+    let encoder = fit(&table, &EncoderOptions::default());
+    let mut rng = Seed(3).stream("decode");
+    assert_eq!(encoder.decode_cells(&encoder.blank(4), &mut rng).unwrap()[0].len(), 4);
+    let mut outside = encoder.blank(4);
+    outside.hot[0] = encoder.width() as u32;
+    assert!(encoder.decode_cells(&outside, &mut rng).is_err());
+    let mut short = encoder.blank(4);
+    short.places.pop();
+    assert!(encoder.decode_cells(&short, &mut rng).is_err());
 }
 
 #[test]

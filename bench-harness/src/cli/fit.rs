@@ -1,17 +1,17 @@
 use super::options::{Common, TableOptions, WorkOptions};
 use super::progress::Progress;
+use super::stopwatch::{Stopwatch, TimedPhase};
 use super::{candle_threads, output};
 use bench_harness::registry::{self, Choice};
-use bench_harness::{VERSION, cell, checkpoint, files, plan, units};
+use bench_harness::{VERSION, cell, checkpoint, files, memory, plan, units};
 use clap::Args;
 use meg_core::{
     Artifact, Checkpoint, CheckpointSink, ColumnKind, DataError, Device, Error, FitContext, Fitted,
-    Identity, Kernels, Result, Schema, Seed, Table, TrainingState,
+    Identity, Kernels, Observer, Result, Schema, Seed, Table, TrainingState,
 };
 use serde_json::json;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// Train a model on a table and keep it as a folder.
 ///
@@ -74,33 +74,34 @@ impl Fit {
         let identity = self.identity(&choice, &train);
         let resume =
             kept.map(|(path, kept)| checkpoint::state_for(&path, kept, &identity)).transpose()?;
-        let start = Instant::now();
+        let mut task = Progress::new(common.quiet).task(&self.model);
+        let mut watch = Stopwatch::new(&mut task);
         let fitted = self
-            .train(common, &choice, device, &train, &identity, resume)
+            .train(&mut watch, &choice, device, &train, &identity, resume)
             .inspect_err(|error| self.tell_interrupted(common, error))?;
-        let seconds = start.elapsed().as_secs_f64();
+        let (seconds, phases) = (watch.seconds(), watch.phases());
+        drop(task);
         let (header, tensors) = fitted.save()?.to_bytes()?;
         let parts = [(Artifact::JSON_FILE, header), (Artifact::TENSOR_FILE, tensors)];
         files::write_folder(&self.out, &parts, self.force)?;
         self.remove_checkpoint()?;
-        self.tell(common, &choice, &train, seconds)
+        self.tell(common, &choice, &train, seconds, &phases)
     }
 
     fn train(
         &self,
-        common: &Common,
+        observer: &mut dyn Observer,
         choice: &Choice,
         device: Device,
         train: &Table,
         identity: &Identity,
         resume: Option<TrainingState>,
     ) -> Result<Box<dyn Fitted>> {
-        let mut task = Progress::new(common.quiet).task(&self.model);
         let path = checkpoint::beside(&self.out);
         let mut keep = |state| checkpoint::write(&path, identity, state);
         let checkpoints =
             self.checkpoint_every.map(|every| CheckpointSink { every, keep: &mut keep });
-        let context = FitContext::new(Seed(self.work.seed), &mut task);
+        let context = FitContext::new(Seed(self.work.seed), observer);
         let (kernels, threads) = (self.kernels(), self.work.threads());
         let mut ctx = FitContext { device, kernels, threads, checkpoints, resume, ..context };
         choice.recipe.synthesizer.fit(train, &mut ctx).map_err(|error| self.named(error))
@@ -192,7 +193,14 @@ impl Fit {
         }
     }
 
-    fn tell(&self, common: &Common, choice: &Choice, train: &Table, seconds: f64) -> Result<()> {
+    fn tell(
+        &self,
+        common: &Common,
+        choice: &Choice,
+        train: &Table,
+        seconds: f64,
+        phases: &[TimedPhase],
+    ) -> Result<()> {
         if common.json {
             return output::print_json(&json!({
                 "schema_version": 1,
@@ -201,6 +209,8 @@ impl Fit {
                 "rows": train.rows(),
                 "columns": train.columns().len(),
                 "seconds": {"fit": seconds},
+                "phases": phases,
+                "peak_memory_bytes": memory::peak(),
                 "out": self.out.display().to_string(),
             }));
         }

@@ -13,6 +13,7 @@ mod progress;
 mod report;
 mod sample;
 mod schema;
+mod stopwatch;
 
 use bench_harness::child;
 use clap::{Parser, Subcommand};

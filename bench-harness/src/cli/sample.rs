@@ -1,7 +1,7 @@
 use super::options::{Common, WorkOptions, check_table_path};
 use super::output;
 use super::progress::Progress;
-use bench_harness::{files, registry, units};
+use bench_harness::{files, memory, registry, units};
 use clap::Args;
 use meg_core::{Artifact, DataError, Error, Result, SampleContext, SampleRequest, Seed};
 use serde_json::json;
@@ -42,9 +42,11 @@ impl Sample {
         check_table_path(&self.out)?;
         check_rows(self.rows)?;
         files::check_writable(&self.out, self.force)?;
+        let began = Instant::now();
         let artifact = self.artifact()?;
         let fitted = (registry::entry_of_artifact(&artifact.model)?.load)(&artifact)?;
         let request = self.request(&artifact)?;
+        let load = began.elapsed().as_secs_f64();
         let mut task = Progress::new(common.quiet).task("sample");
         let start = Instant::now();
         let mut ctx = SampleContext {
@@ -56,8 +58,10 @@ impl Sample {
         let seconds = start.elapsed().as_secs_f64();
         let acceptance = task.acceptance();
         drop(task);
+        let began = Instant::now();
         datasets::write_table(&self.out, &table)?;
-        self.tell(common, acceptance, seconds)
+        let write = began.elapsed().as_secs_f64();
+        self.tell(common, acceptance, [load, seconds, write])
     }
 
     fn artifact(&self) -> Result<Artifact> {
@@ -96,14 +100,21 @@ impl Sample {
         Ok(request)
     }
 
-    fn tell(&self, common: &Common, acceptance: Option<(u64, u64)>, seconds: f64) -> Result<()> {
+    fn tell(
+        &self,
+        common: &Common,
+        acceptance: Option<(u64, u64)>,
+        seconds: [f64; 3],
+    ) -> Result<()> {
+        let [load, sample, write] = seconds;
         let rate = acceptance.map(|(drawn, kept)| kept as f64 / drawn as f64);
         if common.json {
             return output::print_json(&json!({
                 "schema_version": 1,
                 "rows": self.rows,
                 "acceptance": rate,
-                "seconds": {"sample": seconds},
+                "seconds": {"load": load, "sample": sample, "write": write},
+                "peak_memory_bytes": memory::peak(),
                 "out": self.out.display().to_string(),
             }));
         }
@@ -116,7 +127,7 @@ impl Sample {
         output::print_line(&format!(
             "{} rows in {} are in {}{accepted}",
             self.rows,
-            units::show_seconds(seconds),
+            units::show_seconds(sample),
             self.out.display()
         ))
     }

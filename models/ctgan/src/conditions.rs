@@ -68,12 +68,17 @@ impl ConditionSpace {
         Some((found.offset + level) as u32)
     }
 
-    /// A condition by training frequency: a column uniformly, a level by its count.
-    pub(crate) fn draw_empirical(&self, rng: &mut Rng) -> u32 {
-        let at = rng.random_range(0..self.columns.len());
-        let column = &self.columns[at];
-        let weight = |level: usize| column.counts[level] as f64;
-        (column.offset + draw(column.counts.len(), weight, rng)) as u32
+    /// The conditions by training frequency: a column uniformly, a level by its count.
+    pub(crate) fn empirical(&self) -> EmpiricalConditions {
+        let cumulate = |column: &ConditionColumn| {
+            let mut sum = 0;
+            let add = |&count: &u64| {
+                sum += count;
+                sum
+            };
+            (column.offset as u32, column.counts.iter().map(add).collect())
+        };
+        EmpiricalConditions { columns: self.columns.iter().map(cumulate).collect() }
     }
 
     /// Whether the columns are those of the encoder, for a model read from a file.
@@ -93,14 +98,24 @@ impl ConditionSpace {
     }
 }
 
-fn draw(levels: usize, weight: impl Fn(usize) -> f64, rng: &mut Rng) -> usize {
-    let total: f64 = (0..levels).map(&weight).sum();
-    let mut left = rng.random::<f64>() * total;
-    let found = (0..levels).find(|&level| {
-        left -= weight(level);
-        left < 0.0
-    });
-    found.unwrap_or(levels - 1)
+/// Draws the conditions of sampled rows.
+#[derive(Debug)]
+pub(crate) struct EmpiricalConditions {
+    /// Per category column, its first unit and the cumulated counts of its levels.
+    columns: Vec<(u32, Vec<u64>)>,
+}
+
+impl EmpiricalConditions {
+    /// The unit of a condition; `None` without category columns.
+    pub(crate) fn draw(&self, rng: &mut Rng) -> Option<u32> {
+        if self.columns.is_empty() {
+            return None;
+        }
+        let (offset, cumulated) = &self.columns[rng.random_range(0..self.columns.len())];
+        let point = rng.random_range(0..cumulated[cumulated.len() - 1]);
+        let level = cumulated.partition_point(|&sum| sum <= point);
+        Some(offset + level as u32)
+    }
 }
 
 /// Training by sampling (Xu et al. 2019, section 4.3): draws conditions, and training rows that
@@ -219,7 +234,8 @@ mod tests {
         let space = ConditionSpace::new(&encoder, &encoded);
         assert!(space.fits(&encoder));
         let mut rng = Seed(2).stream("conditions");
-        let seen = shares((0..40_000).map(|_| space.draw_empirical(&mut rng)));
+        let conditions = space.empirical();
+        let seen = shares((0..40_000).map(|_| conditions.draw(&mut rng).unwrap()));
         assert_close(&seen, &[0.45, 0.05, 0.45, 0.025, 0.025]);
         assert_eq!(space.unit(2, 1), Some(3));
         assert_eq!(space.unit(1, 0), None);

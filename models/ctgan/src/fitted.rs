@@ -1,15 +1,16 @@
-use crate::conditions::ConditionSpace;
+use crate::conditions::{ConditionSpace, EmpiricalConditions};
 use crate::network::{Generator, heads};
 use crate::{Ctgan, ENTRY};
 use meg_core::{
-    Artifact, Condition, ConditionValue, Error, Event, Fitted, MISSING, Observer, Phase, Rejection,
-    Result, Rng, SampleContext, SampleRequest, Synthesizer, Table, sample_by_rejection,
+    Artifact, Column, Condition, ConditionValue, Error, Event, Fitted, MISSING, Observer, Phase,
+    Rejection, Result, Rng, SampleContext, SampleRequest, Seed, Synthesizer, Table, parallel,
+    sample_by_rejection,
 };
 use neural::Randomness;
+use neural::kernels::Heads;
 use rand::RngCore;
-use rand::SeedableRng;
 use serde::{Deserialize, Serialize};
-use transforms::TableEncoder;
+use transforms::{DecodedRows, Encoded, TableEncoder};
 
 /// A trained generator with all that sampling needs. The discriminator is not kept.
 #[derive(Debug)]
@@ -29,7 +30,9 @@ struct State {
 }
 
 /// Rows that go through the generator together.
-const CHUNK: usize = 1_000;
+const CHUNK: usize = 500;
+/// Chunks between two words to the observer, for each thread.
+const CHUNKS_PER_THREAD: usize = 8;
 
 impl Fitted for FittedCtgan {
     /// The first condition on a category sets the conditional vector of every row; rejection
@@ -83,6 +86,8 @@ impl FittedCtgan {
         Ok(None)
     }
 
+    /// Chunks are drawn from streams of their own, which follow from their position, so that the
+    /// rows do not depend on how many threads share the chunks.
     fn draw(
         &self,
         rows: usize,
@@ -91,60 +96,109 @@ impl FittedCtgan {
         threads: usize,
         observer: &mut dyn Observer,
     ) -> Result<Table> {
-        let width = self.encoder.width();
-        let mut randomness = Randomness::new(Rng::seed_from_u64(rng.next_u64()));
-        let mut table = self.encoder.decode(&[], 0, rng)?;
-        // Decoded chunk by chunk, so that only one chunk of units is ever held.
-        let mut units = Vec::new();
-        while table.rows() < rows {
-            let chunk = (rows - table.rows()).min(CHUNK);
-            units.resize(chunk * width, 0.0);
-            if width > 0 {
-                self.draw_units(&mut units, fixed, &mut randomness, threads);
+        let sampler = RowSampler::new(self, fixed, Seed(rng.next_u64()));
+        let mut decoded = DecodedRows::new(&self.encoder);
+        while decoded.rows() < rows {
+            let first = decoded.rows() / CHUNK;
+            let chunks = (rows.div_ceil(CHUNK) - first).min(threads.max(1) * CHUNKS_PER_THREAD);
+            let drawn = parallel::map(threads, chunks, |ahead| {
+                let chunk = first + ahead;
+                sampler.chunk(chunk, CHUNK.min(rows - chunk * CHUNK))
+            });
+            for cells in drawn {
+                decoded.push(cells?);
             }
-            table = table.concat(self.encoder.decode(&units, chunk, rng)?)?;
-            observer.step(Phase::Sample, table.rows() as u64, &[])?;
+            observer.step(Phase::Sample, decoded.rows() as u64, &[])?;
         }
-        Ok(table)
+        decoded.into_table()
+    }
+}
+
+/// Draws chunks of rows from the generator.
+struct RowSampler<'a> {
+    model: &'a FittedCtgan,
+    fixed: Option<u32>,
+    conditions: EmpiricalConditions,
+    heads: Heads,
+    no_noise: Vec<f32>,
+    seed: Seed,
+}
+
+impl<'a> RowSampler<'a> {
+    fn new(model: &'a FittedCtgan, fixed: Option<u32>, seed: Seed) -> Self {
+        let encoder = &model.encoder;
+        Self {
+            model,
+            fixed,
+            conditions: model.space.empirical(),
+            // The largest of logits with Gumbel noise is a draw from their softmax at temperature
+            // 1, whatever the temperature of training.
+            heads: heads(encoder.spans(), encoder.width(), 1.0),
+            no_noise: vec![0.0; CHUNK * encoder.width()],
+            seed,
+        }
     }
 
-    /// Logits plus Gumbel noise at one-hot spans, whose largest unit is then an exact draw, and
-    /// tanh at places.
-    fn draw_units(
-        &self,
-        out: &mut [f32],
-        fixed: Option<u32>,
-        randomness: &mut Randomness,
-        threads: usize,
-    ) {
-        let stride = self.generator.stride();
-        let rows = out.len() / self.encoder.width();
-        let units: Vec<u32> = match fixed {
-            _ if self.space.width() == 0 => Vec::new(),
-            Some(unit) => vec![unit; rows],
-            None => (0..rows).map(|_| self.space.draw_empirical(&mut randomness.rng)).collect(),
-        };
-        let mut noise = vec![0.0; rows * self.recipe.embedding_dim];
-        randomness.normals(&mut noise);
-        let mut buffer = vec![0.0; rows * stride];
-        for (row, noise) in
-            buffer.chunks_exact_mut(stride).zip(noise.chunks_exact(self.recipe.embedding_dim))
-        {
-            row[..noise.len()].copy_from_slice(noise);
+    /// The cells of the rows of one chunk.
+    fn chunk(&self, at: usize, rows: usize) -> Result<Vec<Column>> {
+        let mut randomness = Randomness::new(self.seed.stream(&format!("chunk/{at}")));
+        let mut encoded = self.model.encoder.blank(rows);
+        if encoded.width > 0 {
+            let units = self.probabilities(rows, &mut randomness);
+            self.draw_units(&units, &mut encoded, &mut randomness);
         }
-        let logits = self.generator.sample_logits(&mut buffer, &units, threads);
-        randomness.gumbels(out);
-        let heads = heads(self.encoder.spans(), self.encoder.width(), self.recipe.temperature);
-        for (out, logits) in
-            out.chunks_exact_mut(heads.width()).zip(logits.chunks_exact(heads.width()))
-        {
-            for span in heads.spans() {
-                for at in span.start..span.start + span.width {
-                    out[at] = if span.softmax { out[at] + logits[at] } else { logits[at].tanh() };
+        self.model.encoder.decode_cells(&encoded, &mut randomness.rng)
+    }
+
+    /// The generator's rows: probabilities in one-hot spans, places elsewhere.
+    fn probabilities(&self, rows: usize, randomness: &mut Randomness) -> Vec<f32> {
+        let FittedCtgan { recipe, generator, .. } = self.model;
+        let condition = |_| self.fixed.or_else(|| self.conditions.draw(&mut randomness.rng));
+        let conditions: Vec<u32> = (0..rows).filter_map(condition).collect();
+        let mut buffer = vec![0.0; rows * generator.stride()];
+        for row in buffer.chunks_exact_mut(generator.stride()) {
+            randomness.normals(&mut row[..recipe.embedding_dim]);
+        }
+        let logits = generator.sample_logits(&mut buffer, &conditions, 1);
+        let mut out = vec![0.0; logits.len()];
+        self.heads.forward(&logits, &self.no_noise[..logits.len()], &mut out);
+        out
+    }
+
+    /// Draws one unit of each one-hot span and copies the places.
+    fn draw_units(&self, units: &[f32], encoded: &mut Encoded, randomness: &mut Randomness) {
+        let mut points = vec![0.0; encoded.hot.len()];
+        randomness.uniforms(&mut points);
+        let mut places = encoded.places.iter_mut();
+        let mut hot = encoded.hot.iter_mut().zip(points);
+        for row in units.chunks_exact(self.heads.width()) {
+            for span in self.heads.spans() {
+                let cells = &row[span.start..span.start + span.width];
+                if span.softmax {
+                    if let Some((hot, point)) = hot.next() {
+                        *hot = (span.start + drawn(cells, point)) as u32;
+                    }
+                } else {
+                    cells.iter().zip(places.by_ref()).for_each(|(&cell, place)| *place = cell);
                 }
             }
         }
     }
+}
+
+/// The unit whose part of the cumulated probabilities the point in (0, 1) falls into.
+fn drawn(probabilities: &[f32], point: f32) -> usize {
+    let mut left = point;
+    let inside = |&probability: &f32| {
+        left -= probability;
+        left < 0.0
+    };
+    // The sum may end a rounding error below 1: such a point belongs to the likeliest unit, which
+    // has the most of the error.
+    probabilities.iter().position(inside).unwrap_or_else(|| {
+        let all = 0..probabilities.len();
+        all.max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap_or(0)
+    })
 }
 
 /// Rebuilds a saved CTGAN; sizes and indices are checked.
@@ -158,4 +212,84 @@ pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
     let generator =
         Generator::from_artifact(artifact, &recipe, conditions.width(), encoder.width())?;
     Ok(Box::new(FittedCtgan { recipe, encoder, space: conditions, generator }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::conformance;
+    use transforms::{Activation, EncoderOptions};
+
+    fn model() -> FittedCtgan {
+        let table = conformance::mixed_table(400, 1);
+        let encoder = TableEncoder::fit(
+            &table,
+            &EncoderOptions::default(),
+            Seed(1),
+            1,
+            &mut meg_core::Silent,
+        )
+        .unwrap();
+        let encoded = encoder.encode(&table, Seed(1), 1).unwrap();
+        let space = ConditionSpace::new(&encoder, &encoded);
+        let recipe = Ctgan { embedding_dim: 8, generator_dim: vec![16], ..Ctgan::default() };
+        let mut rng = Seed(1).stream("init");
+        let generator = Generator::new(&recipe, space.width(), encoder.width(), &mut rng);
+        FittedCtgan { recipe, encoder, space, generator }
+    }
+
+    #[test]
+    fn units_are_drawn_by_their_probabilities_and_places_are_kept() {
+        let model = model();
+        let sampler = RowSampler::new(&model, None, Seed(1));
+        let (rows, width) = (20_000, model.encoder.width());
+        // The same row again and again: probabilities 1/2, 1/4, 1/8 ..., the last one twice.
+        let mut row = vec![0.0; width];
+        for span in model.encoder.spans() {
+            for (at, cell) in row[span.start..span.start + span.width].iter_mut().enumerate() {
+                *cell = match span.activation {
+                    Activation::Tanh => span.column as f32 * 0.1,
+                    Activation::Softmax => 0.5f32.powi((at + 1).min(span.width - 1) as i32),
+                };
+            }
+        }
+        let mut encoded = model.encoder.blank(rows);
+        let mut randomness = Randomness::new(Seed(2).stream("units"));
+        sampler.draw_units(&row.repeat(rows), &mut encoded, &mut randomness);
+        let mut counts = vec![0.0; width];
+        encoded.hot.iter().for_each(|&unit| counts[unit as usize] += 1.0);
+        for span in model.encoder.spans() {
+            for unit in span.start..span.start + span.width {
+                let seen = counts[unit] / rows as f32;
+                let expected = if span.activation == Activation::Tanh { 0.0 } else { row[unit] };
+                assert!((seen - expected).abs() < 0.012, "unit {unit}: {seen} for {expected}");
+            }
+        }
+        for at in [0, rows - 1] {
+            for (&unit, &place) in encoded.place_units.iter().zip(encoded.places(at)) {
+                assert!(place == row[unit as usize] && place != 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_never_draws_a_unit_without_a_chance() {
+        assert_eq!(drawn(&[0.25, 0.25, 0.5], 0.24), 0);
+        assert_eq!(drawn(&[0.25, 0.25, 0.5], 0.25), 1);
+        assert_eq!(drawn(&[0.0, 0.999_999, 0.0], 0.999_999_9), 1);
+    }
+
+    #[test]
+    fn rows_do_not_depend_on_threads_and_chunks_differ() {
+        let model = model();
+        let draw = |threads| {
+            let mut rng = Seed(3).stream("sample");
+            model.draw(5 * CHUNK + 7, None, &mut rng, threads, &mut meg_core::Silent).unwrap()
+        };
+        let one = draw(1);
+        assert_eq!(one.rows(), 5 * CHUNK + 7);
+        assert_eq!(one, draw(3));
+        let rows = |chunk: usize| (chunk * CHUNK..(chunk + 1) * CHUNK).collect::<Vec<_>>();
+        assert_ne!(one.select_rows(&rows(0)), one.select_rows(&rows(1)));
+    }
 }

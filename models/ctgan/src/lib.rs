@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+#[doc(hidden)]
+pub mod bench_support;
 mod conditions;
 mod fitted;
 mod fused;

@@ -22,6 +22,17 @@ pub(super) enum Block {
 }
 
 impl Block {
+    /// Places and softmax spans of a row.
+    pub(super) fn parts(&self) -> (usize, usize) {
+        match self {
+            Block::Identifier | Block::ConstantNumber { .. } | Block::ConstantLevel { .. } => {
+                (0, 0)
+            }
+            Block::Number { modes, .. } => (usize::from(modes.is_some()), 1),
+            Block::Category { .. } => (0, 1),
+        }
+    }
+
     /// Whether a block read from a file can encode and decode this column.
     pub(super) fn fits(&self, spec: &ColumnSpec) -> bool {
         let known = |code: u32| {
@@ -161,13 +172,17 @@ fn encode_numbers(
         let hot = cells.iter().map(|cell| start as u32 + u32::from(cell.is_nan())).collect();
         return Ok((None, Some(hot)));
     };
-    let (mut places, mut hot) = (Vec::with_capacity(cells.len()), Vec::with_capacity(cells.len()));
-    for &cell in cells {
-        let (mode, place) =
-            if cell.is_nan() { (modes.modes(), 0.0) } else { modes.encode(cell, rng) };
-        places.push(place);
-        hot.push((start + 1 + mode) as u32);
-    }
+    let seen: Vec<f64> = cells.iter().copied().filter(|cell| !cell.is_nan()).collect();
+    let mut coded = Vec::with_capacity(seen.len());
+    modes.encode_all(&seen, rng, |mode, place| coded.push((place, mode)));
+    let mut coded = coded.into_iter();
+    // The mode of a missing cell comes last.
+    let missing = (0.0, modes.modes());
+    let of_cell = |cell: &f64| {
+        let (place, mode) = if cell.is_nan() { None } else { coded.next() }.unwrap_or(missing);
+        (place, (start + 1 + mode) as u32)
+    };
+    let (places, hot) = cells.iter().map(of_cell).unzip();
     Ok((Some(places), Some(hot)))
 }
 

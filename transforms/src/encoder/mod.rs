@@ -1,13 +1,13 @@
 mod column;
+mod decode;
 mod encoded;
 
+pub use decode::DecodedRows;
 pub use encoded::Encoded;
 
-use crate::{ModeNormalizer, fresh_identifiers};
 use column::{Block, encode_column, fit_column};
 use meg_core::{
-    Column, ColumnKind, ColumnSpec, DataError, Error, Event, Observer, Phase, Result, Rng, Schema,
-    Seed, Table, parallel,
+    ColumnKind, DataError, Error, Event, Observer, Phase, Result, Schema, Seed, Table, parallel,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -233,16 +233,8 @@ impl TableEncoder {
             let spec = &self.schema.columns[at];
             encode_column(&self.blocks[at], spec, &table.columns()[at], &mut rng)
         });
-        let place_units = self.units(Activation::Tanh);
-        let hot_per_row = self.units(Activation::Softmax).len();
-        let mut encoded = Encoded {
-            rows,
-            width: self.width,
-            places: vec![0.0; rows * place_units.len()],
-            place_units,
-            hot: vec![0; rows * hot_per_row],
-            hot_per_row,
-        };
+        let mut encoded = self.blank(rows);
+        let hot_per_row = encoded.hot_per_row;
         let (mut place_at, mut hot_at) = (0, 0);
         for column in columns {
             let (places, hot) = column?;
@@ -256,78 +248,6 @@ impl TableEncoder {
         let of_kind = |span: &&Span| span.activation == activation;
         self.spans.iter().filter(of_kind).map(|span| span.start as u32).collect()
     }
-
-    /// Decodes row-major rows of units. A span's largest unit decides its mode or level.
-    ///
-    /// # Errors
-    /// When the number of units is not a multiple of the width of a row.
-    pub fn decode(&self, units: &[f32], rows: usize, rng: &mut Rng) -> Result<Table> {
-        if units.len() != rows * self.width {
-            let problem = format!("{} units for {rows} rows of {}", units.len(), self.width);
-            return Err(Error::Tensor(problem));
-        }
-        let columns = self
-            .blocks
-            .iter()
-            .zip(&self.schema.columns)
-            .map(|(block, spec)| self.decode_column(block, spec, units, rows, rng))
-            .collect();
-        Table::new(self.schema.clone(), columns)
-    }
-
-    fn decode_column(
-        &self,
-        block: &Block,
-        spec: &ColumnSpec,
-        units: &[f32],
-        rows: usize,
-        rng: &mut Rng,
-    ) -> Column {
-        let row = |row: usize| &units[row * self.width..(row + 1) * self.width];
-        match block {
-            Block::Identifier => fresh_identifiers(&spec.name, rows, rng),
-            Block::ConstantNumber { number } => {
-                Column::Numbers(vec![number.unwrap_or(f64::NAN); rows])
-            }
-            Block::ConstantLevel { code } => Column::Codes(vec![*code; rows]),
-            Block::Category { start, codes } => {
-                let code = |at| codes[argmax(&row(at)[*start..*start + codes.len()])];
-                Column::Codes((0..rows).map(code).collect())
-            }
-            Block::Number { start, modes, least, most, nullable } => {
-                let (start, modes) = (*start, modes.as_ref());
-                let (least, most) = (*least, *most);
-                let number = |at| {
-                    let value = decode_number(&row(at)[start..], modes, least, *nullable);
-                    let value = spec.snap(value);
-                    if self.clip && !value.is_nan() { value.clamp(least, most) } else { value }
-                };
-                Column::Numbers((0..rows).map(number).collect())
-            }
-        }
-    }
-}
-
-fn decode_number(units: &[f32], modes: Option<&ModeNormalizer>, only: f64, nullable: bool) -> f64 {
-    match modes {
-        None if argmax(&units[..2]) == 1 => f64::NAN,
-        None => only,
-        Some(modes) => {
-            let mode = argmax(&units[1..1 + modes.modes() + usize::from(nullable)]);
-            if mode == modes.modes() { f64::NAN } else { modes.decode(mode, units[0]) }
-        }
-    }
-}
-
-/// Position of the largest unit; the first of equal ones.
-fn argmax(units: &[f32]) -> usize {
-    let mut best = 0;
-    for (at, unit) in units.iter().enumerate().skip(1) {
-        if *unit > units[best] {
-            best = at;
-        }
-    }
-    best
 }
 
 fn decoded_schema(table: &Table, options: &EncoderOptions) -> Arc<Schema> {

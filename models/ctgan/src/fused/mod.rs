@@ -177,7 +177,6 @@ impl FusedTrainer {
     }
 
     /// One update of the discriminator alone; `step` counts its updates from 1.
-    #[cfg(test)]
     pub(crate) fn critic_step(
         &mut self,
         encoded: &Encoded,
@@ -189,7 +188,6 @@ impl FusedTrainer {
     }
 
     /// One update of the generator alone; `step` counts its updates from 1.
-    #[cfg(test)]
     pub(crate) fn generator_step(
         &mut self,
         space: &ConditionSpace,
