@@ -8,6 +8,7 @@
 mod artifact;
 mod conditions;
 pub mod conformance;
+mod constraint;
 pub mod datetime;
 mod error;
 mod model;
@@ -20,6 +21,7 @@ mod table;
 
 pub use artifact::{Artifact, Tensor};
 pub use conditions::{Condition, ConditionValue, Rejection, SampleRequest, sample_by_rejection};
+pub use constraint::{Bound, Constraint};
 pub use error::{DataError, Error, ErrorKind, Result};
 pub use model::{Device, FitContext, Fitted, ModelEntry, SampleContext, Synthesizer, Variant};
 pub use observer::{Control, Event, Observer, Phase, Silent};
