@@ -215,6 +215,16 @@ impl Schema {
         constraint::bounds(self)
     }
 
+    /// Positions of the low columns of all orders in which this column is the high one.
+    pub fn lows(&self, column: usize) -> Vec<usize> {
+        constraint::lows(self, column)
+    }
+
+    /// Positions of the parts of which this column is the total.
+    pub fn parts(&self, column: usize) -> Option<Vec<usize>> {
+        constraint::parts(self, column)
+    }
+
     /// Positions of all columns, each after those that a constraint builds its value on: the high
     /// column of an order after the low ones, a total after its parts.
     ///

@@ -3,6 +3,7 @@
 //! Law of every transform: decoding what was encoded gives the value back, within the tolerance
 //! that its documentation states.
 
+pub mod constraints;
 mod encoder;
 mod identifiers;
 mod kmeans;

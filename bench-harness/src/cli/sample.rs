@@ -43,7 +43,7 @@ impl Sample {
         check_rows(self.rows)?;
         files::check_writable(&self.out, self.force)?;
         let artifact = self.artifact()?;
-        let fitted = (registry::entry_of_artifact(&artifact.model)?.load)(&artifact)?;
+        let fitted = registry::load(&artifact)?;
         let request = self.request(&artifact)?;
         let mut task = Progress::new(common.quiet).task("sample");
         let start = Instant::now();

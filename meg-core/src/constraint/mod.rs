@@ -3,7 +3,7 @@
 mod bounds;
 mod check;
 
-pub(crate) use bounds::bounds;
+pub(crate) use bounds::{bounds, lows, parts};
 pub(crate) use check::{check, order};
 
 use crate::{Column, ColumnKind, ColumnSpec, DataError, Result, Schema, datetime};
