@@ -7,6 +7,7 @@ pub mod constraints;
 mod encoder;
 mod identifiers;
 mod kmeans;
+pub mod masking;
 mod mixture;
 mod modes;
 

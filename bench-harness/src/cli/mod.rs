@@ -5,6 +5,7 @@ mod datasets_command;
 mod evaluate;
 mod fit;
 mod interrupt;
+mod mask;
 mod models;
 mod options;
 mod output;
@@ -46,6 +47,7 @@ enum Command {
     Fit(fit::Fit),
     Sample(sample::Sample),
     Evaluate(evaluate::Evaluate),
+    Mask(mask::Mask),
     #[command(subcommand)]
     Schema(schema::Schema),
     #[command(subcommand)]
@@ -88,6 +90,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Fit(command) => done(command.run(common)),
         Command::Sample(command) => done(command.run(common)),
         Command::Evaluate(command) => done(command.run(common)),
+        Command::Mask(command) => done(command.run(common)),
         Command::Schema(command) => done(command.run(common)),
         Command::Datasets(command) => done(command.run(common)),
         Command::Models(command) => done(command.run(common)),
