@@ -199,6 +199,9 @@ fn generalised_columns_are_coarser_and_of_their_new_kind() {
     assert!(mapping(&real, &masked, "ssn").values().all(|prefix| prefix == "999"));
     assert_eq!(mapping(&real, &masked, "town")["Bb"], "north");
     assert_eq!(kind("town").levels(), ["north", "south"]);
+    let decade = mask(&real, &rule("born", "method = 'generalise'; to = 'decade'")).table;
+    let first = |day: &str| format!("{}0", &day[..3]);
+    assert!(mapping(&real, &decade, "born").iter().all(|(day, year)| &first(day) == year));
     let month = mask(&real, &rule("born", "method = 'generalise'; to = 'month'")).table;
     assert!(mapping(&real, &month, "born").iter().all(|(day, month)| &day[..7] == month));
 }

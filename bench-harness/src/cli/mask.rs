@@ -23,7 +23,7 @@ use transforms::masking::{Groups, Hierarchy, Key, Means, Report, Rules};
     suppress     every cell becomes missing\n  \
     hash         HMAC-SHA-256 under --key; digits = 32 of 8 to 64, shared = false\n  \
     keep_last    characters = 4 stay, the others become fill = \"*\"\n  \
-    generalise   width = 10 | bins = [18, 65] | to = \"year\" or \"month\" | prefix = 3 | hierarchy = \"file.csv\", level = 1\n  \
+    generalise   width = 10 | bins = [18, 65] | to = \"decade\", \"year\" or \"month\" | prefix = 3 | hierarchy = \"file.csv\", level = 1\n  \
     noise        sd = 2.5 (days for dates) or share = 0.1 of the column's own; least, most\n  \
     fake         other text of the same shape, never a real value; shared = false\n\n\
     Columns that no rule names are kept as they are. Keyed hashing is pseudonymisation, not anonymity.")]

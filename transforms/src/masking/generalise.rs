@@ -35,15 +35,8 @@ pub(super) fn generalise(
                 }
             }))
         }
-        Generalise::Year => {
-            let cells = parts(table, at, "%Y")?;
-            let year = |cell: &Option<String>| match cell {
-                None => Ok(f64::NAN),
-                Some(year) => year.parse().map_err(|_| Error::data(format!("{year:?} is no year"))),
-            };
-            let years = cells.iter().map(year).collect::<Result<_>>()?;
-            Ok((ColumnKind::Number { decimals: Some(0) }, Column::Numbers(years)))
-        }
+        Generalise::Decade => years(table, at, 10.0),
+        Generalise::Year => years(table, at, 1.0),
         Generalise::Month => {
             let cells = parts(table, at, "%Y-%m")?;
             let levels: BTreeSet<&String> = cells.iter().flatten().collect();
@@ -74,6 +67,19 @@ fn bins(
     let occurring: BTreeSet<i64> = bins.iter().flatten().copied().collect();
     let names: Vec<Option<String>> = bins.into_iter().map(|bin| bin.map(&name)).collect();
     coded(&names, occurring.into_iter().map(&name).collect(), true)
+}
+
+/// The first year of each moment's span of so many years, as a number.
+fn years(table: &Table, at: usize, span: f64) -> Result<(ColumnKind, Column)> {
+    let year = |cell: &Option<String>| match cell {
+        None => Ok(f64::NAN),
+        Some(year) => year
+            .parse::<f64>()
+            .map(|year| (year / span).floor() * span)
+            .map_err(|_| Error::data(format!("{year:?} is no year"))),
+    };
+    let years = parts(table, at, "%Y")?.iter().map(year).collect::<Result<_>>()?;
+    Ok((ColumnKind::Number { decimals: Some(0) }, Column::Numbers(years)))
 }
 
 /// A part of each moment.

@@ -7,7 +7,7 @@
 //! | `suppress` | it becomes missing |
 //! | `hash` | the first hexadecimal digits of HMAC-SHA-256 (RFC 2104, FIPS 180-4) under a secret key |
 //! | `keep_last` | all but its last characters are replaced; a text that is no longer is replaced whole |
-//! | `generalise` | a bin, a year, a month, a prefix, or its group in a hierarchy |
+//! | `generalise` | a bin, a decade, a year, a month, a prefix, or its group in a hierarchy |
 //! | `noise` | a normal draw is added |
 //! | `fake` | another text of the same shape, which is none of the real ones |
 //!

@@ -115,9 +115,10 @@ impl Reader {
                 Generalise::Bins(bins)
             }
             "to" => match self.take::<String>("to")?.as_deref() {
+                Some("decade") => Generalise::Decade,
                 Some("year") => Generalise::Year,
                 Some("month") => Generalise::Month,
-                _ => return Err(self.wrong("to", "should be \"year\" or \"month\"")),
+                _ => return Err(self.wrong("to", "should be \"decade\", \"year\" or \"month\"")),
             },
             "prefix" => Generalise::Prefix(self.take("prefix")?.unwrap_or_default()),
             _ => {

@@ -68,6 +68,8 @@ pub enum Generalise {
     Width(f64),
     /// Bins between these numbers, and one at either side.
     Bins(Vec<f64>),
+    /// The first year of the decade of a moment, as a number.
+    Decade,
     /// The year of a moment, as a number.
     Year,
     /// The year and month of a moment, as `1989-05`.
@@ -182,7 +184,9 @@ impl Method {
                 (!number && !moment, "a category, an identifier or text")
             }
             Method::Generalise(Generalise::Width(_) | Generalise::Bins(_)) => (number, "a number"),
-            Method::Generalise(Generalise::Year | Generalise::Month) => (moment, "a datetime"),
+            Method::Generalise(Generalise::Decade | Generalise::Year | Generalise::Month) => {
+                (moment, "a datetime")
+            }
             Method::Noise { least: None, most: None, .. } => {
                 (number || moment, "a number or a datetime")
             }
