@@ -12,6 +12,7 @@ const NOISE: f64 = 1e-6;
 
 /// The table under a schema; columns are matched by name.
 pub(crate) fn to_table(raw: &Raw, schema: &Schema) -> Result<Table> {
+    schema.check()?;
     check_names(raw, schema)?;
     let typed = |spec: &ColumnSpec| {
         let column = raw.column(&spec.name).expect("check_names found every column");

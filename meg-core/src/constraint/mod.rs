@@ -275,6 +275,14 @@ mod tests {
     }
 
     #[test]
+    fn constraints_go_with_the_columns_that_they_speak_of() {
+        let kept =
+            table([1.0, 1.0, 3.5, 1.5, 2.0, 0.0]).unwrap().select_columns(&[3, 1, 0]).unwrap();
+        let left: Vec<String> = kept.schema().constraints.iter().map(ToString::to_string).collect();
+        assert_eq!(left, ["\"a\" <= \"b\"", "\"p\" > 0"]);
+    }
+
+    #[test]
     fn a_table_that_breaks_a_constraint_cannot_be_made() {
         let good = [1.0, 1.0, 3.5, 1.5, 2.0, 0.0];
         table(good).unwrap();
