@@ -234,6 +234,23 @@ fn noise_has_the_size_that_was_asked_for() {
 }
 
 #[test]
+fn noise_under_a_key_cannot_be_drawn_again_without_it() {
+    let real = people(100);
+    let rules = Rules::from_toml(&rule("income", "method = 'noise'; sd = 100")).unwrap();
+    let (hierarchies, key) = (BTreeMap::new(), Key::new(KEY).unwrap());
+    let mask = |key: Option<&Key>| {
+        let means = Means { key, hierarchies: &hierarchies, seed: Seed(1) };
+        rules.apply(&real, &means).unwrap()
+    };
+    let (open, keyed) = (mask(None), mask(Some(&key)));
+    assert!(open.table == mask(None).table && keyed.table == mask(Some(&key)).table);
+    assert!(open.table != keyed.table);
+    let warns =
+        |masked: &Masked| masked.report.notes.iter().any(|note| note.contains("take it off"));
+    assert!(warns(&open) && !warns(&keyed));
+}
+
+#[test]
 fn the_report_counts_what_changed_and_who_is_left_alone() {
     let real = people(300);
     let rules = "quasi_identifiers = ['age', 'town', 'ssn']\nk = 10\n".to_owned()

@@ -40,7 +40,7 @@ pub(crate) struct Mask {
     /// What the columns are, as `meg schema infer` writes it.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// File with the secret key of `hash`, at least 16 bytes.
+    /// File with the secret key of `hash`, at least 16 bytes; noise and fakes depend on it too.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Seed of noise and fakes; the same seed gives the same bytes.
@@ -82,8 +82,8 @@ impl Mask {
     fn key(&self, rules: &Rules, common: &Common) -> Result<Option<Key>> {
         match &self.key {
             Some(path) => {
-                if !rules.needs_key() {
-                    common.remark("no rule hashes, so that the key is not used");
+                if !rules.uses_key() {
+                    common.remark("no rule hashes, blurs or fakes, so that the key is not used");
                 }
                 let key = Key::new(&files::read(path)?);
                 key.map(Some).map_err(|error| in_file(error, path))

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// What rules need besides the table.
 #[derive(Debug, Clone)]
 pub struct Means<'a> {
-    /// The secret of keyed hashes.
+    /// The secret of keyed hashes. Noise and fakes depend on it too where it is given.
     pub key: Option<&'a Key>,
     /// Hierarchies by the name of their file in the rules.
     pub hierarchies: &'a BTreeMap<String, Hierarchy>,
@@ -48,7 +48,7 @@ impl Rules {
             }
         }
         let after = table_of(self, table, masked)?;
-        let report = Report::new(self, table, &after)?;
+        let report = Report::new(self, table, &after, means.key.is_some())?;
         Ok(Masked { table: after, report })
     }
 
@@ -81,8 +81,7 @@ fn mask(
 ) -> Result<Vec<(ColumnKind, Column)>> {
     let texts = || at.iter().map(|&at| Texts::of(table, at)).collect::<Vec<_>>();
     let spec = |at: usize| &table.schema().columns[at];
-    let stream =
-        |purpose: &str| means.seed.stream(&format!("mask {purpose} {}", rule.columns.join("\n")));
+    let stream = |purpose: &str| secret_stream(means, purpose, &rule.columns);
     let rewritten = |cells: Vec<Vec<Option<String>>>| -> Vec<(ColumnKind, Column)> {
         at.iter().zip(cells).map(|(&at, cells)| retold(spec(at), cells)).collect()
     };
@@ -115,6 +114,14 @@ fn mask(
                 .collect()
         }
     })
+}
+
+/// The generator of one rule. Noise that anybody can draw again is noise that anybody can take off:
+/// the key, where there is one, makes the stream as secret as itself.
+fn secret_stream(means: &Means<'_>, purpose: &str, columns: &[String]) -> Rng {
+    let purpose = format!("mask {purpose} {}", columns.join("\n"));
+    let secret = means.key.map_or(String::new(), |key| key.hash("stream", &purpose, 64));
+    means.seed.stream(&format!("{purpose}\n{secret}"))
 }
 
 /// Texts in the place of a column: a category stays one, numbers become identifiers.

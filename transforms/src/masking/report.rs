@@ -41,7 +41,7 @@ pub struct ColumnReport {
 }
 
 impl Report {
-    pub(super) fn new(rules: &Rules, before: &Table, after: &Table) -> Result<Self> {
+    pub(super) fn new(rules: &Rules, before: &Table, after: &Table, keyed: bool) -> Result<Self> {
         let schema = before.schema();
         let columns: Vec<ColumnReport> = (0..schema.columns.len())
             .map(|at| {
@@ -64,7 +64,7 @@ impl Report {
             share_changed: share(changed, cells),
             groups_before: Groups::count(before, &rules.quasi_identifiers, rules.k)?,
             groups_after: Groups::count(after, &left, rules.k)?,
-            notes: notes(rules, before, after),
+            notes: notes(rules, before, after, keyed),
             columns,
         })
     }
@@ -103,7 +103,7 @@ fn share(part: usize, all: usize) -> f64 {
     if all == 0 { 0.0 } else { part as f64 / all as f64 }
 }
 
-fn notes(rules: &Rules, before: &Table, after: &Table) -> Vec<String> {
+fn notes(rules: &Rules, before: &Table, after: &Table, keyed: bool) -> Vec<String> {
     let used = |is: fn(&Method) -> bool| rules.rules.iter().any(|rule| is(&rule.method));
     let mut notes = Vec::new();
     let mut say = |when: bool, text: &str| notes.extend(when.then(|| text.to_owned()));
@@ -121,9 +121,11 @@ fn notes(rules: &Rules, before: &Table, after: &Table) -> Vec<String> {
         }),
         "The characters that are kept are real.",
     );
+    let noise = used(|method| matches!(method, Method::Noise { .. }));
+    say(noise, "Noise hides single values, not averages, and extreme values stay extreme.");
     say(
-        used(|method| matches!(method, Method::Noise { .. })),
-        "Noise hides single values, not averages, and extreme values stay extreme.",
+        noise && !keyed,
+        "Whoever knows seed and rules can draw the same noise again and take it off: keep the seed secret, or pass a key.",
     );
     let gone = |name: &&String| after.schema().position(name).is_none();
     let gone: Vec<&str> = rules.quasi_identifiers.iter().filter(gone).map(String::as_str).collect();

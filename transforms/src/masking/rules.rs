@@ -117,6 +117,14 @@ impl Rules {
         self.rules.iter().any(|rule| matches!(rule.method, Method::Hash { .. }))
     }
 
+    /// Whether a key makes a difference: hashes need one, noise and fakes are drawn under it.
+    pub fn uses_key(&self) -> bool {
+        let uses = |method: &Method| {
+            matches!(method, Method::Hash { .. } | Method::Noise { .. } | Method::Fake { .. })
+        };
+        self.rules.iter().any(|rule| uses(&rule.method))
+    }
+
     /// Checks that every named column is there and of a kind that its method can treat.
     ///
     /// # Errors
