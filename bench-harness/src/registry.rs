@@ -1,8 +1,9 @@
 //! Finding models by name.
 
 use crate::MODELS;
-use meg_core::{Error, ModelEntry, Recipe, Result};
+use meg_core::{Artifact, Error, Fitted, ModelEntry, Recipe, Result};
 use serde_json::Value;
+use transforms::constraints::{self, Constrained};
 
 /// One model with its settings, as it stands in a row of a report.
 #[derive(Debug)]
@@ -17,12 +18,21 @@ pub struct Choice {
     pub recipe: Recipe,
 }
 
-/// Finds the model or variant of this name, lays the settings over it and checks the whole.
+/// Finds the model or variant of this name, lays the settings over it and checks the whole. Every
+/// model found here keeps the constraints of the training schema.
 ///
 /// # Errors
 /// A request error with the nearest known name, or the recipe's own error.
 pub fn choose(name: &str, settings: &toml::Table) -> Result<Choice> {
     choose_from(MODELS, name, settings)
+}
+
+/// Rebuilds a saved model, with the constraints of its schema.
+///
+/// # Errors
+/// When the artifact is damaged, or of a model that this program does not have.
+pub fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
+    constraints::load(artifact, entry_of_artifact(&artifact.model)?.load)
 }
 
 /// The model of this name, for a saved artifact.
@@ -90,7 +100,8 @@ fn choose_from(
         Error::Request(format!("the settings of the variant {name:?} are not TOML: {error}"))
     })?;
     merged.extend(settings.clone());
-    let recipe = (entry.recipe)(&merged.to_string())?;
+    let Recipe { synthesizer, settings } = (entry.recipe)(&merged.to_string())?;
+    let recipe = Recipe { synthesizer: Box::new(Constrained::new(synthesizer)), settings };
     Ok(Choice { entry, name: name.to_owned(), settings: merged, recipe })
 }
 

@@ -167,6 +167,36 @@ fn fitting_and_sampling_tell_their_phases_and_their_memory() {
     }
 }
 
+const ORDER: &str = "\n[[constraints]]\nrule = \"order\"\nlow = \"start\"\nhigh = \"end\"\n";
+
+#[test]
+fn constraints_of_the_schema_are_checked_kept_and_judged() {
+    let place = Place::new();
+    let rows: String = (0..200).map(|row| format!("{row},{}\n", row + row % 7)).collect();
+    place.file("stays.csv", format!("start,end\n{rows}"));
+    place.file("wrong.csv", "start,end\n1,2\n\n4,3\n");
+    place.ok("schema infer stays.csv --out schema.toml");
+    let schema = fs::read_to_string(place.path("schema.toml")).unwrap() + ORDER;
+    place.file("schema.toml", schema);
+    let told = place.ok("schema check stays.csv --schema schema.toml");
+    assert!(told.contains("\"start\" <= \"end\""), "{told}");
+    let parts = ["wrong.csv", "row 4", "\"end\"", "value \"3\"", "\"start\" is 4", "help:"];
+    place.refuses("schema check wrong.csv --schema schema.toml", 3, &parts);
+    let fit = "--schema schema.toml --model independent --out twin.model";
+    place.refuses(&format!("fit --data wrong.csv {fit}"), 3, &parts);
+    place.ok(&format!("fit --data stays.csv {fit}"));
+    place.ok("sample --model twin.model --rows 300 --out twin.csv");
+    place.ok("schema check twin.csv --schema schema.toml");
+    let evaluate = "evaluate --train stays.csv --schema schema.toml --json --synthetic";
+    let broken = |file: &str| -> Value {
+        let result: Value = serde_json::from_str(&place.ok(&format!("{evaluate} {file}"))).unwrap();
+        result["constraints"][0]["broken_rows"].clone()
+    };
+    assert_eq!((broken("twin.csv"), broken("wrong.csv")), (0.into(), 1.into()));
+    // Without one of its columns a constraint is void.
+    place.ok("schema check wrong.csv --schema schema.toml --drop start");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_bytes_at_any_number_of_threads() {
     let place = Place::new();

@@ -9,6 +9,7 @@ mod artifact;
 mod checkpoint;
 mod conditions;
 pub mod conformance;
+mod constraint;
 pub mod datetime;
 mod error;
 mod model;
@@ -23,6 +24,7 @@ mod tensors;
 pub use artifact::Artifact;
 pub use checkpoint::{Checkpoint, Identity, TrainingState};
 pub use conditions::{Condition, ConditionValue, Rejection, SampleRequest, sample_by_rejection};
+pub use constraint::{Bound, Constraint};
 pub use error::{DataError, Error, ErrorKind, Result};
 pub use model::{
     CheckpointSink, Device, FitContext, Fitted, Kernels, ModelEntry, SampleContext, Synthesizer,

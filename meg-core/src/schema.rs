@@ -1,4 +1,4 @@
-use crate::{DataError, Error, Result, datetime};
+use crate::{Column, Constraint, DataError, Error, Result, constraint, datetime};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -8,6 +8,9 @@ use std::collections::HashSet;
 pub struct Schema {
     /// The columns, in table order.
     pub columns: Vec<ColumnSpec>,
+    /// What must hold within each row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
 }
 
 /// One column: name, kind, whether cells may be missing, and its part in the table.
@@ -140,6 +143,30 @@ impl ColumnSpec {
             _ => value,
         }
     }
+
+    /// The distance between neighbouring values of this numeric column; `None` where the precision
+    /// is open.
+    pub fn step(&self) -> Option<f64> {
+        match &self.kind {
+            ColumnKind::Number { decimals } => {
+                decimals.map(|decimals| 1.0 / 10f64.powi(i32::from(decimals)))
+            }
+            ColumnKind::Datetime { format } => Some(datetime::resolution(format)),
+            _ => None,
+        }
+    }
+
+    /// The least value that this numeric column can hold and that is not below `value`.
+    pub fn snap_up(&self, value: f64) -> f64 {
+        let near = self.snap(value);
+        if near >= value { near } else { self.snap(near + self.step().unwrap_or(0.0)) }
+    }
+
+    /// The greatest value that this numeric column can hold and that is not above `value`.
+    pub fn snap_down(&self, value: f64) -> f64 {
+        let near = self.snap(value);
+        if near <= value { near } else { self.snap(near - self.step().unwrap_or(0.0)) }
+    }
 }
 
 impl Schema {
@@ -148,13 +175,68 @@ impl Schema {
     /// # Errors
     /// When a rule of [`Schema::check`] is broken.
     pub fn new(columns: Vec<ColumnSpec>) -> Result<Self> {
-        let schema = Self { columns };
+        Self { columns, constraints: Vec::new() }.with_constraints(Vec::new())
+    }
+
+    /// The same columns under these constraints.
+    ///
+    /// # Errors
+    /// When a rule of [`Schema::check`] is broken.
+    pub fn with_constraints(self, constraints: Vec<Constraint>) -> Result<Self> {
+        let schema = Self { constraints, ..self };
         schema.check()?;
         Ok(schema)
     }
 
+    /// The columns that are kept, and those constraints that speak of these alone.
+    ///
+    /// # Errors
+    /// When no column is left.
+    pub fn select(&self, keep: impl Fn(&ColumnSpec) -> bool) -> Result<Self> {
+        let kept = Self::new(self.columns.iter().filter(|spec| keep(spec)).cloned().collect())?;
+        let still =
+            |one: &&Constraint| one.columns().iter().all(|name| kept.position(name).is_some());
+        let constraints = self.constraints.iter().filter(still).cloned().collect();
+        kept.with_constraints(constraints)
+    }
+
+    /// The first cell that breaks a constraint, as an error with its one-based row.
+    pub fn violation(&self, columns: &[Column]) -> Option<DataError> {
+        self.constraints.iter().find_map(|constraint| constraint.violation(self, columns))
+    }
+
+    /// The least and the greatest value that each column may hold under all constraints together,
+    /// in the column's own resolution. Whatever lies within the bounds of the low column of an
+    /// order leaves room for the high one. Columns without numbers have the widest bounds.
+    ///
+    /// # Errors
+    /// When the constraints cannot hold together.
+    pub fn bounds(&self) -> Result<Vec<(f64, f64)>> {
+        constraint::bounds(self)
+    }
+
+    /// Positions of the low columns of all orders in which this column is the high one.
+    pub fn lows(&self, column: usize) -> Vec<usize> {
+        constraint::lows(self, column)
+    }
+
+    /// Positions of the parts of which this column is the total.
+    pub fn parts(&self, column: usize) -> Option<Vec<usize>> {
+        constraint::parts(self, column)
+    }
+
+    /// Positions of all columns, each after those that a constraint builds its value on: the high
+    /// column of an order after the low ones, a total after its parts.
+    ///
+    /// # Errors
+    /// When the constraints run in a circle.
+    pub fn building_order(&self) -> Result<Vec<usize>> {
+        constraint::order(self)
+    }
+
     /// Checks that there is a column, that names are unique and not empty, that levels are unique,
-    /// that at most one column is the target.
+    /// that at most one column is the target, and that the constraints name columns of fitting
+    /// kinds and can hold together.
     ///
     /// # Errors
     /// A data error that names the column.
@@ -191,7 +273,7 @@ impl Schema {
         if self.columns.iter().filter(|column| column.role == Role::Target).count() > 1 {
             return Err(Error::data("more than one column has the role \"target\""));
         }
-        Ok(())
+        if self.constraints.is_empty() { Ok(()) } else { constraint::check(self) }
     }
 
     /// Reads `schema.toml`.

@@ -85,7 +85,7 @@ impl PartialEq for Table {
 }
 
 impl Table {
-    /// Checks every cell against the schema.
+    /// Checks every cell against the schema, and every row against its constraints.
     ///
     /// # Errors
     /// A data error that names the first offending row (one-based), column and value.
@@ -107,7 +107,10 @@ impl Table {
             }
             check_column(spec, column)?;
         }
-        Ok(Self { schema, columns, rows })
+        match schema.violation(&columns) {
+            Some(violation) => Err(violation.into()),
+            None => Ok(Self { schema, columns, rows }),
+        }
     }
 
     /// A table without rows.
@@ -166,13 +169,16 @@ impl Table {
         Table { schema: self.schema.clone(), columns, rows: rows.len() }
     }
 
-    /// These columns, in this order.
+    /// These columns, in this order, under the constraints that speak of them alone.
     ///
     /// # Errors
     /// When no column is left or one is named twice.
     pub fn select_columns(&self, columns: &[usize]) -> Result<Table> {
         let specs = columns.iter().map(|&at| self.schema.columns[at].clone()).collect();
-        let schema = Schema::new(specs)?;
+        let kept =
+            |spec: &ColumnSpec| columns.iter().any(|&at| self.schema.columns[at].name == spec.name);
+        let constraints = self.schema.select(kept)?.constraints;
+        let schema = Schema::new(specs)?.with_constraints(constraints)?;
         let columns = columns.iter().map(|&at| self.columns[at].clone()).collect();
         Ok(Table { schema: Arc::new(schema), columns, rows: self.rows })
     }
@@ -194,19 +200,23 @@ impl Table {
 
     /// The cell as it is written to a file; `None` is missing.
     pub fn text(&self, row: usize, column: usize) -> Option<String> {
-        let spec = &self.schema.columns[column];
-        match &self.columns[column] {
-            Column::Texts(cells) => cells[row].clone(),
-            Column::Codes(cells) => spec.levels().get(cells[row] as usize).cloned(),
-            Column::Numbers(cells) if cells[row].is_nan() => None,
-            Column::Numbers(cells) => match &spec.kind {
-                ColumnKind::Datetime { format } => datetime::print(cells[row], format),
-                ColumnKind::Number { decimals: Some(decimals) } => {
-                    Some(format!("{:.*}", usize::from(*decimals), cells[row]))
-                }
-                _ => Some(cells[row].to_string()),
-            },
-        }
+        cell_text(&self.schema.columns[column], &self.columns[column], row)
+    }
+}
+
+/// A cell as it is written to a file; `None` is missing.
+pub(crate) fn cell_text(spec: &ColumnSpec, column: &Column, row: usize) -> Option<String> {
+    match column {
+        Column::Texts(cells) => cells[row].clone(),
+        Column::Codes(cells) => spec.levels().get(cells[row] as usize).cloned(),
+        Column::Numbers(cells) if cells[row].is_nan() => None,
+        Column::Numbers(cells) => match &spec.kind {
+            ColumnKind::Datetime { format } => datetime::print(cells[row], format),
+            ColumnKind::Number { decimals: Some(decimals) } => {
+                Some(format!("{:.*}", usize::from(*decimals), cells[row]))
+            }
+            _ => Some(cells[row].to_string()),
+        },
     }
 }
 

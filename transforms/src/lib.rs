@@ -3,10 +3,12 @@
 //! Law of every transform: decoding what was encoded gives the value back, within the tolerance
 //! that its documentation states.
 
+pub mod constraints;
 mod densities;
 mod encoder;
 mod identifiers;
 mod kmeans;
+pub mod masking;
 mod mixture;
 mod modes;
 

@@ -4,8 +4,9 @@ use super::progress::Progress;
 use bench_harness::common_schema::common_schema;
 use clap::Args;
 use eval::{Comparison, Goal, Score};
-use meg_core::{Result, Role, Schema, Seed, Table};
+use meg_core::{Constraint, Result, Role, Schema, Seed, Table};
 use serde_json::json;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Measure how good, useful and private a synthetic table is.
@@ -43,11 +44,14 @@ pub(crate) struct Evaluate {
 
 impl Evaluate {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
-        let schema = self.schema()?;
+        let mut schema = self.schema()?;
+        // A synthetic table that breaks a constraint is to be judged, not refused.
+        let constraints = std::mem::take(&mut schema.constraints);
         let read = |path: &Path| self.table.read(path, Some(&schema));
         let train = read(&self.train)?;
         let synthetic = read(&self.synthetic)?;
         let holdout = self.holdout.as_deref().map(read).transpose()?;
+        let broken = broken(&constraints, &train, &synthetic)?;
         let mut task = Progress::new(common.quiet).task("evaluate");
         let comparison = Comparison {
             train: &train,
@@ -68,9 +72,17 @@ impl Evaluate {
                     "synthetic": synthetic.rows(),
                 },
                 "metrics": scores,
+                "constraints": broken
+                    .iter()
+                    .map(|(constraint, rows)| json!({"constraint": constraint, "broken_rows": rows}))
+                    .collect::<Vec<_>>(),
             }));
         }
-        output::print(self.show(&scores).as_bytes())
+        output::print(self.show(&scores).as_bytes())?;
+        broken.iter().try_for_each(|(constraint, rows)| {
+            let all = synthetic.rows();
+            output::print_line(&format!("constraint {constraint}: broken in {rows} of {all} rows"))
+        })
     }
 
     fn schema(&self) -> Result<Schema> {
@@ -101,6 +113,28 @@ impl Evaluate {
         rows.extend(shown.map(row));
         output::columns(&rows)
     }
+}
+
+/// In how many synthetic rows each constraint is broken.
+fn broken(
+    constraints: &[Constraint],
+    train: &Table,
+    synthetic: &Table,
+) -> Result<Vec<(String, usize)>> {
+    let count = |constraint: &Constraint| match constraint {
+        Constraint::Combinations { columns } => {
+            let at = columns.iter().map(|name| train.schema().find(name));
+            let at = at.collect::<Result<Vec<usize>>>()?;
+            let cells = |table: &Table, row| -> Vec<u32> {
+                at.iter().map(|&column| table.codes(column)[row]).collect()
+            };
+            let seen: HashSet<Vec<u32>> = (0..train.rows()).map(|row| cells(train, row)).collect();
+            let rows = 0..synthetic.rows();
+            Ok(rows.filter(|&row| !seen.contains(&cells(synthetic, row))).count())
+        }
+        other => other.broken_rows(synthetic.schema(), synthetic.columns()).map(|rows| rows.len()),
+    };
+    constraints.iter().map(|one| Ok((one.to_string(), count(one)?))).collect()
 }
 
 fn row(score: &Score) -> Vec<String> {

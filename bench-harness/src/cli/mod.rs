@@ -6,6 +6,7 @@ mod datasets_command;
 mod evaluate;
 mod fit;
 mod interrupt;
+mod mask;
 mod models;
 mod options;
 mod output;
@@ -48,6 +49,7 @@ enum Command {
     Fit(fit::Fit),
     Sample(sample::Sample),
     Evaluate(evaluate::Evaluate),
+    Mask(mask::Mask),
     #[command(subcommand)]
     Schema(schema::Schema),
     #[command(subcommand)]
@@ -90,6 +92,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Fit(command) => done(command.run(common)),
         Command::Sample(command) => done(command.run(common)),
         Command::Evaluate(command) => done(command.run(common)),
+        Command::Mask(command) => done(command.run(common)),
         Command::Schema(command) => done(command.run(common)),
         Command::Datasets(command) => done(command.run(common)),
         Command::Models(command) => done(command.run(common)),

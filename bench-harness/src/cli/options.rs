@@ -81,13 +81,13 @@ impl TableOptions {
         datasets::read_table_with(path, schema, &self.read_options())
     }
 
-    /// Reads a schema file; columns that are left out of the tables are left out of it too.
+    /// Reads a schema file; columns that are left out of the tables are left out of it too, and with
+    /// them the constraints that speak of them.
     pub(crate) fn read_schema(&self, path: &Path) -> Result<Schema> {
         let text = files::read_text(path)?;
         let schema = Schema::from_toml(&text)
             .map_err(|error| Error::data(format!("{}: {error}", path.display())))?;
-        let kept = schema.columns.into_iter().filter(|column| !self.drop.contains(&column.name));
-        Schema::new(kept.collect())
+        schema.select(|column| !self.drop.contains(&column.name))
     }
 }
 

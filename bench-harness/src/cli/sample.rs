@@ -44,7 +44,7 @@ impl Sample {
         files::check_writable(&self.out, self.force)?;
         let began = Instant::now();
         let artifact = self.artifact()?;
-        let fitted = (registry::entry_of_artifact(&artifact.model)?.load)(&artifact)?;
+        let fitted = registry::load(&artifact)?;
         let request = self.request(&artifact)?;
         let load = began.elapsed().as_secs_f64();
         let mut task = Progress::new(common.quiet).task("sample");

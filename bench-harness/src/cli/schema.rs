@@ -15,6 +15,13 @@ const KEYS: &str = r#"# A proposal from the values seen; read it and correct it.
 #   format    strftime format of a datetime, as "%Y-%m-%d"
 #   nullable  true if cells may be missing (an empty cell)
 #   role      "feature" (also when left out), "target" (what a predictive model would predict) or "sensitive"
+# What must hold in every row can be added at the end; generators keep it:
+#   [[constraints]]
+#   rule = "positive"        with column = "x"
+#   rule = "range"           with column = "x", least = 0, most = 120 (either may be left out; dates as text)
+#   rule = "order"           with low = "born", high = "died"
+#   rule = "combinations"    with columns = ["city", "county"]: only those of the training rows
+#   rule = "sum"             with total = "cost", parts = ["drugs", "care"]
 
 "#;
 
@@ -71,12 +78,16 @@ impl Schema {
                 let schema = table.read_schema(schema)?;
                 let table = table.read(file, Some(&schema))?;
                 let (rows, columns) = (table.rows(), table.columns().len());
+                let constraints: Vec<String> =
+                    schema.constraints.iter().map(ToString::to_string).collect();
                 if common.json {
-                    let value = json!({"schema_version": 1, "rows": rows, "columns": columns});
-                    output::print_json(&value)
-                } else {
-                    output::print_line(&format!("{rows} rows of {columns} columns obey the schema"))
+                    let value = json!({"schema_version": 1, "rows": rows, "columns": columns, "constraints": constraints});
+                    return output::print_json(&value);
                 }
+                output::print_line(&format!("{rows} rows of {columns} columns obey the schema"))?;
+                constraints
+                    .iter()
+                    .try_for_each(|one| output::print_line(&format!("  holds: {one}")))
             }
         }
     }

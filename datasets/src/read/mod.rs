@@ -12,7 +12,7 @@ pub(crate) use delimited::{Dialect, parse};
 pub(crate) use raw::Raw;
 pub(crate) use typed::to_table;
 
-use meg_core::{ColumnKind, DataError, Error, Result, Schema, Table};
+use meg_core::{ColumnKind, ColumnSpec, DataError, Error, Result, Schema, Table};
 use std::path::Path;
 
 /// What to leave out while reading.
@@ -54,6 +54,16 @@ pub fn read_table_with(
         None => infer::schema(&raw)?,
     };
     to_table(&raw, &schema)
+}
+
+/// Reads a CSV or Parquet file with every cell as the text that it is; an empty cell is missing.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn read_texts(path: &Path) -> Result<Table> {
+    let raw = read_raw(path)?;
+    let text = |name: &String| ColumnSpec::new(name, ColumnKind::Text).nullable();
+    to_table(&raw, &Schema::new(raw.columns.iter().map(|column| text(&column.name)).collect())?)
 }
 
 /// Proposes a schema for a file, for a person to review.

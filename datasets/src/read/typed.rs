@@ -12,12 +12,17 @@ const NOISE: f64 = 1e-6;
 
 /// The table under a schema; columns are matched by name.
 pub(crate) fn to_table(raw: &Raw, schema: &Schema) -> Result<Table> {
+    schema.check()?;
     check_names(raw, schema)?;
     let typed = |spec: &ColumnSpec| {
         let column = raw.column(&spec.name).expect("check_names found every column");
         to_column(raw, spec, column)
     };
-    let columns = schema.columns.iter().map(typed).collect::<Result<_>>()?;
+    let columns: Vec<Column> = schema.columns.iter().map(typed).collect::<Result<_>>()?;
+    if let Some(violation) = schema.violation(&columns) {
+        let row = violation.row.map_or(0, |row| row as usize - 1);
+        return Err(violation.file(&raw.file).row(raw.row_number(row)).into());
+    }
     Table::new(schema.clone(), columns)
 }
 

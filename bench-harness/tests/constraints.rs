@@ -1,0 +1,187 @@
+//! Every model keeps the constraints of the schema that it was trained under, with conditions and
+//! after a way through a file too.
+
+use bench_harness::{MODELS, registry};
+use meg_core::{
+    Artifact, Column, ColumnKind, ColumnSpec, Constraint, Device, Error, FitContext, Fitted,
+    SampleContext, SampleRequest, Schema, Seed, Silent, Table,
+};
+use rand::Rng as _;
+use std::collections::BTreeSet;
+
+/// Settings under which training takes no time; what is tested holds at any quality.
+fn quick(model: &str) -> toml::Table {
+    let text = if model == "ctgan" { "epochs = 1\nmin_updates = 20\nbatch_size = 100" } else { "" };
+    text.parse().unwrap()
+}
+
+const DAY: f64 = 86_400.0;
+
+fn schema() -> Schema {
+    let day = |name| ColumnSpec::new(name, ColumnKind::Datetime { format: "%Y-%m-%d".into() });
+    let columns = vec![
+        ColumnSpec::number("least", 0),
+        ColumnSpec::number("most", 1),
+        ColumnSpec::category("city", ["Aa", "Bb", "Cc", "Dd"]),
+        ColumnSpec::category("county", ["north", "south"]),
+        day("born"),
+        day("died").nullable(),
+        ColumnSpec::number("drugs", 2),
+        ColumnSpec::number("care", 2),
+        ColumnSpec::number("cost", 2),
+        ColumnSpec::category("sex", ["F", "M"]),
+    ];
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let order = |low: &str, high: &str| Constraint::Order { low: low.into(), high: high.into() };
+    Schema::new(columns)
+        .unwrap()
+        .with_constraints(vec![
+            order("least", "most"),
+            order("born", "died"),
+            Constraint::Combinations { columns: names(&["city", "county"]) },
+            Constraint::Positive { column: "drugs".into() },
+            Constraint::Sum { total: "cost".into(), parts: names(&["drugs", "care"]) },
+        ])
+        .unwrap()
+}
+
+/// Three cities in the north, two in the south, one in both.
+fn table(rows: usize) -> Table {
+    let mut rng = Seed(7).stream("rows");
+    let mut numbers = vec![Vec::new(); 7];
+    let (mut cities, mut counties, mut sexes) = (vec![], vec![], vec![]);
+    for _ in 0..rows {
+        let least = f64::from(rng.random_range(0..100));
+        let most = least + f64::from(rng.random_range(0..40)) / 10.0;
+        let born = f64::from(rng.random_range(-9_000..9_000));
+        let died =
+            if rng.random_bool(0.7) { f64::NAN } else { born + rng.random_range(0..9_999) as f64 };
+        let drugs = f64::from(rng.random_range(1..9_000));
+        let care = f64::from(rng.random_range(0..90_000));
+        let cents = [drugs, care, drugs + care].map(|cents| cents / 100.0);
+        let row = [least, (most * 10.0).round() / 10.0, born * DAY, died * DAY];
+        numbers.iter_mut().zip(row.into_iter().chain(cents)).for_each(|(c, cell)| c.push(cell));
+        let (city, county) = [(0, 0), (1, 0), (2, 0), (2, 1), (3, 1)][rng.random_range(0..5)];
+        cities.push(city);
+        counties.push(county);
+        sexes.push(rng.random_range(0..2));
+    }
+    let mut next = numbers.into_iter().map(Column::Numbers);
+    let mut columns: Vec<Column> = next.by_ref().take(2).collect();
+    columns.extend([Column::Codes(cities), Column::Codes(counties)]);
+    columns.extend(next);
+    columns.push(Column::Codes(sexes));
+    Table::new(schema(), columns).unwrap()
+}
+
+fn fit(model: &str, train: &Table, threads: usize) -> Box<dyn Fitted> {
+    let choice = registry::choose(model, &quick(model)).unwrap();
+    let mut ctx = FitContext { seed: Seed(1), device: Device::Cpu, threads, observer: &mut Silent };
+    choice.recipe.synthesizer.fit(train, &mut ctx).unwrap()
+}
+
+fn sample(fitted: &dyn Fitted, request: &SampleRequest) -> Result<Table, Error> {
+    let rng = Seed(2).stream("sample");
+    fitted.sample(request, &mut SampleContext { rng, threads: 1, observer: &mut Silent })
+}
+
+fn draw(fitted: &dyn Fitted, rows: usize, conditions: &[(&str, &str)]) -> Table {
+    let schema = schema();
+    let request = conditions.iter().fold(SampleRequest::rows(rows), |request, (column, value)| {
+        request.with(&schema, column, value).unwrap()
+    });
+    let table = sample(fitted, &request).unwrap();
+    assert_eq!(table.rows(), rows);
+    let met = |row| request.conditions.iter().all(|condition| condition.holds(&table, row));
+    assert!((0..rows).all(met), "a condition does not hold");
+    table
+}
+
+/// Counted here by hand, so that the table's own checks are checked.
+fn violations(train: &Table, drawn: &Table) -> [usize; 5] {
+    let pairs = |table: &Table, row: usize| (table.codes(2)[row], table.codes(3)[row]);
+    let seen: BTreeSet<_> = (0..train.rows()).map(|row| pairs(train, row)).collect();
+    let count =
+        |broken: &dyn Fn(usize) -> bool| (0..drawn.rows()).filter(|&row| broken(row)).count();
+    let cell = |at: usize, row: usize| drawn.numbers(at)[row];
+    let cents = |at: usize, row: usize| (cell(at, row) * 100.0).round() as i64;
+    [
+        count(&|row| cell(0, row) > cell(1, row)),
+        count(&|row| cell(4, row) > cell(5, row)),
+        count(&|row| !seen.contains(&pairs(drawn, row))),
+        count(&|row| cell(6, row) <= 0.0),
+        count(&|row| cents(6, row) + cents(7, row) != cents(8, row)),
+    ]
+}
+
+#[test]
+fn every_model_keeps_them() {
+    let train = table(400);
+    for model in MODELS {
+        let fitted = fit(model.name, &train, 1);
+        let drawn = draw(fitted.as_ref(), 1_000, &[]);
+        assert!(drawn.schema() == train.schema());
+        assert_eq!(violations(&train, &drawn), [0; 5], "{}", model.name);
+        // A condition on a plain column, on one city that names its county, on a county that
+        // leaves the city open, and on what is derived.
+        for conditions in [
+            &[("sex", "F")][..],
+            &[("city", "Dd")],
+            &[("county", "north"), ("sex", "M")],
+            &[("city", "Cc"), ("county", "south")],
+            &[("died", "")],
+        ] {
+            let drawn = draw(fitted.as_ref(), 60, conditions);
+            assert_eq!(violations(&train, &drawn), [0; 5], "{} {conditions:?}", model.name);
+        }
+    }
+}
+
+#[test]
+fn without_them_independent_columns_break_every_one() {
+    let train = table(400);
+    let plain = Schema::new(train.schema().columns.clone()).unwrap();
+    let plain = Table::new(plain, train.columns().to_vec()).unwrap();
+    let drawn = draw(fit("independent", &plain, 1).as_ref(), 1_000, &[]);
+    let [orders, dates, pairs, positive, sums] = violations(&train, &drawn);
+    assert!(orders > 300 && dates > 50 && pairs > 200 && sums > 900 && positive == 0);
+}
+
+#[test]
+fn a_saved_model_keeps_them_and_draws_the_same_at_any_number_of_threads() {
+    let train = table(300);
+    for model in ["independent", "ctgan"] {
+        let fitted = fit(model, &train, 1);
+        let (json, tensors) = fitted.save().unwrap().to_bytes().unwrap();
+        assert_eq!(fit(model, &train, 2).save().unwrap().to_bytes().unwrap().0, json, "{model}");
+        let artifact = Artifact::from_bytes(&json, &tensors).unwrap();
+        assert_eq!(&artifact.schema, train.schema().as_ref());
+        let loaded = registry::load(&artifact).unwrap();
+        let request = SampleRequest::rows(200).with(&artifact.schema, "county", "south").unwrap();
+        let (first, second) =
+            (sample(fitted.as_ref(), &request), sample(loaded.as_ref(), &request));
+        assert!(first.unwrap() == second.unwrap(), "{model}");
+        assert!(loaded.save().unwrap().to_bytes().unwrap() == (json, tensors));
+        let mut damaged = artifact;
+        damaged.state["constraints"]["combinations"][0][0][0] = 9.into();
+        assert!(registry::load(&damaged).unwrap_err().to_string().contains("damaged"));
+    }
+}
+
+#[test]
+fn conditions_that_the_constraints_exclude_are_refused_at_once() {
+    let train = table(200);
+    let fitted = fit("independent", &train, 1);
+    let refused = |conditions: &[(&str, &str)]| {
+        let request = conditions.iter().fold(SampleRequest::rows(5), |request, (column, value)| {
+            request.with(train.schema(), column, value).unwrap()
+        });
+        match sample(fitted.as_ref(), &request) {
+            Err(Error::Request(message)) => message,
+            other => panic!("{conditions:?} gave {other:?}"),
+        }
+    };
+    let message = refused(&[("city", "Aa"), ("county", "south")]);
+    assert!(message.contains("city=Aa, county=south"), "{message}");
+    assert!(refused(&[("drugs", "-3")]).contains("drugs"));
+}

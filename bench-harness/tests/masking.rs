@@ -1,0 +1,267 @@
+//! `meg mask` on files: the shipped rules on the real table, and invented people.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.file("key", "a secret of twenty bytes\n");
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn run(&self, line: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meg"));
+        command.current_dir(self.0.path()).args(line.split_whitespace()).output().unwrap()
+    }
+
+    #[track_caller]
+    fn ok(&self, line: &str) -> String {
+        let output = self.run(line);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "meg {line}\n{message}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn refuses(&self, line: &str, code: i32, parts: &[&str]) {
+        let before = fs::read_dir(self.0.path()).unwrap().count();
+        let output = self.run(line);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "meg {line}\n{message}");
+        for part in parts {
+            assert!(message.contains(part), "{message}\nshould contain {part:?}");
+        }
+        assert_eq!(fs::read_dir(self.0.path()).unwrap().count(), before, "something was written");
+    }
+
+    /// The columns of a table file as texts.
+    fn texts(&self, name: &str) -> Vec<(String, Vec<Option<String>>)> {
+        texts(&self.path(name))
+    }
+}
+
+fn texts(path: &Path) -> Vec<(String, Vec<Option<String>>)> {
+    let table = datasets::read_texts(path).unwrap();
+    let cells = |at| (0..table.rows()).map(|row| table.text(row, at)).collect();
+    let names = table.schema().columns.iter().map(|spec| spec.name.clone());
+    names.enumerate().map(|(at, name)| (name, cells(at))).collect()
+}
+
+fn column(table: &[(String, Vec<Option<String>>)], name: &str) -> Vec<Option<String>> {
+    table.iter().find(|(other, _)| other == name).map(|(_, cells)| cells.clone()).unwrap()
+}
+
+/// No value of these columns is a cell of the masked table or a part of one.
+fn nothing_shows(
+    real: &[(String, Vec<Option<String>>)],
+    masked: &[(String, Vec<Option<String>>)],
+    columns: &[&str],
+) {
+    let output: String = masked
+        .iter()
+        .flat_map(|(_, cells)| cells.iter().flatten())
+        .flat_map(|cell| [cell.as_str(), "\n"])
+        .collect();
+    for name in columns {
+        let values: BTreeSet<String> = column(real, name).into_iter().flatten().collect();
+        assert!(!values.is_empty(), "{name}");
+        for value in values {
+            assert!(!output.contains(&value), "{name}: a value of the input is in the output");
+        }
+    }
+}
+
+/// The file of the patients, in one of the folders of `MEG_DATA`.
+fn patients() -> Option<PathBuf> {
+    let folders = std::env::var_os("MEG_DATA")?;
+    let find = |folder: PathBuf| {
+        let names = ["patients/patients.csv", "patients.csv"];
+        names.into_iter().map(|name| folder.join(name)).find(|path| path.is_file())
+    };
+    std::env::split_paths(&folders).find_map(find)
+}
+
+#[test]
+fn the_shipped_rules_leave_no_identifier_name_or_address_of_the_patients() {
+    let Some(patients) = patients() else {
+        eprintln!("skipped: MEG_DATA names no folder with patients.csv");
+        return;
+    };
+    let place = Place::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules = root.join("examples/mask-patients-full/rules.toml");
+    let schema = root.join("../datasets/schemas/patients-full.toml");
+    let line = format!(
+        "mask {} --rules {} --schema {} --key key --out masked.csv --json",
+        patients.display(),
+        rules.display(),
+        schema.display()
+    );
+    let told: Value = serde_json::from_str(&place.ok(&line)).unwrap();
+    let (real, masked) = (texts(&patients), place.texts("masked.csv"));
+    let secret =
+        ["Id", "SSN", "DRIVERS", "PASSPORT", "FIRST", "LAST", "MAIDEN", "ADDRESS", "LAT", "LON"];
+    nothing_shows(&real, &masked, &secret);
+    // Cell by cell as well: no cell of the output is a value of a column that was to be hidden.
+    let hidden: BTreeSet<String> = secret
+        .iter()
+        .chain(&["CITY", "BIRTHPLACE", "BIRTHDATE", "DEATHDATE", "COUNTY", "ZIP"])
+        .flat_map(|name| column(&real, name))
+        .flatten()
+        .collect();
+    for (name, cells) in &masked {
+        let shown = cells.iter().flatten().position(|cell| hidden.contains(cell));
+        assert_eq!(shown, None, "{name}");
+    }
+    // Missing stays missing, and what no rule names stays as it is.
+    for name in ["DRIVERS", "MAIDEN", "DEATHDATE", "ZIP"] {
+        let missing = |table| column(table, name).iter().map(Option::is_none).collect::<Vec<_>>();
+        assert_eq!(missing(&real), missing(&masked), "{name}");
+    }
+    for name in ["PREFIX", "MARITAL", "RACE", "ETHNICITY", "GENDER", "STATE"] {
+        assert_eq!(column(&real, name), column(&masked, name), "{name}");
+    }
+    let report = &told["report"];
+    assert_eq!(report["rows"], 1_171);
+    assert!(report["groups_before"]["share_below"].as_f64().unwrap() > 0.95, "{report}");
+    assert!(report["groups_after"]["share_below"].as_f64().unwrap() < 0.4, "{report}");
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("pseudonymisation, not anonymity"), "{notes}");
+    place.ok("schema check masked.csv --schema masked.schema.toml");
+}
+
+const RULES: &str = r#"
+quasi_identifiers = ["age", "town"]
+k = 4
+
+[[rules]]
+columns = ["ssn"]
+method = "hash"
+digits = 20
+
+[[rules]]
+columns = ["name", "maiden"]
+method = "fake"
+shared = true
+
+[[rules]]
+columns = ["phone"]
+method = "keep_last"
+characters = 2
+
+[[rules]]
+columns = ["street"]
+method = "drop"
+
+[[rules]]
+columns = ["age"]
+method = "generalise"
+width = 30
+
+[[rules]]
+columns = ["town"]
+method = "generalise"
+hierarchy = "towns.csv"
+"#;
+
+fn people() -> String {
+    let mut text = String::from("ssn,name,maiden,phone,street,age,town,ill\n");
+    for row in 0..240 {
+        let name = |row: usize| format!("Name {:03}", (row * 17) % 120);
+        let maiden = if row % 3 == 0 { name(row + 5) } else { String::new() };
+        let town = ["Aa", "Bb", "Cc", "Dd"][row % 4];
+        text.push_str(&format!(
+            "999-{:02}-{:04},{},{maiden},0{}555{:03},{row} Long Street,{},{town},{}\n",
+            row % 90,
+            2_000 + row,
+            name(row),
+            row % 7 + 1,
+            row,
+            18 + (row * 37) % 70,
+            ["no", "yes"][row % 2],
+        ));
+    }
+    text
+}
+
+fn with_people() -> Place {
+    let place = Place::new();
+    place.file("people.csv", &people());
+    place.file("rules.toml", RULES);
+    place.file("towns.csv", "town,side\nAa,north\nBb,north\nCc,south\nDd,south\n");
+    place.ok("schema infer people.csv --out schema.toml");
+    place
+}
+
+const MASK: &str = "mask people.csv --rules rules.toml --key key --schema schema.toml";
+
+#[test]
+fn invented_people_are_masked_in_csv_and_parquet() {
+    let place = with_people();
+    let told = place.ok(&format!("{MASK} --out masked.csv"));
+    for part in
+        ["pseudonymisation, not anonymity", "keep_last", "in groups below 4", "masked.schema.toml"]
+    {
+        assert!(told.contains(part), "{told}\nshould contain {part:?}");
+    }
+    let (real, masked) = (place.texts("people.csv"), place.texts("masked.csv"));
+    nothing_shows(&real, &masked, &["ssn", "name", "maiden", "phone", "street"]);
+    assert_eq!(column(&real, "ill"), column(&masked, "ill"));
+    // The same name has the same fake in both columns.
+    let fakes = |table| column(table, "name").into_iter().zip(column(table, "maiden"));
+    let known: std::collections::HashMap<_, _> =
+        column(&real, "name").into_iter().zip(column(&masked, "name")).collect();
+    for ((_, real), (_, fake)) in fakes(&real).zip(fakes(&masked)) {
+        assert!(real.is_none() == fake.is_none() && (real.is_none() || known[&real] == fake));
+    }
+    place.ok("schema check masked.csv --schema masked.schema.toml");
+    // A Parquet file in, a Parquet file out, the same cells.
+    place.ok(&format!("{MASK} --out again.parquet"));
+    assert_eq!(place.texts("again.parquet"), masked);
+    place.ok(&format!("{MASK} --seed 2 --out other.csv"));
+    assert_ne!(column(&place.texts("other.csv"), "name"), column(&masked, "name"));
+    assert_eq!(column(&place.texts("other.csv"), "ssn"), column(&masked, "ssn"));
+    // What comes out is a table like others.
+    place.ok("fit --data masked.csv --schema masked.schema.toml --model independent --out m");
+}
+
+#[test]
+fn mistakes_are_refused_before_anything_is_written() {
+    let place = with_people();
+    place.ok(&format!("{MASK} --out masked.csv"));
+    place.refuses(&format!("{MASK} --out masked.csv"), 2, &["masked.csv", "--force"]);
+    place.ok(&format!("{MASK} --out masked.csv --force"));
+    place.refuses(&format!("{MASK} --out masked.txt"), 2, &[".csv or .parquet"]);
+    let mask = "mask people.csv --rules rules.toml --out m.csv";
+    place.refuses(mask, 2, &["--key", "openssl"]);
+    place.refuses(&format!("{mask} --key none"), 3, &["none", "cannot be read"]);
+    place.file("short", "short\n");
+    place.refuses(&format!("{mask} --key short"), 2, &["short", "5 bytes", "at least 16"]);
+    place.file("rules.toml", &RULES.replace("digits", "digts"));
+    place.refuses(&format!("{mask} --key key"), 2, &["rules.toml", "rule 1: digts", "`digits`"]);
+    place.file("rules.toml", &RULES.replace("\"ssn\"", "\"sn\""));
+    place.refuses(&format!("{mask} --key key"), 2, &["rules.toml", "rule 1", "did you mean `ssn`"]);
+    place.file("rules.toml", RULES);
+    place.file("towns.csv", "town,side\nAa,north\nBb,north\n");
+    let parts = ["people.csv", "row 3", "\"town\"", "\"Cc\"", "towns.csv", "help:"];
+    place.refuses(&format!("{mask} --key key"), 3, &parts);
+    place.file("towns.csv", "town,side\nAa,north\nAa,south\n");
+    place.refuses(&format!("{mask} --key key"), 3, &["towns.csv", "\"Aa\"", "twice"]);
+    fs::remove_file(place.path("towns.csv")).unwrap();
+    place.refuses(&format!("{mask} --key key"), 3, &["towns.csv"]);
+}

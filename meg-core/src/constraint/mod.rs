@@ -1,0 +1,311 @@
+//! What must hold between the cells of a row beyond the kinds of its columns.
+
+mod bounds;
+mod check;
+
+pub(crate) use bounds::{bounds, lows, parts};
+pub(crate) use check::{check, order};
+
+use crate::{Column, ColumnKind, ColumnSpec, DataError, Result, Schema, datetime};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One constraint, declared as `[[constraints]]` in `schema.toml`. It says nothing of a row in
+/// which one of its cells is missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Constraint {
+    /// A number is above zero.
+    Positive {
+        /// The number column.
+        column: String,
+    },
+    /// A number or moment lies in a range, bounds included.
+    Range {
+        /// The number or datetime column.
+        column: String,
+        /// The least value; none when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        least: Option<Bound>,
+        /// The greatest value; none when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<Bound>,
+    },
+    /// One column is never above another: `low <= high`.
+    Order {
+        /// The smaller column.
+        low: String,
+        /// The larger column, of the same kind (two numbers or two datetimes).
+        high: String,
+    },
+    /// The values of several category columns occur together only as they do in the training rows.
+    Combinations {
+        /// The category columns, at least two.
+        columns: Vec<String>,
+    },
+    /// A number is the sum of others, up to the decimals it is written with.
+    Sum {
+        /// The number column that holds the sum.
+        total: String,
+        /// The number columns that are summed, at least two.
+        parts: Vec<String>,
+    },
+}
+
+/// A bound as it is written: a number, or a moment in its column's format.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Bound {
+    /// For a number column.
+    Number(f64),
+    /// For a datetime column.
+    Text(String),
+}
+
+impl Bound {
+    /// The bound as the column stores its cells; `None` when it is not of the column's kind.
+    pub fn value(&self, spec: &ColumnSpec) -> Option<f64> {
+        match (self, &spec.kind) {
+            (Bound::Number(number), ColumnKind::Number { .. }) => Some(*number),
+            (Bound::Text(text), ColumnKind::Datetime { format }) => datetime::parse(text, format),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bound::Number(number) => write!(f, "{number}"),
+            Bound::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Constraint {
+    /// Names of the columns that it speaks of.
+    pub fn columns(&self) -> Vec<&str> {
+        match self {
+            Constraint::Positive { column } | Constraint::Range { column, .. } => vec![column],
+            Constraint::Order { low, high } => vec![low, high],
+            Constraint::Combinations { columns } => columns.iter().map(String::as_str).collect(),
+            Constraint::Sum { total, parts } => {
+                std::iter::once(total).chain(parts).map(String::as_str).collect()
+            }
+        }
+    }
+
+    /// The column that is blamed when the constraint does not hold.
+    fn judged(&self) -> &str {
+        match self {
+            Constraint::Order { high, .. } => high,
+            other => other.columns().first().copied().unwrap_or_default(),
+        }
+    }
+
+    /// The rows in which it does not hold, in order. Combinations hold in any table: they are
+    /// learned from the training rows.
+    ///
+    /// # Errors
+    /// A request error when a column is not in the schema.
+    ///
+    /// # Panics
+    /// When the columns are not stored as the schema says.
+    pub fn broken_rows(&self, schema: &Schema, columns: &[Column]) -> Result<Vec<usize>> {
+        let rows = 0..columns.first().map_or(0, Column::len);
+        let cells = |name: &str| schema.find(name).map(|at| numbers(&columns[at]));
+        let spec = |name: &str| schema.find(name).map(|at| &schema.columns[at]);
+        // A comparison with NaN is false, which is what a missing cell asks for.
+        Ok(match self {
+            Constraint::Combinations { .. } => Vec::new(),
+            Constraint::Positive { column } => {
+                let cells = cells(column)?;
+                rows.filter(|&row| cells[row] <= 0.0).collect()
+            }
+            Constraint::Range { column, least, most } => {
+                let (cells, spec) = (cells(column)?, spec(column)?);
+                let least = least.as_ref().and_then(|bound| bound.value(spec));
+                let most = most.as_ref().and_then(|bound| bound.value(spec));
+                let outside = |cell: f64| {
+                    least.is_some_and(|least| cell < least) || most.is_some_and(|most| cell > most)
+                };
+                rows.filter(|&row| outside(cells[row])).collect()
+            }
+            Constraint::Order { low, high } => {
+                let (low, high) = (cells(low)?, cells(high)?);
+                rows.filter(|&row| high[row] < low[row]).collect()
+            }
+            Constraint::Sum { total, parts } => {
+                let spec = spec(total)?;
+                let total = cells(total)?;
+                let parts = parts.iter().map(|part| cells(part)).collect::<Result<Vec<_>>>()?;
+                let differs = |row: usize| {
+                    let sum: f64 = parts.iter().map(|part| part[row]).sum();
+                    let sizes = parts.iter().map(|part| part[row].abs());
+                    let size = sizes.fold(total[row].abs(), f64::max);
+                    // Half a step of the total's decimals, and the noise of adding doubles.
+                    let step = if spec.snap(sum) == sum { 0.0 } else { spec.step().unwrap_or(0.0) };
+                    (total[row] - sum).abs() > 0.5 * step * (1.0 + 1e-6) + 1e-9 * size
+                };
+                rows.filter(|&row| differs(row)).collect()
+            }
+        })
+    }
+
+    /// The first row in which it does not hold, as an error.
+    pub(crate) fn violation(&self, schema: &Schema, columns: &[Column]) -> Option<DataError> {
+        let row = *self.broken_rows(schema, columns).ok()?.first()?;
+        let shown = |name: &str| {
+            let at = schema.position(name)?;
+            crate::table::cell_text(&schema.columns[at], &columns[at], row)
+        };
+        let judged = self.judged();
+        let others = self.columns().into_iter().filter(|name| *name != judged);
+        let others: Vec<String> =
+            others.filter_map(|name| Some(format!("{name:?} is {}", shown(name)?))).collect();
+        let beside =
+            if others.is_empty() { String::new() } else { format!(" ({})", others.join(", ")) };
+        Some(
+            DataError::new(format!("the constraint {self} does not hold{beside}"))
+                .row(row as u64 + 1)
+                .column(judged)
+                .value(shown(judged).unwrap_or_default())
+                .advice(
+                    "correct the row or leave it out, or remove the constraint from schema.toml",
+                ),
+        )
+    }
+}
+
+impl fmt::Display for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Constraint::Positive { column } => write!(f, "{column:?} > 0"),
+            Constraint::Range { column, least, most } => {
+                if let Some(least) = least {
+                    write!(f, "{least} <= ")?;
+                }
+                write!(f, "{column:?}")?;
+                most.as_ref().map_or(Ok(()), |most| write!(f, " <= {most}"))
+            }
+            Constraint::Order { low, high } => write!(f, "{low:?} <= {high:?}"),
+            Constraint::Combinations { columns } => write!(f, "combinations of {columns:?}"),
+            Constraint::Sum { total, parts } => {
+                let parts: Vec<String> = parts.iter().map(|part| format!("{part:?}")).collect();
+                write!(f, "{total:?} = {}", parts.join(" + "))
+            }
+        }
+    }
+}
+
+fn numbers(column: &Column) -> &[f64] {
+    match column {
+        Column::Numbers(cells) => cells,
+        _ => panic!("a constraint on numbers names a column of another kind"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MISSING, Table};
+
+    /// `a <= b`, `t = p + q`, `p > 0`, `q` in a range, a day before another, fixed pairs.
+    pub(super) fn schema() -> Schema {
+        let day = |name| ColumnSpec::new(name, ColumnKind::Datetime { format: "%Y-%m-%d".into() });
+        let text = r#"
+            [[constraints]]
+            rule = "order"
+            low = "a"
+            high = "b"
+
+            [[constraints]]
+            rule = "sum"
+            total = "t"
+            parts = ["p", "q"]
+
+            [[constraints]]
+            rule = "positive"
+            column = "p"
+
+            [[constraints]]
+            rule = "range"
+            column = "q"
+            least = -1
+            most = 10.5
+
+            [[constraints]]
+            rule = "range"
+            column = "born"
+            least = "1900-01-01"
+
+            [[constraints]]
+            rule = "combinations"
+            columns = ["city", "county"]
+        "#;
+        let columns = Schema::new(vec![
+            ColumnSpec::number("a", 0),
+            ColumnSpec::number("b", 1).nullable(),
+            ColumnSpec::number("t", 1),
+            ColumnSpec::number("p", 1),
+            ColumnSpec::number("q", 2),
+            day("born"),
+            ColumnSpec::category("city", ["x", "y"]).nullable(),
+            ColumnSpec::category("county", ["u", "v"]),
+        ])
+        .unwrap();
+        Schema::from_toml(&(columns.to_toml() + text)).unwrap()
+    }
+
+    fn table(row: [f64; 6]) -> Result<Table> {
+        let cells = row.map(|cell| Column::Numbers(vec![cell]));
+        let codes = [Column::Codes(vec![MISSING]), Column::Codes(vec![1])];
+        Table::new(schema(), cells.into_iter().chain(codes).collect())
+    }
+
+    #[test]
+    fn declarations_survive_being_written() {
+        let schema = schema();
+        assert_eq!(schema.constraints.len(), 6);
+        assert_eq!(Schema::from_toml(&schema.to_toml()).unwrap(), schema);
+        let json = serde_json::to_string(&schema).unwrap();
+        assert_eq!(serde_json::from_str::<Schema>(&json).unwrap(), schema);
+        let plain = Schema::new(schema.columns).unwrap();
+        assert!(!plain.to_toml().contains("constraints"), "older readers stay able to read it");
+    }
+
+    #[test]
+    fn constraints_go_with_the_columns_that_they_speak_of() {
+        let kept =
+            table([1.0, 1.0, 3.5, 1.5, 2.0, 0.0]).unwrap().select_columns(&[3, 1, 0]).unwrap();
+        let left: Vec<String> = kept.schema().constraints.iter().map(ToString::to_string).collect();
+        assert_eq!(left, ["\"a\" <= \"b\"", "\"p\" > 0"]);
+    }
+
+    #[test]
+    fn a_table_that_breaks_a_constraint_cannot_be_made() {
+        let good = [1.0, 1.0, 3.5, 1.5, 2.0, 0.0];
+        table(good).unwrap();
+        // A missing cell breaks nothing; a total may be written with fewer decimals.
+        table([1.0, f64::NAN, 3.5, 1.5, 2.0, 0.0]).unwrap();
+        table([1.0, 1.0, 3.6, 1.5, 2.06, 0.0]).unwrap();
+        for (at, value, parts) in [
+            (1, 0.9, ["\"a\" <= \"b\"", "column \"b\": value \"0.9\"", "\"a\" is 1"]),
+            (2, 3.6, ["\"t\" = \"p\" + \"q\"", "value \"3.6\"", "\"p\" is 1.5"]),
+            (3, 0.0, ["\"t\" = ", "row 1", "help:"]),
+            (4, 10.6, ["does not hold", "row 1", "help:"]),
+            (5, -3e9, ["1900-01-01 <= \"born\"", "column \"born\"", "value \"18"]),
+        ] {
+            let mut row = good;
+            row[at] = if at == 5 { (value / 86_400.0_f64).round() * 86_400.0 } else { value };
+            let message = table(row).unwrap_err().to_string();
+            for part in parts {
+                assert!(message.contains(part), "{message:?} should contain {part:?}");
+            }
+        }
+        let mut row = [1.0, 1.0, 2.0, 0.0, 2.0, 0.0];
+        assert!(table(row).unwrap_err().to_string().contains("\"p\" > 0"));
+        row = [1.0, 1.0, 12.1, 1.5, 10.6, 0.0];
+        assert!(table(row).unwrap_err().to_string().contains("-1 <= \"q\" <= 10.5"));
+    }
+}

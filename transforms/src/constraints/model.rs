@@ -1,0 +1,275 @@
+use super::layout::{Facts, Rewriting};
+use super::pieces::Piece;
+use super::restore::Restored;
+use meg_core::{
+    Artifact, Condition, ConditionValue, Control, Error, Event, FitContext, Fitted, Observer,
+    Rejection, Result, SampleContext, SampleRequest, Synthesizer, Table, sample_by_rejection,
+};
+use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Any recipe, made to keep the constraints of the training schema: it is trained on rewritten
+/// rows, and what it draws is restored. Without constraints it is the recipe itself.
+#[derive(Debug)]
+pub struct Constrained {
+    inner: Box<dyn Synthesizer>,
+}
+
+impl Constrained {
+    /// Wraps a recipe.
+    pub fn new(inner: Box<dyn Synthesizer>) -> Self {
+        Self { inner }
+    }
+}
+
+impl Synthesizer for Constrained {
+    fn check(&self) -> Result<()> {
+        self.inner.check()
+    }
+
+    fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
+        if train.schema().constraints.is_empty() {
+            return self.inner.fit(train, ctx);
+        }
+        let rewriting = Rewriting::learn(train)?;
+        let inner = self.inner.fit(&rewriting.rewrite(train)?, ctx)?;
+        Ok(Box::new(FittedConstrained { inner, rewriting }))
+    }
+}
+
+/// Rebuilds a fitted model that [`Constrained`] may have made; `load` is the inner model's.
+///
+/// # Errors
+/// An artifact error when it is damaged.
+pub fn load(
+    artifact: &Artifact,
+    load: fn(&Artifact) -> Result<Box<dyn Fitted>>,
+) -> Result<Box<dyn Fitted>> {
+    if artifact.schema.constraints.is_empty() {
+        return load(artifact);
+    }
+    let saved: Saved = artifact.state()?;
+    let rewriting = Rewriting::new(Arc::new(artifact.schema.clone()), saved.constraints)?;
+    let inner = Artifact {
+        model: artifact.model.clone(),
+        schema: rewriting.inner_schema().as_ref().clone(),
+        state: saved.state,
+        tensors: artifact.tensors.clone(),
+    };
+    Ok(Box::new(FittedConstrained { inner: load(&inner)?, rewriting }))
+}
+
+#[derive(Debug)]
+struct FittedConstrained {
+    inner: Box<dyn Fitted>,
+    rewriting: Rewriting,
+}
+
+/// The state of an artifact whose schema has constraints.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    constraints: Facts,
+    /// The inner model's own state.
+    state: serde_json::Value,
+}
+
+impl Fitted for FittedConstrained {
+    fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
+        let Split { inner, rest } = self.split(request)?;
+        let mut moved = vec![0; self.rewriting.schema.columns.len()];
+        let mut drawn_rows = 0;
+        let mut draw = |rows: usize, ctx: &mut SampleContext<'_>| {
+            let request = SampleRequest { rows, conditions: inner.clone() };
+            let Restored { table, moved: more } =
+                self.rewriting.restore(&self.inner.sample(&request, ctx)?)?;
+            moved.iter_mut().zip(more).for_each(|(all, more)| *all += more);
+            drawn_rows += table.rows();
+            Ok(table)
+        };
+        let table = if rest.is_empty() {
+            draw(request.rows, ctx)?
+        } else {
+            let request = SampleRequest { rows: request.rows, conditions: rest };
+            by_rejection(&request, ctx, draw)?
+        };
+        self.tell(&moved, drawn_rows, ctx.observer);
+        Ok(table)
+    }
+
+    fn save(&self) -> Result<Artifact> {
+        let inner = self.inner.save()?;
+        let saved = Saved { constraints: self.rewriting.facts().clone(), state: inner.state };
+        let mut artifact = Artifact::new(&inner.model, self.rewriting.schema(), &saved)?;
+        artifact.tensors = inner.tensors;
+        Ok(artifact)
+    }
+}
+
+/// The conditions that the inner model can be asked to meet, and those left to rejection.
+struct Split {
+    inner: Vec<Condition>,
+    rest: Vec<Condition>,
+}
+
+impl FittedConstrained {
+    fn split(&self, request: &SampleRequest) -> Result<Split> {
+        let rewriting = &self.rewriting;
+        let mut split = Split { inner: Vec::new(), rest: Vec::new() };
+        for condition in &request.conditions {
+            self.check_bounds(condition)?;
+            let grouped = rewriting.groups.iter().any(|group| group.contains(&condition.column));
+            if grouped {
+                continue;
+            }
+            let unchanged = rewriting.find(Piece::Plain(condition.column));
+            let logarithm = rewriting
+                .find(Piece::Logarithm(condition.column))
+                .filter(|_| condition.value == ConditionValue::Missing);
+            match unchanged.or(logarithm) {
+                Some(column) => split.inner.push(Condition { column, value: condition.value }),
+                None => split.rest.push(condition.clone()),
+            }
+        }
+        for group in 0..rewriting.groups.len() {
+            self.split_group(group, &request.conditions, &mut split)?;
+        }
+        Ok(split)
+    }
+
+    /// One combination left is a level to ask for; several are waited for.
+    fn split_group(&self, group: usize, all: &[Condition], split: &mut Split) -> Result<()> {
+        let members = &self.rewriting.groups[group];
+        let asked: Vec<Condition> =
+            all.iter().filter(|one| members.contains(&one.column)).cloned().collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let meets = |combination: &Vec<Option<u32>>| {
+            combination.iter().zip(members).all(|(code, at)| {
+                asked.iter().filter(|one| one.column == *at).all(|one| match one.value {
+                    ConditionValue::Level(level) => *code == Some(level),
+                    ConditionValue::Missing => code.is_none(),
+                    ConditionValue::Number(_) => false,
+                })
+            })
+        };
+        let seen = self.rewriting.facts.combinations[group].iter().enumerate();
+        let fitting: Vec<usize> =
+            seen.filter(|(_, combination)| meets(combination)).map(|(code, _)| code).collect();
+        match fitting[..] {
+            [] => Err(Error::Request(format!(
+                "no training row has this combination of {}, and the schema allows no others",
+                asked.iter().map(|one| self.shown(one)).collect::<Vec<_>>().join(", ")
+            ))),
+            [only] => {
+                if let Some(column) = self.rewriting.find(Piece::Combination(group)) {
+                    let value = ConditionValue::Level(only as u32);
+                    split.inner.push(Condition { column, value });
+                }
+                Ok(())
+            }
+            _ => {
+                split.rest.extend(asked);
+                Ok(())
+            }
+        }
+    }
+
+    fn check_bounds(&self, condition: &Condition) -> Result<()> {
+        let (least, most) = self.rewriting.bounds[condition.column];
+        match condition.value {
+            ConditionValue::Number(number) if number < least || number > most => {
+                Err(Error::Request(format!(
+                    "condition on {:?}: the constraints of the schema leave no such value",
+                    self.rewriting.schema.columns[condition.column].name
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn shown(&self, condition: &Condition) -> String {
+        let spec = &self.rewriting.schema.columns[condition.column];
+        let value = match condition.value {
+            ConditionValue::Level(code) => {
+                spec.levels().get(code as usize).cloned().unwrap_or_default()
+            }
+            ConditionValue::Number(number) => number.to_string(),
+            ConditionValue::Missing => String::new(),
+        };
+        format!("{}={value}", spec.name)
+    }
+
+    fn tell(&self, moved: &[u64], rows: usize, observer: &mut dyn Observer) {
+        for (spec, &cells) in self.rewriting.schema.columns.iter().zip(moved) {
+            if cells > 0 {
+                observer.note(&format!(
+                    "{cells} of {rows} drawn cells of {:?} lay beyond what the constraints allow; they hold the nearest allowed value",
+                    spec.name
+                ));
+            }
+        }
+    }
+}
+
+/// Waits for rows that meet the conditions. The inner model may do the same for conditions of its
+/// own; the acceptance rate that is told is that of both together.
+fn by_rejection(
+    request: &SampleRequest,
+    ctx: &mut SampleContext<'_>,
+    mut draw: impl FnMut(usize, &mut SampleContext<'_>) -> Result<Table>,
+) -> Result<Table> {
+    let drawn = Cell::new(0);
+    let (threads, rng) = (ctx.threads, &mut ctx.rng);
+    let mut outer = Outer { observer: ctx.observer, drawn: &drawn };
+    sample_by_rejection(request, Rejection::default(), &mut outer, |rows, observer| {
+        let mut inner = Inner { observer, drawn: &drawn };
+        let mut ctx = SampleContext { rng: rng.clone(), threads, observer: &mut inner };
+        let table = draw(rows, &mut ctx);
+        *rng = ctx.rng;
+        table
+    })
+}
+
+/// Keeps the inner acceptance to itself.
+struct Inner<'a> {
+    observer: &'a mut dyn Observer,
+    drawn: &'a Cell<u64>,
+}
+
+impl Observer for Inner<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Acceptance { drawn, .. } => self.drawn.set(self.drawn.get() + drawn),
+            other => self.observer.event(other),
+        }
+    }
+
+    fn control(&mut self) -> Control {
+        self.observer.control()
+    }
+}
+
+/// Tells of all rows that were drawn, the inner ones included.
+struct Outer<'a> {
+    observer: &'a mut dyn Observer,
+    drawn: &'a Cell<u64>,
+}
+
+impl Observer for Outer<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Acceptance { drawn, kept } => {
+                let drawn = (*drawn).max(self.drawn.get());
+                self.observer.event(&Event::Acceptance { drawn, kept: *kept });
+            }
+            other => self.observer.event(other),
+        }
+    }
+
+    fn control(&mut self) -> Control {
+        self.observer.control()
+    }
+}

@@ -1,0 +1,274 @@
+//! Rewriting a table under its constraints and restoring it, for any table that obeys them and for
+//! whatever a model may draw.
+
+use meg_core::{Bound, Column, ColumnKind, ColumnSpec, Constraint, MISSING, Schema, Seed, Table};
+use proptest::prelude::*;
+use rand::Rng as _;
+use transforms::constraints::{Facts, Rewriting};
+
+fn order(low: &str, high: &str) -> Constraint {
+    Constraint::Order { low: low.into(), high: high.into() }
+}
+
+/// A chain of orders with ranges at both of its ends, dates, a sum with a positive part that can
+/// be missing, a positive number of open precision, fixed pairs with missing cells.
+fn schema() -> Schema {
+    let date =
+        |name, format: &str| ColumnSpec::new(name, ColumnKind::Datetime { format: format.into() });
+    let columns = vec![
+        ColumnSpec::category("city", ["Aa", "Bb", "Cc", "never"]).nullable(),
+        ColumnSpec::number("low", 2).nullable(),
+        ColumnSpec::number("middle", 0).nullable(),
+        ColumnSpec::number("high", 1),
+        date("born", "%Y-%m-%d"),
+        date("seen", "%Y-%m-%d %H:%M").nullable(),
+        ColumnSpec::category("county", ["u", "v"]).nullable(),
+        ColumnSpec::number("part", 2).nullable(),
+        ColumnSpec::number("other", 1),
+        ColumnSpec::number("total", 1).nullable(),
+        ColumnSpec::number("dose", None),
+        ColumnSpec::new("key", ColumnKind::Identifier),
+    ];
+    let range = |column: &str, least: Option<f64>, most: Option<f64>| Constraint::Range {
+        column: column.into(),
+        least: least.map(Bound::Number),
+        most: most.map(Bound::Number),
+    };
+    Schema::new(columns)
+        .unwrap()
+        .with_constraints(vec![
+            order("low", "middle"),
+            order("middle", "high"),
+            order("low", "high"),
+            order("born", "seen"),
+            range("low", Some(-20.0), None),
+            range("high", None, Some(50.55)),
+            Constraint::Sum { total: "total".into(), parts: vec!["part".into(), "other".into()] },
+            Constraint::Positive { column: "part".into() },
+            Constraint::Positive { column: "dose".into() },
+            Constraint::Combinations { columns: vec!["city".into(), "county".into()] },
+        ])
+        .unwrap()
+}
+
+/// Rows that obey the schema.
+fn table(rows: usize, seed: u64) -> Table {
+    let schema = schema();
+    let mut rng = Seed(seed).stream("rows");
+    let mut numbers = vec![Vec::new(); 9];
+    let (mut cities, mut counties, mut keys) = (vec![], vec![], vec![]);
+    let snap = |name: &str, value: f64| schema.columns[schema.find(name).unwrap()].snap(value);
+    for row in 0..rows {
+        let mut gone =
+            |share: f64, value: f64| if rng.random_bool(share) { f64::NAN } else { value };
+        let low = gone(0.2, 0.0);
+        let middle = gone(0.2, 0.0);
+        let seen = gone(0.3, 0.0);
+        let part = gone(0.2, 0.0);
+        let total = gone(0.1, 0.0);
+        let low = low + snap("low", rng.random_range(-20.0..30.0));
+        let middle = middle + (low.max(-20.0) + rng.random_range(0.0..9.0)).ceil();
+        let floor = low.max(middle).max(-20.0);
+        let high = snap("high", floor + 0.05 + rng.random_range(0.0..9.0));
+        let born = f64::from(rng.random_range(-9_000..9_000)) * 86_400.0;
+        let seen = seen + born + f64::from(rng.random_range(0..90_000)) * 60.0;
+        let part = part + snap("part", rng.random_range(0.01..20.0));
+        let other = snap("other", rng.random_range(-5.0..5.0));
+        let sum = if part.is_nan() { rng.random_range(0.0..9.0) } else { part + other };
+        let total = snap("total", total + sum);
+        let dose = f64::exp(rng.random_range(-20.0..20.0));
+        let row_numbers = [low, middle, high, born, seen, part, other, total, dose];
+        numbers.iter_mut().zip(row_numbers).for_each(|(cells, cell)| cells.push(cell));
+        let (city, county) =
+            [(0, 0), (1, 0), (2, 1), (MISSING, 1), (MISSING, MISSING)][rng.random_range(0..5)];
+        cities.push(city);
+        counties.push(county);
+        keys.push(Some(format!("key {row}")));
+    }
+    let mut numbers = numbers.into_iter().map(Column::Numbers);
+    let mut next = || numbers.next().unwrap();
+    let columns = vec![
+        Column::Codes(cities),
+        next(),
+        next(),
+        next(),
+        next(),
+        next(),
+        Column::Codes(counties),
+        next(),
+        next(),
+        next(),
+        next(),
+        Column::Texts(keys),
+    ];
+    Table::new(schema.clone(), columns).unwrap()
+}
+
+/// What a careless model may draw: anything that the rewritten columns can hold, in the scale of
+/// the training rows and far outside.
+fn noise(schema: &Schema, rows: usize, scale: f64, seed: u64) -> Table {
+    let mut rng = Seed(seed).stream("noise");
+    let columns = schema.columns.iter().map(|spec| match &spec.kind {
+        ColumnKind::Category { levels, .. } => {
+            let code = |_| match spec.nullable && rng.random_bool(0.2) {
+                true => MISSING,
+                false => rng.random_range(0..levels.len() as u32),
+            };
+            Column::Codes((0..rows).map(code).collect())
+        }
+        ColumnKind::Number { .. } | ColumnKind::Datetime { .. } => {
+            let cell = |_| match spec.nullable && rng.random_bool(0.2) {
+                true => f64::NAN,
+                false => spec.snap(rng.random_range(-scale..scale)),
+            };
+            Column::Numbers((0..rows).map(cell).collect())
+        }
+        ColumnKind::Identifier | ColumnKind::Text => {
+            Column::Texts((0..rows).map(|row| Some(format!("fresh {row}"))).collect())
+        }
+    });
+    Table::new(schema.clone(), columns.collect()).unwrap()
+}
+
+fn assert_same(real: &Table, restored: &Table) {
+    assert_eq!(real.schema(), restored.schema());
+    for ((spec, real), (_, restored)) in real.iter().zip(restored.iter()) {
+        let (Column::Numbers(real), Column::Numbers(restored)) = (real, restored) else {
+            assert_eq!(real, restored, "{}", spec.name);
+            continue;
+        };
+        let tolerance = if spec.step().is_some() { 0.0 } else { 1e-12 };
+        for (row, (a, b)) in real.iter().zip(restored).enumerate() {
+            let close = (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * a.abs();
+            assert!(close, "{} row {row}: {a} became {b}", spec.name);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn restoring_undoes_rewriting(seed in 0u64..1_000, rows in 1usize..80) {
+        let table = table(rows, seed);
+        let rewriting = Rewriting::learn(&table).unwrap();
+        let inner = rewriting.rewrite(&table).unwrap();
+        prop_assert!(inner.schema().constraints.is_empty());
+        let restored = rewriting.restore(&inner).unwrap();
+        assert_same(&table, &restored.table);
+        prop_assert!(restored.moved.iter().all(|&cells| cells == 0), "{:?}", restored.moved);
+    }
+
+    // A `Table` obeys its schema, constraints included, or cannot be made: that restoring succeeds
+    // is the claim.
+    #[test]
+    fn whatever_is_drawn_the_constraints_hold(seed in 0u64..1_000, power in -2i32..12) {
+        let train = table(200, seed);
+        let rewriting = Rewriting::learn(&train).unwrap();
+        let drawn = noise(rewriting.inner_schema(), 150, 10f64.powi(power), seed);
+        let restored = rewriting.restore(&drawn).unwrap().table;
+        prop_assert_eq!(restored.rows(), 150);
+        let pairs = |table: &Table| {
+            let (city, county) = (table.codes(0).to_vec(), table.codes(6).to_vec());
+            city.into_iter().zip(county).collect::<std::collections::BTreeSet<_>>()
+        };
+        prop_assert!(pairs(&restored).is_subset(&pairs(&train)));
+        for row in 0..150 {
+            let cell = |at: usize| restored.numbers(at)[row];
+            // Comparisons with a missing cell are false.
+            let broken = [
+                cell(1) > cell(2),
+                cell(2) > cell(3),
+                cell(1) > cell(3),
+                cell(4) > cell(5),
+                cell(3) > 50.5,
+                cell(1) < -20.0,
+                cell(7) < 0.01,
+                cell(10) <= 0.0,
+            ];
+            prop_assert_eq!(broken, [false; 8]);
+        }
+    }
+}
+
+#[test]
+fn models_see_differences_logarithms_parts_and_pairs() {
+    let table = table(400, 3);
+    let rewriting = Rewriting::learn(&table).unwrap();
+    let inner = rewriting.rewrite(&table).unwrap();
+    let names: Vec<&str> = inner.schema().columns.iter().map(|spec| spec.name.as_str()).collect();
+    let expected = [
+        "city + county",
+        "low",
+        "middle",
+        "middle alone",
+        "high",
+        "high alone",
+        "born",
+        "seen",
+        "part",
+        "other",
+        "total alone",
+        "total missing",
+        "dose",
+        "key",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(inner.schema().columns[0].levels().len(), 5);
+    assert!(inner.schema().columns[0].levels().contains(&"[\"Aa\",\"u\"]".to_owned()));
+    let at = |name: &str| inner.schema().find(name).unwrap();
+    for row in 0..table.rows() {
+        let minutes = inner.numbers(at("seen"))[row];
+        let real = (table.numbers(5)[row] - table.numbers(4)[row]) / 60.0;
+        assert!(minutes == real || (minutes.is_nan() && real.is_nan()));
+        assert_eq!(inner.numbers(at("dose"))[row], table.numbers(10)[row].ln());
+    }
+}
+
+#[test]
+fn drawn_values_beyond_a_bound_are_moved_to_it_and_counted() {
+    let columns = vec![ColumnSpec::number("x", 1), ColumnSpec::number("y", 0)];
+    let range =
+        Constraint::Range { column: "x".into(), least: Some(Bound::Number(0.25)), most: None };
+    let schema =
+        Schema::new(columns).unwrap().with_constraints(vec![range, order("x", "y")]).unwrap();
+    let numbers = |cells: &[f64]| Column::Numbers(cells.to_vec());
+    let train = Table::new(schema, vec![numbers(&[0.3, 2.0]), numbers(&[1.0, 2.0])]).unwrap();
+    let rewriting = Rewriting::learn(&train).unwrap();
+    let inner = rewriting.inner_schema().clone();
+    let drawn =
+        Table::new(inner, vec![numbers(&[0.2, 0.5, 1.4]), numbers(&[3.0, -7.0, 0.1])]).unwrap();
+    let restored = rewriting.restore(&drawn).unwrap();
+    assert_eq!(restored.table.numbers(0), [0.3, 0.5, 1.4]);
+    assert_eq!(restored.table.numbers(1), [3.0, 1.0, 2.0], "rounded up where down would be below");
+    assert_eq!(restored.moved, [1, 1]);
+}
+
+#[test]
+fn damaged_facts_and_strange_tables_are_refused() {
+    let train = table(50, 1);
+    let rewriting = Rewriting::learn(&train).unwrap();
+    let good = rewriting.facts().clone();
+    let damage: [fn(&mut Facts); 6] = [
+        |facts| facts.combinations.clear(),
+        |facts| facts.combinations[0][0][0] = Some(99),
+        |facts| facts.combinations[0].reverse(),
+        |facts| facts.combinations[0][1].push(None),
+        |facts| facts.apart = vec![0],
+        |facts| facts.silent = vec![1_000],
+    ];
+    for (case, damage) in damage.iter().enumerate() {
+        let mut facts = good.clone();
+        damage(&mut facts);
+        assert!(Rewriting::new(train.schema().clone(), facts).is_err(), "case {case}");
+    }
+    assert!(rewriting.restore(&train).is_err());
+    let unseen = {
+        let mut columns = train.columns().to_vec();
+        columns[0] = Column::Codes(vec![3; 50]);
+        Table::new(train.schema().clone(), columns).unwrap()
+    };
+    let message = rewriting.rewrite(&unseen).unwrap_err().to_string();
+    assert!(message.contains("row 1") && message.contains("never"), "{message}");
+    assert!(Rewriting::learn(&Table::empty(schema()).unwrap()).is_err());
+}
