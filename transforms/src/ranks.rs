@@ -7,7 +7,7 @@ use statrs::function::erf::{erfc, erfc_inv};
 /// To a standard normal by ranks: the distribution function between landmarks, then the normal's
 /// quantile function, as scikit-learn's `QuantileTransformer`.
 ///
-/// Law: comes back within 1e-9 of the distance between its neighbouring landmarks; encoded numbers
+/// Law: comes back within 1e-7 of the distance between its neighbouring landmarks; encoded numbers
 /// lie in `[-5.2, 5.2]` (shares of 1e-7 and 1 - 1e-7); numbers beyond the training range become its
 /// ends. Tied values share the middle of their ranks. A constant column becomes 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

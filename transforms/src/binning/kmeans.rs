@@ -117,6 +117,8 @@ mod tests {
     #[test]
     fn fewer_values_than_bins_have_a_bin_each() {
         let edges = edges(&[1.0, 1.0, 2.0, 5.0], 10, &mut Seed(1).stream("k")).unwrap();
-        assert_eq!(edges, [1.0, 1.5, 3.5, 5.0]);
+        assert_eq!(edges.len(), 4);
+        let away = edges.iter().zip([1.0, 1.5, 3.5, 5.0]).map(|(x, y)| (x - y).abs());
+        assert!(away.fold(0.0, f64::max) < 1e-12, "{edges:?}");
     }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// The training range onto `[low, high]`, as scikit-learn's `MinMaxScaler`.
 ///
 /// Law: training cells land in `[low, high]`, both ends hit, and come back within a few units in
-/// the last place of the column's largest number. A constant column becomes `low`.
+/// the last place of the column's largest number. A constant column becomes `low`, and so does one
+/// whose range is below the smallest normal double.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MinMax {
     low: f64,
