@@ -214,3 +214,41 @@ fn flags_that_mirror_missing_cells_are_found_and_kept_consistent() {
     let error = flags.strip(&broken).unwrap_err().to_string();
     assert!(error.contains("row 1: column \"TSH measured\": value \"t\""), "{error}");
 }
+
+/// Cells of `sick.data` without its last field, or nothing where the file is not there.
+fn thyroid() -> Option<Table> {
+    let Some(data) = std::env::var_os("MEG_DATA") else {
+        eprintln!("skipped: MEG_DATA is not set");
+        return None;
+    };
+    let path = std::path::Path::new(&data).join("thyroid/sick.data");
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    let (mut specs, mut columns) = (Vec::new(), Vec::new());
+    for at in 0..rows[0].len() - 1 {
+        let known = rows.iter().map(|row| row[at]).filter(|cell| *cell != "?");
+        let levels: std::collections::BTreeSet<&str> = known.collect();
+        let levels: Vec<&str> = levels.into_iter().collect();
+        let code = |row: &Vec<&str>| levels.binary_search(&row[at]).map_or(MISSING, |c| c as u32);
+        columns.push(Column::Codes(rows.iter().map(code).collect()));
+        specs.push(ColumnSpec::category(format!("c{at}"), levels).nullable());
+    }
+    Some(Table::new(Schema::new(specs).unwrap(), columns).unwrap())
+}
+
+#[test]
+fn the_flags_of_the_thyroid_table_are_found() {
+    let Some(table) = thyroid() else { return };
+    let flags = MirrorFlags::find(&table);
+    // `TSH measured` to `FTI measured`; `TBG measured` is never true, so it says nothing.
+    let pairs = [(16, 17), (18, 19), (20, 21), (22, 23), (24, 25)];
+    let flag = |(flag, of): (usize, usize)| MirrorFlag {
+        flag: format!("c{flag}"),
+        of: format!("c{of}"),
+        present: "t".into(),
+        missing: "f".into(),
+    };
+    assert_eq!(flags.flags(), pairs.map(flag));
+    let stripped = flags.strip(&table).unwrap();
+    assert_eq!(flags.restore(&stripped, table.schema()).unwrap(), table);
+}
