@@ -100,7 +100,13 @@ fn every_number_column_passes_or_is_refused_with_a_reason() {
             let case = format!("{name} through {step:?}");
             let column = Column::Numbers(cells.clone());
             let mut rng = Seed(1).stream("degenerate");
-            let chain = Chain::fit(&[step.clone()], &spec(&step), &column, Some(&target), &mut rng);
+            let chain = Chain::fit(
+                std::slice::from_ref(&step),
+                &spec(&step),
+                &column,
+                Some(&target),
+                &mut rng,
+            );
             let encoded = chain.and_then(|chain| {
                 chain.check()?;
                 Ok((chain.encode(column, &mut rng)?, chain))
@@ -197,7 +203,8 @@ fn decoding_answers_any_finite_number_and_refuses_the_rest() {
     for step in number_steps() {
         let mut rng = Seed(2).stream("wild");
         let target: Vec<u32> = (0..200).map(|row| row / 100).collect();
-        let chain = Chain::fit(&[step.clone()], &spec(&step), &column, Some(&target), &mut rng);
+        let chain =
+            Chain::fit(std::slice::from_ref(&step), &spec(&step), &column, Some(&target), &mut rng);
         let Ok(chain) = chain else {
             assert_eq!(step, Step::Log { shift: 0.0 }, "0 has no logarithm");
             continue;

@@ -124,7 +124,9 @@ proptest! {
         let images = numbers(&parts[0]);
         for (x, fx) in cells.iter().zip(images) {
             for (y, fy) in cells.iter().zip(images) {
-                prop_assert!(!(x < y) || fx <= fy, "{x} {y} became {fx} {fy}");
+                if x < y {
+                    prop_assert!(fx <= fy, "{x} {y} became {fx} {fy}");
+                }
             }
         }
     }

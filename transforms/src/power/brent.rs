@@ -70,17 +70,17 @@ fn close_in(f: &mut impl FnMut(f64) -> f64, mut a: f64, mut b: f64) -> f64 {
         let at_next = f(next);
         if at_next <= at_best {
             if next < best {
-                b = best
+                b = best;
             } else {
-                a = best
+                a = best;
             }
             (third, at_third, second, at_second) = (second, at_second, best, at_best);
             (best, at_best) = (next, at_next);
         } else {
             if next < best {
-                a = next
+                a = next;
             } else {
-                b = next
+                b = next;
             }
             if at_next <= at_second || second == best {
                 (third, at_third, second, at_second) = (second, at_second, next, at_next);
