@@ -1,0 +1,44 @@
+use super::checked;
+use crate::quantiles::quantile;
+use meg_core::Result;
+
+/// Edges of bins of one width over sorted values, equal to `numpy.linspace` to the last digit.
+///
+/// # Errors
+/// A recipe error for no bins or more than a million.
+///
+/// # Panics
+/// When there is no value.
+pub fn equal_width_edges(sorted: &[f64], bins: usize) -> Result<Vec<f64>> {
+    let bins = checked(bins)?;
+    let (least, most) = (sorted[0], sorted[sorted.len() - 1]);
+    let gap = most - least;
+    let step = gap / bins as f64;
+    let edge = |at: usize| match at {
+        _ if at == bins => most,
+        // Where the width of the column is too large for a double, edges are mixed from its ends.
+        _ if !gap.is_finite() => {
+            let share = at as f64 / bins as f64;
+            least * (1.0 - share) + most * share
+        }
+        // numpy divides last when the step vanishes.
+        _ if step == 0.0 => at as f64 / bins as f64 * gap + least,
+        _ => at as f64 * step + least,
+    };
+    Ok((0..=bins).map(edge).collect())
+}
+
+/// Edges with as many sorted values between each two, equal to `numpy.quantile` at
+/// `numpy.linspace(0, 1, bins + 1)` to the last digit. Ties make equal edges.
+///
+/// # Errors
+/// A recipe error for no bins or more than a million.
+///
+/// # Panics
+/// When there is no value.
+pub fn quantile_edges(sorted: &[f64], bins: usize) -> Result<Vec<f64>> {
+    let bins = checked(bins)?;
+    let step = 1.0 / bins as f64;
+    let share = |at: usize| if at == bins { 1.0 } else { at as f64 * step };
+    Ok((0..=bins).map(|at| quantile(sorted, share(at))).collect())
+}

@@ -1,0 +1,68 @@
+use crate::column::{NumberMap, Range, observed};
+use meg_core::{ColumnKind, ColumnSpec, DataError, Result, datetime};
+use serde::{Deserialize, Serialize};
+
+/// The unit of a moment as a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateUnit {
+    /// Days of 86 400 seconds.
+    Days,
+    /// Seconds.
+    Seconds,
+}
+
+/// A moment as days or seconds since the first training moment.
+///
+/// Law: comes back exactly; any number decodes to a moment that the column's format can print
+/// without loss (decoding rounds to its resolution).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DateNumber {
+    unit: f64,
+    resolution: f64,
+    range: Range,
+}
+
+impl DateNumber {
+    /// Fits to the cells of a datetime column, seconds since 1970; NaN is missing and left out.
+    ///
+    /// # Errors
+    /// A data error for a column of another kind and for an infinite cell.
+    pub fn fit(cells: &[f64], spec: &ColumnSpec, unit: DateUnit) -> Result<Self> {
+        let ColumnKind::Datetime { format } = &spec.kind else {
+            let problem = format!("a column of kind \"{}\" holds no dates", spec.kind.name());
+            let advice = "declare the column as kind = \"datetime\" with its format in schema.toml";
+            return Err(DataError::new(problem).column(&spec.name).advice(advice).into());
+        };
+        let unit = match unit {
+            DateUnit::Days => 86_400.0,
+            DateUnit::Seconds => 1.0,
+        };
+        let range = Range::of(&observed(cells)?);
+        Ok(Self { unit, resolution: datetime::resolution(format), range })
+    }
+}
+
+impl NumberMap for DateNumber {
+    const NAME: &'static str = "the count of days or seconds";
+
+    fn forward(&self, x: f64) -> f64 {
+        (x - self.range.least) / self.unit
+    }
+
+    fn backward(&self, y: f64) -> f64 {
+        let seconds = self.range.least + y * self.unit;
+        (seconds / self.resolution).round() * self.resolution
+    }
+
+    fn range(&self) -> Range {
+        self.range
+    }
+
+    fn is_sound(&self) -> bool {
+        self.unit >= 1.0
+            && self.unit.is_finite()
+            && self.resolution >= 1.0
+            && self.resolution.is_finite()
+    }
+}

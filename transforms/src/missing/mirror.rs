@@ -1,0 +1,150 @@
+use meg_core::{Column, DataError, Error, MISSING, Result, Table};
+use serde::{Deserialize, Serialize};
+
+/// A category column of two levels that says in every row whether another column is missing, as
+/// `TSH measured` of the thyroid tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MirrorFlag {
+    /// The column that says it.
+    pub flag: String,
+    /// The column it speaks of.
+    pub of: String,
+    /// The flag's level where the other column has a cell.
+    pub present: String,
+    /// The flag's level where it is missing.
+    pub missing: String,
+}
+
+/// All such columns of a table. A model that learns both columns soon makes rows in which they
+/// disagree: leave the flags out before, put them back after.
+///
+/// Law: `restore(strip(table)) = table` for tables that obey the flags, and a restored table always
+/// does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MirrorFlags {
+    flags: Vec<MirrorFlag>,
+    /// Column names of the whole table, in order.
+    columns: Vec<String>,
+}
+
+impl MirrorFlags {
+    /// Finds the flags of a table: both levels must occur, and no row may disagree. Of several
+    /// columns that fit, a flag speaks of the one next to it.
+    pub fn find(table: &Table) -> Self {
+        let specs = &table.schema().columns;
+        let mut flags: Vec<MirrorFlag> = Vec::new();
+        for flag in 0..specs.len() {
+            let mut others: Vec<usize> = (0..specs.len()).filter(|&of| of != flag).collect();
+            others.sort_by_key(|&of| (of.abs_diff(flag), of < flag));
+            let is_flag = |name: &String| flags.iter().any(|known| &known.flag == name);
+            let fits = others.into_iter().find_map(|of| {
+                // A flag that leaves the table cannot be what another one is restored from.
+                let kept = !is_flag(&specs[of].name);
+                let levels = if kept { mirrored(table, flag, of) } else { None };
+                levels.map(|levels| (of, levels))
+            });
+            if let Some((of, (present, missing))) = fits {
+                let level = |code: u32| specs[flag].levels()[code as usize].clone();
+                flags.push(MirrorFlag {
+                    flag: specs[flag].name.clone(),
+                    of: specs[of].name.clone(),
+                    present: level(present),
+                    missing: level(missing),
+                });
+            }
+        }
+        Self { flags, columns: specs.iter().map(|spec| spec.name.clone()).collect() }
+    }
+
+    /// The flags found.
+    pub fn flags(&self) -> &[MirrorFlag] {
+        &self.flags
+    }
+
+    /// The table without its flags.
+    ///
+    /// # Errors
+    /// A data error that names row and column where a flag does not say what is missing, and a
+    /// request error when a column is not there.
+    pub fn strip(&self, table: &Table) -> Result<Table> {
+        for flag in &self.flags {
+            self.check_rows(table, flag)?;
+        }
+        let is_flag = |name: &String| self.flags.iter().any(|flag| &flag.flag == name);
+        let kept = (0..table.columns().len())
+            .filter(|&at| !is_flag(&table.schema().columns[at].name))
+            .collect::<Vec<_>>();
+        table.select_columns(&kept)
+    }
+
+    /// The table with its flags, in the order of the whole table; `whole` is its schema.
+    ///
+    /// # Errors
+    /// A request error when a column is not there, a data error when the schema does not fit.
+    pub fn restore(&self, table: &Table, whole: &meg_core::Schema) -> Result<Table> {
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for name in &self.columns {
+            columns.push(match self.flags.iter().find(|flag| &flag.flag == name) {
+                None => table.columns()[table.schema().find(name)?].clone(),
+                Some(flag) => {
+                    let of = &table.columns()[table.schema().find(&flag.of)?];
+                    let levels = whole.columns[whole.find(name)?].levels();
+                    let (present, missing) = flag.codes(levels)?;
+                    let code = |row| if of.is_missing(row) { missing } else { present };
+                    Column::Codes((0..table.rows()).map(code).collect())
+                }
+            });
+        }
+        Table::new(whole.clone(), columns)
+    }
+
+    fn check_rows(&self, table: &Table, flag: &MirrorFlag) -> Result<()> {
+        let (at, of) = (table.schema().find(&flag.flag)?, table.schema().find(&flag.of)?);
+        let levels = table.schema().columns[at].levels();
+        let (present, missing) = flag.codes(levels)?;
+        let Column::Codes(cells) = &table.columns()[at] else {
+            return Err(DataError::new("a flag is a category").column(&flag.flag).into());
+        };
+        for (row, &cell) in cells.iter().enumerate() {
+            let says = if table.columns()[of].is_missing(row) { missing } else { present };
+            if cell != says {
+                let problem = format!("the flag does not say whether {:?} is missing", flag.of);
+                let value = table.text(row, at).unwrap_or_else(|| "missing".to_owned());
+                let error = DataError::new(problem).row(row as u64 + 1).column(&flag.flag);
+                return Err(error.value(value).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl MirrorFlag {
+    /// Codes of the two levels.
+    fn codes(&self, levels: &[String]) -> Result<(u32, u32)> {
+        let code = |level: &String| {
+            levels.iter().position(|known| known == level).map(|at| at as u32).ok_or_else(|| {
+                Error::from(
+                    DataError::new("the flag has no such level").column(&self.flag).value(level),
+                )
+            })
+        };
+        Ok((code(&self.present)?, code(&self.missing)?))
+    }
+}
+
+/// The flag's codes where the other column is present and where it is missing, if it mirrors it.
+fn mirrored(table: &Table, flag: usize, of: usize) -> Option<(u32, u32)> {
+    let Column::Codes(cells) = &table.columns()[flag] else { return None };
+    let of = &table.columns()[of];
+    let (mut present, mut missing) = (None, None);
+    for (row, &cell) in cells.iter().enumerate() {
+        let says = if of.is_missing(row) { &mut missing } else { &mut present };
+        if cell == MISSING || *says.get_or_insert(cell) != cell {
+            return None;
+        }
+    }
+    match (present, missing) {
+        (Some(present), Some(missing)) if present != missing => Some((present, missing)),
+        _ => None,
+    }
+}

@@ -1,0 +1,8 @@
+//! Missing cells: filled with a companion that says so, and columns that only repeat what is
+//! missing.
+
+mod indicator;
+mod mirror;
+
+pub use indicator::{Fill, NullIndicator};
+pub use mirror::{MirrorFlag, MirrorFlags};
