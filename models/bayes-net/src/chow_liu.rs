@@ -75,7 +75,7 @@ pub(crate) fn check_bins(bins: usize) -> Result<()> {
 }
 
 pub(crate) fn check_smoothing(smoothing: f64) -> Result<()> {
-    if smoothing >= 0.0 && smoothing <= 1e9 {
+    if (0.0..=1e9).contains(&smoothing) {
         return Ok(());
     }
     Err(out_of_range("smoothing", smoothing, "in 0..=1e9"))
