@@ -304,3 +304,44 @@ fn numbers_keep_their_distribution_and_dependence() {
     let gaps = (0..4_000).filter(far).count();
     assert!(gaps < 40, "{gaps} rows in which lab does not follow age");
 }
+
+/// The sum of mutual information, in nats, over all pairs of category columns.
+fn information(table: &Table) -> f64 {
+    let columns = table.schema().columns.len();
+    let rows = table.rows() as f64;
+    let sum = |keys: Vec<u64>| {
+        let mut counts = std::collections::HashMap::new();
+        keys.iter().for_each(|key| *counts.entry(*key).or_insert(0.0) += 1.0);
+        counts.values().map(|count: &f64| count * count.ln()).sum::<f64>()
+    };
+    let key = |x: usize| table.codes(x).iter().map(|&code| u64::from(code)).collect::<Vec<_>>();
+    let pair = |x: usize, y: usize| {
+        key(x).iter().zip(key(y)).map(|(a, b)| a * 1_000 + b).collect::<Vec<_>>()
+    };
+    let pairs = (0..columns).flat_map(|x| (0..x).map(move |y| (x, y)));
+    let information =
+        |(x, y)| (sum(pair(x, y)) - sum(key(x)) - sum(key(y)) + rows * rows.ln()) / rows;
+    pairs.map(information).sum()
+}
+
+#[test]
+fn most_of_the_information_between_columns_is_kept() {
+    // Columns drawn on their own would keep nothing of it, as naive Bayes does beside the label.
+    let train = labelled(20_000, 5);
+    let real = information(&train);
+    assert!(real > 1.0, "{real} nats");
+    let kept = |entry, settings| {
+        information(&draw(fit(entry, settings, &train, 1).as_ref(), 20_000, 1)) / real
+    };
+    let [tree, naive, one, two] = [
+        kept(&CHOW_LIU, ""),
+        kept(&KDB, "k = 0"),
+        kept(&KDB, "k = 1"),
+        kept(&KDB, "k = 2"),
+    ];
+    assert!((0.95..1.05).contains(&tree), "{tree}");
+    assert!((0.97..1.03).contains(&two), "{two}");
+    assert!(naive < 0.9 && naive < one, "{naive} and {one}");
+    let private = kept(&PRIV_BAYES, "epsilon = 5");
+    assert!((0.8..1.1).contains(&private), "{private}");
+}
