@@ -105,6 +105,11 @@ impl Synthesizer for PrivBayes {
             "epsilon {}: {} for the ranges of {learned} number columns, {} for the structure, {} for the counts; it holds only while nobody else knows the seed",
             self.epsilon, budget.ranges, budget.structure, budget.counts
         ));
+        if learned > 0 {
+            ctx.observer.note(
+                "a learned range cuts values off at both ends, many where epsilon or the table is small: declare the ranges you know with the setting `ranges`",
+            );
+        }
         ctx.observer.event(&Event::Start { phase: Phase::Train, total: Some(nodes as u64) });
         let parents = if chooses {
             let mut rng = ctx.seed.stream("structure");

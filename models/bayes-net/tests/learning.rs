@@ -333,12 +333,8 @@ fn most_of_the_information_between_columns_is_kept() {
     let kept = |entry, settings| {
         information(&draw(fit(entry, settings, &train, 1).as_ref(), 20_000, 1)) / real
     };
-    let [tree, naive, one, two] = [
-        kept(&CHOW_LIU, ""),
-        kept(&KDB, "k = 0"),
-        kept(&KDB, "k = 1"),
-        kept(&KDB, "k = 2"),
-    ];
+    let [tree, naive, one, two] =
+        [kept(&CHOW_LIU, ""), kept(&KDB, "k = 0"), kept(&KDB, "k = 1"), kept(&KDB, "k = 2")];
     assert!((0.95..1.05).contains(&tree), "{tree}");
     assert!((0.97..1.03).contains(&two), "{two}");
     assert!(naive < 0.9 && naive < one, "{naive} and {one}");

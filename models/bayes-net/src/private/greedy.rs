@@ -20,7 +20,7 @@ pub(crate) struct Limits {
 
 type Candidate = (usize, Vec<usize>);
 
-/// The greedy network of PrivBayes (Zhang et al. 2017, section 4): nodes join one by one, each
+/// The greedy network of PrivBayes (Zhang et al. 2017): nodes join one by one, each
 /// choice among all nodes outside with their largest sets of parents inside, by the exponential
 /// mechanism on the score `R` with an equal part of `epsilon`. The first node is drawn.
 ///
