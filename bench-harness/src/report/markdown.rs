@@ -214,6 +214,18 @@ fn remarks(text: &mut String, report: &Report<'_>) {
             "- `copy` repeats training rows: the best fidelity there is, and no privacy at all.",
         );
     }
+    if report.has_model("smote") {
+        line(
+            text,
+            "- `smote` draws points between neighbouring training rows: what remembering alone achieves, with next to no privacy.",
+        );
+    }
+    if report.has_model("holdout") {
+        line(
+            text,
+            "- `holdout` is no model: up to half of the holdout rows stand for synthetic ones, and the rest for the holdout. It has fewer rows than a model draws where the holdout part is small.",
+        );
+    }
     for warning in &report.manifest.warnings {
         line(text, &format!("- {warning}"));
     }
