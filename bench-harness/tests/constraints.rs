@@ -3,8 +3,8 @@
 
 use bench_harness::{MODELS, registry};
 use meg_core::{
-    Artifact, Column, ColumnKind, ColumnSpec, Constraint, Device, Error, FitContext, Fitted,
-    SampleContext, SampleRequest, Schema, Seed, Silent, Table,
+    Artifact, Column, ColumnKind, ColumnSpec, Constraint, Error, FitContext, Fitted, SampleContext,
+    SampleRequest, Schema, Seed, Silent, Table,
 };
 use rand::Rng as _;
 use std::collections::BTreeSet;
@@ -76,7 +76,8 @@ fn table(rows: usize) -> Table {
 
 fn fit(model: &str, train: &Table, threads: usize) -> Box<dyn Fitted> {
     let choice = registry::choose(model, &quick(model)).unwrap();
-    let mut ctx = FitContext { seed: Seed(1), device: Device::Cpu, threads, observer: &mut Silent };
+    let mut silent = Silent;
+    let mut ctx = FitContext { threads, ..FitContext::new(Seed(1), &mut silent) };
     choice.recipe.synthesizer.fit(train, &mut ctx).unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use meg_core::conformance::{self, Case};
 use meg_core::{
-    Artifact, Column, ColumnSpec, Device, Error, FitContext, Role, Schema, Seed, Silent, Table,
+    Artifact, Column, ColumnSpec, Error, FitContext, Role, Schema, Seed, Silent, Table,
 };
 use rand::Rng as _;
 use reference::{COPY, HOLDOUT, INDEPENDENT, SMOTE, UNIFORM};
@@ -32,8 +32,8 @@ fn smote_conforms() {
 #[test]
 fn holdout_is_refused_outside_of_a_benchmark() {
     let recipe = (HOLDOUT.recipe)("").unwrap();
-    let mut ctx =
-        FitContext { seed: Seed(1), device: Device::Cpu, threads: 1, observer: &mut Silent };
+    let mut silent = Silent;
+    let mut ctx = FitContext::new(Seed(1), &mut silent);
     let error = recipe.synthesizer.fit(&conformance::mixed_table(5, 1), &mut ctx).unwrap_err();
     assert!(matches!(&error, Error::Request(text) if text.contains("meg bench")), "{error}");
 }
