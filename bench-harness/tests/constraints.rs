@@ -11,7 +11,12 @@ use std::collections::BTreeSet;
 
 /// Settings under which training takes no time; what is tested holds at any quality.
 fn quick(model: &str) -> toml::Table {
-    let text = if model == "ctgan" { "epochs = 1\nmin_updates = 20\nbatch_size = 100" } else { "" };
+    let text = match model {
+        "ctgan" => "epochs = 1\nmin_updates = 20\nbatch_size = 100",
+        // With a small budget it learns ranges so wide that cents are lost in double precision.
+        "priv-bayes" => "epsilon = 1000.0",
+        _ => "",
+    };
     text.parse().unwrap()
 }
 
@@ -118,7 +123,8 @@ fn violations(train: &Table, drawn: &Table) -> [usize; 5] {
 #[test]
 fn every_model_keeps_them() {
     let train = table(400);
-    for model in MODELS {
+    // The yardstick of real holdout rows learns nothing and draws in benchmarks alone.
+    for model in MODELS.iter().filter(|model| model.name != "holdout") {
         let fitted = fit(model.name, &train, 1);
         let drawn = draw(fitted.as_ref(), 1_000, &[]);
         assert!(drawn.schema() == train.schema());
