@@ -7,6 +7,7 @@ mod critic;
 mod gather;
 mod heads;
 mod math;
+mod perceptron;
 mod product;
 
 pub use adam::{AdamStep, adam};
@@ -17,6 +18,10 @@ pub use critic::{leaky_dropout, scale_by};
 pub use gather::{add_column_sums, add_rows, fill_rows, scatter_rows};
 pub use heads::{HeadSpan, Heads};
 pub use math::gumbel_of_uniform;
+pub use perceptron::{
+    AdamWCells, AdamWStep, adamw, add_cells, add_squares, add_table_rows, relu, relu_dropout,
+    relu_dropout_backward, softmax_rows, sum_rows_by_code,
+};
 pub use product::{Matrix, MatrixMut, multiply};
 
 /// Defines a function whose body is compiled three times.
