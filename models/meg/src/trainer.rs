@@ -250,6 +250,21 @@ impl<'a> Trainer<'a> {
     }
 }
 
+#[cfg(test)]
+impl Trainer<'_> {
+    /// As many threads as a large table would get.
+    pub(crate) fn set_threads(&mut self, threads: usize) {
+        self.scratch.resize_with(threads, Scratch::default);
+    }
+
+    /// The gradients of the last step, of generators and of embeddings.
+    pub(crate) fn all_gradients(&self) -> (Vec<&[f32]>, Vec<&[f32]>) {
+        let generators = self.generators.iter().map(|state| &*state.weights.gradient);
+        let embeddings = self.embeddings.iter().map(|learned| &*learned.gradient);
+        (generators.collect(), embeddings.collect())
+    }
+}
+
 /// Validation rows that go through the networks together.
 const SCORED_TOGETHER: usize = 1_024;
 
