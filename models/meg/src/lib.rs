@@ -65,6 +65,10 @@ meg_core::recipe! {
         pub validation: f64 = 0.1,
         /// Rows for validation, at most.
         pub max_validation: usize = 50_000,
+        /// A table with fewer rows is cut into folds, which tell how long to train on all of its rows.
+        pub fold_below: usize = 5_000,
+        /// Folds of a small table; 1: held-out rows as in a large one.
+        pub folds: usize = 5,
         /// Steps between two validations, at least; between the bounds it is one pass over the rows.
         pub least_interval: u64 = 20,
         /// Steps between two validations, at most.
@@ -102,6 +106,7 @@ impl Synthesizer for Meg {
         sized("embedding", self.embedding, 1, MOST_UNITS)?;
         sized("hidden", self.hidden, 1, MOST_UNITS)?;
         sized("batch_size", self.batch_size, 1, 1_000_000)?;
+        sized("folds", self.folds, 1, 100)?;
         sized("max_validation", self.max_validation, 2, 100_000_000)?;
         let within = |key: &str, value: f64, least: f64, most: f64| {
             let rule = format!("in [{least}, {most}]");

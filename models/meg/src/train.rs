@@ -4,9 +4,9 @@ use crate::Meg;
 use crate::codec::{Codes, TableCodec, Targets};
 use crate::fitted::FittedMeg;
 use crate::masks;
-use crate::network::{Layout, Weights, counts};
+use crate::network::{Layout, Shape, Weights, counts};
 use crate::trainer::Trainer;
-use meg_core::{Event, FitContext, Observer, Phase, Result, Seed, Table};
+use meg_core::{Control, Error, Event, FitContext, Observer, Phase, Result, Seed, Table};
 use neural::check_finite;
 use rand::seq::SliceRandom;
 
@@ -26,6 +26,21 @@ pub(crate) fn fit(recipe: &Meg, train: &Table, ctx: &mut FitContext<'_>) -> Resu
 
 /// Rows of a validation set that say something, at least.
 const LEAST_VALIDATION: usize = 2;
+/// Weights of an ensemble of which several can be trained at once.
+const FOLDED_WEIGHTS: usize = 3_000_000;
+
+/// What all trainings of one fit share.
+struct Material<'a> {
+    recipe: &'a Meg,
+    codec: &'a TableCodec,
+    codes: &'a Codes,
+    layout: &'a Layout,
+    targets: Vec<Targets>,
+    /// Rows per step.
+    batch: usize,
+    seed: Seed,
+    threads: usize,
+}
 
 fn learn(
     recipe: &Meg,
@@ -34,20 +49,51 @@ fn learn(
     layout: &Layout,
     ctx: &mut FitContext<'_>,
 ) -> Result<Weights> {
+    let targets = layout.masks.iter().map(|mask| codec.targets(mask.output, recipe.smoothing));
+    let material = Material {
+        recipe,
+        codec,
+        codes,
+        layout,
+        targets: targets.collect(),
+        batch: recipe.batch(codes.rows),
+        seed: ctx.seed,
+        threads: ctx.threads,
+    };
     let mut rows: Vec<u32> = (0..codes.rows as u32).collect();
     rows.shuffle(&mut ctx.seed.stream("meg/split"));
-    let held = (recipe.validation * rows.len() as f64) as usize;
-    let held = if held < LEAST_VALIDATION { 0 } else { held.min(recipe.max_validation) };
-    let (held, rows) = rows.split_at(held);
-    let targets: Vec<Targets> =
-        layout.masks.iter().map(|mask| codec.targets(mask.output, recipe.smoothing)).collect();
-    let counts = counts(layout, codes, rows, ctx.threads);
-    let weights = Weights::new(layout, codec, &counts, &mut ctx.seed.stream("meg/init"));
-    let batch = recipe.batch(rows.len());
-    let optimiser = recipe.optimiser();
-    let trainer = Trainer::new(layout, &targets, optimiser, weights, ctx.seed, batch, ctx.threads);
-    let mut batches = Batches::new(rows.to_vec(), batch, ctx.seed);
-    run(recipe, trainer, codes, &mut batches, held, ctx.observer)
+    if layout.masks.is_empty() {
+        return Ok(material.trainer(&rows, ctx.seed).averages());
+    }
+    let weights: usize = layout.shapes.iter().map(Shape::weights).sum();
+    let small = codes.rows < recipe.fold_below && weights <= FOLDED_WEIGHTS;
+    ctx.observer.event(&Event::Start { phase: Phase::Train, total: None });
+    let learned = if small && recipe.folds > 1 && codes.rows >= LEAST_VALIDATION * recipe.folds {
+        fold(&material, &rows, ctx.observer)?
+    } else {
+        let held = (recipe.validation * rows.len() as f64) as usize;
+        let held = if held < LEAST_VALIDATION { 0 } else { held.min(recipe.max_validation) };
+        let (held, rows) = rows.split_at(held);
+        hold_out(&material, rows, held, ctx.observer)?
+    };
+    ctx.observer.event(&Event::End { phase: Phase::Train });
+    Ok(learned)
+}
+
+impl<'a> Material<'a> {
+    /// A trainer that begins with the shares of these rows.
+    fn trainer(&'a self, rows: &[u32], seed: Seed) -> Trainer<'a> {
+        let counts = counts(self.layout, self.codes, rows, self.threads);
+        let mut rng = seed.stream("meg/init");
+        let weights = Weights::new(self.layout, self.codec, &counts, &mut rng);
+        let optimiser = self.recipe.optimiser();
+        Trainer::new(self.layout, &self.targets, optimiser, weights, seed, self.batch, self.threads)
+    }
+
+    /// Steps between two validations.
+    fn interval(&self, batches: &Batches) -> u64 {
+        batches.per_pass().clamp(self.recipe.least_interval, self.recipe.most_interval)
+    }
 }
 
 /// Endless batches: shuffled passes over the rows, the rest of each pass left out.
@@ -60,7 +106,7 @@ struct Batches {
 
 impl Batches {
     fn new(rows: Vec<u32>, size: usize, seed: Seed) -> Self {
-        let at = rows.len();
+        let (at, size) = (rows.len(), size.min(rows.len()));
         Self { rows, size, at, rng: seed.stream("meg/batches") }
     }
 
@@ -78,6 +124,71 @@ impl Batches {
     }
 }
 
+/// Small tables: as many trainings as folds, each without its fold, tell together how many passes
+/// over the rows are best; then one training on all rows makes that many.
+fn fold(material: &Material<'_>, rows: &[u32], observer: &mut dyn Observer) -> Result<Weights> {
+    let recipe = material.recipe;
+    let folds = recipe.folds;
+    let mut members: Vec<(Trainer<'_>, Batches, Vec<u32>)> = (0..folds)
+        .map(|fold| {
+            let own = |(at, &row): (usize, &u32)| (at % folds == fold).then_some(row);
+            let others = |(at, &row): (usize, &u32)| (at % folds != fold).then_some(row);
+            let held: Vec<u32> = rows.iter().enumerate().filter_map(own).collect();
+            let rest: Vec<u32> = rows.iter().enumerate().filter_map(others).collect();
+            let seed = material.seed.derive(&format!("meg/fold/{fold}"));
+            let trainer = material.trainer(&rest, seed);
+            (trainer, Batches::new(rest, material.batch, seed), held)
+        })
+        .collect();
+    let interval = material.interval(&members[0].1);
+    let score = |members: &mut [(Trainer<'_>, Batches, Vec<u32>)]| -> f64 {
+        let sum = |(trainer, _, held): &mut (Trainer<'_>, Batches, Vec<u32>)| {
+            trainer.score(material.codes, held) * held.len() as f64
+        };
+        members.iter_mut().map(sum).sum::<f64>() / rows.len() as f64
+    };
+    let mut best = (0, score(&mut members));
+    let (mut validation, mut misses, mut done) = (best.1, 0, 0);
+    while done < recipe.max_steps && misses < 2 * recipe.patience {
+        done += 1;
+        let mut loss = 0.0;
+        for (trainer, batches, _) in &mut members {
+            loss += trainer.step(material.codes, batches.next(), recipe.learning_rate);
+        }
+        let loss = loss / folds as f64;
+        check_finite(done, &[("loss", loss)])?;
+        if done.is_multiple_of(interval) {
+            validation = score(&mut members);
+            check_finite(done, &[("validation loss", validation)])?;
+            misses = if best.1 - validation >= recipe.least_gain { 0 } else { misses + 1 };
+            if validation < best.1 {
+                best = (done, validation);
+            }
+        }
+        let values = [("loss", loss), ("validation_loss", validation)];
+        if !observer.step(Phase::Train, done, &values)? {
+            break;
+        }
+    }
+    drop(members);
+    // As many passes: there are more rows now.
+    let steps = (best.0 as f64 * folds as f64 / (folds - 1) as f64).round() as u64;
+    observer.note(&format!(
+        "best validation loss over {folds} folds: {:.4} nats per row after {} steps",
+        best.1, best.0
+    ));
+    let mut trainer = material.trainer(rows, material.seed);
+    let mut batches = Batches::new(rows.to_vec(), material.batch, material.seed);
+    for step in 1..=steps {
+        let loss = trainer.step(material.codes, batches.next(), recipe.learning_rate);
+        check_finite(step, &[("loss", loss)])?;
+        if observer.control() == Control::Abort {
+            return Err(Error::Interrupted);
+        }
+    }
+    Ok(trainer.averages())
+}
+
 /// The best state so far, and how long ago it was.
 struct Best {
     weights: Weights,
@@ -86,23 +197,21 @@ struct Best {
     cuts: u32,
 }
 
-/// Steps until the validation score stops falling; returns the best running averages.
-fn run(
-    recipe: &Meg,
-    mut trainer: Trainer<'_>,
-    codes: &Codes,
-    batches: &mut Batches,
+/// Larger tables: steps until the score of the held-out rows stops falling; the best running
+/// averages are kept.
+fn hold_out(
+    material: &Material<'_>,
+    rows: &[u32],
     held: &[u32],
     observer: &mut dyn Observer,
 ) -> Result<Weights> {
-    if trainer.layout.masks.is_empty() {
-        return Ok(trainer.averages());
-    }
-    let interval = batches.per_pass().clamp(recipe.least_interval, recipe.most_interval);
+    let (recipe, codes) = (material.recipe, material.codes);
+    let mut trainer = material.trainer(rows, material.seed);
+    let mut batches = Batches::new(rows.to_vec(), material.batch, material.seed);
+    let interval = material.interval(&batches);
     // Without validation rows there is nothing to stop at: one interval, so that little is learned
     // by heart.
     let steps = if held.is_empty() { interval } else { recipe.max_steps };
-    observer.event(&Event::Start { phase: Phase::Train, total: None });
     let start = if held.is_empty() { f64::INFINITY } else { trainer.score(codes, held) };
     let mut best = Best { weights: trainer.averages(), score: start, misses: 0, cuts: 0 };
     let mut validation = start;
@@ -133,7 +242,6 @@ fn run(
     } else {
         observer.note(&format!("best validation loss: {:.4} nats per row", best.score));
     }
-    observer.event(&Event::End { phase: Phase::Train });
     Ok(best.weights)
 }
 

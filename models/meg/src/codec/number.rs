@@ -207,22 +207,47 @@ fn bins_of(stretch: &[f64], per_bin: f64, resolution: f64, cells: &mut Vec<Vec<f
         }
         ends.push(at);
     }
-    let mut start = 0;
-    for end in ends {
-        cells.push(quantiles(&stretch[start..end], resolution));
-        start = end;
+    let half = 0.5 * resolution;
+    let bins: Vec<&[f64]> = ends
+        .iter()
+        .scan(0, |start, &end| Some(&stretch[std::mem::replace(start, end)..end]))
+        .collect();
+    let mut low = stretch.first().map_or(0.0, |lowest| lowest - half);
+    for (at, bin) in bins.iter().enumerate() {
+        let (high, next) = match bins.get(at + 1) {
+            Some(next) => edges(bin, next, resolution),
+            None => (bin[bin.len() - 1] + half, 0.0),
+        };
+        cells.push(quantiles(bin, low, high));
+        low = next;
     }
 }
 
-fn quantiles(values: &[f64], resolution: f64) -> Vec<f64> {
+/// Where a bin ends and the next one begins, half a step away from every value that the column can
+/// hold. Bins that are wider than the gap between them meet in its middle, so that a new value
+/// there has a bin; others hold a few repeated values and keep to them.
+fn edges(bin: &[f64], next: &[f64], resolution: f64) -> (f64, f64) {
+    let (low, high) = (bin[bin.len() - 1], next[0]);
+    let gap = high - low;
+    if gap > low - bin[0] || gap > next[next.len() - 1] - high {
+        return (low + 0.5 * resolution, high - 0.5 * resolution);
+    }
+    let middle = if resolution == 0.0 {
+        low + 0.5 * gap
+    } else {
+        let free = (gap / resolution).round() - 1.0;
+        low + resolution * ((0.5 * free).floor() + 0.5)
+    };
+    (middle, middle)
+}
+
+fn quantiles(values: &[f64], low: f64, high: f64) -> Vec<f64> {
     let stretches = (values.len() / ROWS_PER_STRETCH).clamp(1, STRETCHES);
     let inner = (1..stretches).map(|part| {
         let at = part * values.len() / stretches;
         0.5 * (values[at - 1] + values[at])
     });
-    let (lowest, highest) = (values[0], values[values.len() - 1]);
-    let half = 0.5 * resolution;
-    std::iter::once(lowest - half).chain(inner).chain(std::iter::once(highest + half)).collect()
+    std::iter::once(low).chain(inner).chain(std::iter::once(high)).collect()
 }
 
 #[cfg(test)]
