@@ -49,6 +49,8 @@ meg_core::recipe! {
         pub hidden: usize = 64,
         /// Share of hidden units silenced in training, in [0, 0.9].
         pub dropout: f64 = 0.1,
+        /// The same share for small tables (those of fold_below).
+        pub small_dropout: f64 = 0.5,
         /// Rows per step, at most; small tables have smaller batches.
         pub batch_size: usize = 256,
         /// Learning rate of AdamW.
@@ -118,6 +120,7 @@ impl Synthesizer for Meg {
         };
         within("smoothing", self.smoothing, 0.0, 100.0)?;
         within("dropout", self.dropout, 0.0, 0.9)?;
+        within("small_dropout", self.small_dropout, 0.0, 0.9)?;
         within("weight_decay", self.weight_decay, 0.0, 1e3)?;
         within("average", self.average, 0.0, 0.999_999)?;
         within("validation", self.validation, 0.0, 0.5)?;
@@ -159,13 +162,13 @@ impl Meg {
         CodecOptions { number, levels: self.levels }
     }
 
-    fn optimiser(&self) -> Optimiser {
+    fn optimiser(&self, rows: usize) -> Optimiser {
         Optimiser {
             warmup: self.warmup,
             decay: self.weight_decay,
             clip: self.clip,
             average: self.average,
-            dropout: self.dropout,
+            dropout: if rows < self.fold_below { self.small_dropout } else { self.dropout },
         }
     }
 

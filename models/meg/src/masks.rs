@@ -108,3 +108,89 @@ pub(crate) fn check(masks: &[Mask], codec: &TableCodec) -> Result<()> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{CodecOptions, NumberOptions};
+    use meg_core::{Column, ColumnSpec, Role, Schema, Seed, Table};
+    use rand::Rng as _;
+
+    /// `near` copies the label three times in four, `far` three times in five; `noise` is noise.
+    fn table(target: bool) -> Table {
+        let role = if target { Role::Target } else { Role::Feature };
+        let names = ["noise", "far", "near", "label"];
+        let mut specs: Vec<ColumnSpec> =
+            names.iter().map(|name| ColumnSpec::category(*name, ["a", "b", "c"])).collect();
+        specs[3] = specs[3].clone().role(role);
+        specs.push(ColumnSpec::category("constant", ["a"]));
+        let mut rng = Seed(1).stream("test");
+        let label: Vec<u32> = (0..4_000).map(|_| rng.random_range(0..3)).collect();
+        let mut blurred = |share: f64| -> Column {
+            let cell =
+                |&label: &u32| if rng.random_bool(share) { label } else { rng.random_range(0..3) };
+            Column::Codes(label.iter().map(cell).collect())
+        };
+        let columns = vec![
+            blurred(0.0),
+            blurred(0.6),
+            blurred(0.75),
+            blurred(1.0),
+            Column::Codes(vec![0; 4_000]),
+        ];
+        Table::new(Schema::new(specs).unwrap(), columns).unwrap()
+    }
+
+    fn masks(target: bool, place: LabelPlace, most: usize) -> (Vec<Mask>, TableCodec) {
+        let table = table(target);
+        let number = NumberOptions { bins: 256, atoms: 128 };
+        let codec = TableCodec::fit(&table, CodecOptions { number, levels: 256 }, 1).unwrap();
+        let codes = codec.encode(&table, 1);
+        (one_per_column(&codec, &codes, place, most, 2), codec)
+    }
+
+    fn outputs(masks: &[Mask]) -> Vec<usize> {
+        masks.iter().map(|mask| mask.output).collect()
+    }
+
+    #[test]
+    fn the_label_leads_and_the_others_follow_by_what_they_tell_about_it() {
+        let (first, codec) = masks(true, LabelPlace::First, 48);
+        assert_eq!(outputs(&first), [3, 2, 1, 0]);
+        assert_eq!(first[2].context, [3, 2]);
+        check(&first, &codec).unwrap();
+        assert_eq!(outputs(&masks(true, LabelPlace::Last, 48).0), [2, 1, 0, 3]);
+        // Without a target the column that tells most about the others leads: it is the same one.
+        assert_eq!(outputs(&masks(false, LabelPlace::Last, 48).0), [3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn narrow_contexts_keep_the_target_and_what_tells_most() {
+        let (first, codec) = masks(true, LabelPlace::First, 1);
+        assert!(first[1..].iter().all(|mask| mask.context == [3]));
+        check(&first, &codec).unwrap();
+        let (last, codec) = masks(true, LabelPlace::Last, 2);
+        assert_eq!((last[3].output, &*last[3].context), (3, &[2, 1][..]));
+        check(&last, &codec).unwrap();
+    }
+
+    #[test]
+    fn masks_that_do_not_cover_the_table_are_refused() {
+        let (good, codec) = masks(true, LabelPlace::First, 48);
+        let refused = |masks: &[Mask], part: &str| {
+            let message = check(masks, &codec).unwrap_err().to_string();
+            assert!(message.contains(part), "{message:?} should contain {part:?}");
+        };
+        refused(&good[..3], "no generator makes the column \"noise\"");
+        let twice = [good.clone(), vec![good[0].clone()]].concat();
+        refused(&twice, "output mask of column 3");
+        let constant = Mask { output: 4, context: vec![] };
+        refused(&[good.clone(), vec![constant]].concat(), "output mask of column 4");
+        let mut later = good.clone();
+        later[0].context = vec![1];
+        refused(&later, "made after it");
+        let mut doubled = good;
+        doubled[3].context = vec![3, 3];
+        refused(&doubled, "twice");
+    }
+}

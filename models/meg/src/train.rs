@@ -86,7 +86,7 @@ impl<'a> Material<'a> {
         let counts = counts(self.layout, self.codes, rows, self.threads);
         let mut rng = seed.stream("meg/init");
         let weights = Weights::new(self.layout, self.codec, &counts, &mut rng);
-        let optimiser = self.recipe.optimiser();
+        let optimiser = self.recipe.optimiser(self.codes.rows);
         Trainer::new(self.layout, &self.targets, optimiser, weights, seed, self.batch, self.threads)
     }
 

@@ -122,18 +122,31 @@ impl NumberCodec {
         ranks.chain(self.missing.then_some(None)).collect()
     }
 
-    /// Runs of neighbouring bins without an atom between them, as ranges of codes.
+    /// Runs of neighbouring bins, as ranges of codes, without an atom between them and without a gap
+    /// that is wider than the two bins on either side together: what lies beyond such a gap is
+    /// another mode.
     pub(crate) fn bin_runs(&self) -> Vec<std::ops::Range<usize>> {
         let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
         for (at, cell) in self.cells.iter().enumerate() {
             if cell.len() > 1 {
                 match runs.last_mut() {
-                    Some(run) if run.end == at => run.end += 1,
+                    Some(run) if run.end == at && !self.wide_gap(at) => run.end += 1,
                     _ => runs.push(at..at + 1),
                 }
             }
         }
         runs
+    }
+
+    /// Whether the gap before this bin, which follows another one, is a wide one.
+    fn wide_gap(&self, at: usize) -> bool {
+        let low = |at: usize| self.cells[at][0];
+        let high = |at: usize| self.cells[at][self.cells[at].len() - 1];
+        let is_bin = |at: usize| self.cells.get(at).is_some_and(|cell| cell.len() > 1);
+        let before = (at > 1 && is_bin(at - 2)).then(|| high(at - 1) - low(at - 2));
+        let after = is_bin(at + 1).then(|| high(at + 1) - low(at));
+        let extent = before.unwrap_or(0.0).max(after.unwrap_or(0.0));
+        (before.is_some() || after.is_some()) && low(at) - high(at - 1) > extent
     }
 
     /// Number of bins.
@@ -189,9 +202,26 @@ fn divide(sorted: &[f64], most_bins: usize, resolution: f64) -> Vec<Vec<f64>> {
     cells
 }
 
-/// Cuts a stretch into bins of at least `per_bin` rows; equal values stay together, and a rest of
-/// less than half a bin joins the last one.
+/// Cuts a stretch where a gap is wider than the two bins' worth of rows on either side of it, so
+/// that no bin spans the void between two modes, and each part into bins.
 fn bins_of(stretch: &[f64], per_bin: f64, resolution: f64, cells: &mut Vec<Vec<f64>>) {
+    let window = (2.0 * per_bin).ceil() as usize;
+    let mut start = 0;
+    for at in window..stretch.len().saturating_sub(window) {
+        let gap = stretch[at] - stretch[at - 1];
+        let before = stretch[at - 1] - stretch[at - window];
+        let after = stretch[at - 1 + window] - stretch[at];
+        if gap > before.max(after) && at - start >= window {
+            bins_of_part(&stretch[start..at], per_bin, resolution, cells);
+            start = at;
+        }
+    }
+    bins_of_part(&stretch[start..], per_bin, resolution, cells);
+}
+
+/// Cuts a part of a stretch into bins of at least `per_bin` rows; equal values stay together, and a rest of
+/// less than half a bin joins the last one.
+fn bins_of_part(stretch: &[f64], per_bin: f64, resolution: f64, cells: &mut Vec<Vec<f64>>) {
     let mut ends = Vec::new();
     let (mut start, mut at) = (0, 0);
     for run in stretch.chunk_by(|a, b| a == b) {
@@ -332,6 +362,19 @@ mod tests {
             .map(|x| codec.log_density(&spec, code, x).exp())
             .sum();
         assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+    }
+
+    #[test]
+    fn modes_far_apart_are_runs_of_their_own_and_even_lumps_are_not() {
+        let spec = ColumnSpec::number("x", None);
+        let mut column = spread(8_000);
+        column.iter_mut().step_by(2).for_each(|cell| *cell += 2_000.0);
+        assert_eq!(NumberCodec::fit(&spec, &column, OPTIONS).bin_runs().len(), 2);
+        let lumps: Vec<f64> = (0..20_000).map(|row| f64::from(row % 250) * 5.0).collect();
+        let codec = NumberCodec::fit(&spec, &lumps, OPTIONS);
+        assert!(codec.bins() == 250 && codec.bin_runs() == [0..250]);
+        let mut rng = Seed(3).stream("test");
+        assert!((0..250).all(|code| codec.draw(&spec, code, &mut rng) == 5.0 * code as f64));
     }
 
     #[test]
