@@ -39,6 +39,17 @@ pub trait Fitted: Debug + Send {
         Ok(None)
     }
 
+    /// The rows with their missing cells drawn given the other cells, or `None` from a model that
+    /// cannot do that. Cells that are there stay as they are.
+    ///
+    /// # Errors
+    /// When the rows have another schema than the training rows, or hold a cell that the model
+    /// cannot condition on.
+    fn impute(&self, rows: &Table, ctx: &mut SampleContext<'_>) -> Result<Option<Table>> {
+        let _ = (rows, ctx);
+        Ok(None)
+    }
+
     /// The model as plain data. Law: the loaded artifact draws the same rows from the same stream.
     ///
     /// # Errors

@@ -25,16 +25,15 @@ pub(crate) fn log_density(model: &FittedMeg, rows: &Table, threads: usize) -> Re
 fn chunk(model: &FittedMeg, table: &Table, from: usize, rows: usize) -> Vec<f64> {
     let mut density = vec![0.0; rows];
     let mut codes = Codes { rows, columns: vec![vec![0; rows]; table.columns().len()] };
-    for (column, cells) in table.columns().iter().enumerate() {
-        for row in 0..rows {
-            if model.codec.size(column) == 0 {
-                continue;
-            }
+    let columns = table.columns().iter().enumerate();
+    for (column, cells) in columns.filter(|(column, _)| model.codec.size(*column) > 0) {
+        let own = codes.columns[column].iter_mut();
+        for (row, (density, own)) in density.iter_mut().zip(own).enumerate() {
             match model.codec.code(column, cells, from + row) {
-                None => density[row] = f64::NEG_INFINITY,
+                None => *density = f64::NEG_INFINITY,
                 Some(code) => {
-                    codes.columns[column][row] = code as u16;
-                    density[row] += model.codec.log_density(column, cells, from + row, code);
+                    *own = code as u16;
+                    *density += model.codec.log_density(column, cells, from + row, code);
                 }
             }
         }

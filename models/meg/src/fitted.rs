@@ -1,7 +1,7 @@
 use crate::codec::{ColumnCodec, TableCodec};
 use crate::masks::{self, Mask};
 use crate::network::{Layout, Part, Weights};
-use crate::{ENTRY, Meg, density, sample};
+use crate::{ENTRY, Meg, density, impute, sample};
 use meg_core::{
     Artifact, Error, Fitted, Result, SampleContext, SampleRequest, Synthesizer, Table, Tensor,
 };
@@ -31,6 +31,10 @@ impl Fitted for FittedMeg {
 
     fn log_density(&self, rows: &Table, threads: usize) -> Result<Option<Vec<f64>>> {
         density::log_density(self, rows, threads).map(Some)
+    }
+
+    fn impute(&self, rows: &Table, ctx: &mut SampleContext<'_>) -> Result<Option<Table>> {
+        impute::impute(self, rows, ctx).map(Some)
     }
 
     fn save(&self) -> Result<Artifact> {

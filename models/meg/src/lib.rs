@@ -4,6 +4,7 @@ mod codec;
 mod density;
 mod dependence;
 mod fitted;
+mod impute;
 mod masks;
 mod network;
 mod sample;
@@ -68,7 +69,7 @@ meg_core::recipe! {
         /// Rows for validation, at most.
         pub max_validation: usize = 50_000,
         /// A table with fewer rows is cut into folds, which tell how long to train on all of its rows.
-        pub fold_below: usize = 5_000,
+        pub fold_below: usize = 2_000,
         /// Folds of a small table; 1: held-out rows as in a large one.
         pub folds: usize = 5,
         /// Steps between two validations, at least; between the bounds it is one pass over the rows.

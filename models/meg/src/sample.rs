@@ -213,7 +213,7 @@ pub(crate) fn draw_codes(
 }
 
 /// The code at which the running sum of the chances passes the die.
-fn pick(chances: &[f32], die: f32) -> u16 {
+pub(crate) fn pick(chances: &[f32], die: f32) -> u16 {
     let mut sum = 0.0;
     for (code, chance) in chances.iter().enumerate() {
         sum += chance;

@@ -26,7 +26,8 @@ impl CategoryCodec {
         let mut seen: Vec<usize> = (0..counts.len()).filter(|&at| counts[at] > 0).collect();
         let mut rare = Vec::new();
         if seen.len() > most {
-            seen.sort_by_key(|&at| (std::cmp::Reverse(counts[at]), at));
+            // Missing cells keep a code of their own, however few.
+            seen.sort_by_key(|&at| (at != missing, std::cmp::Reverse(counts[at]), at));
             rare = seen.split_off(most - 1);
             seen.sort_unstable();
             rare.sort_unstable();
@@ -48,6 +49,11 @@ impl CategoryCodec {
     pub(crate) fn encode(&self, level: u32) -> Option<usize> {
         let rare = || self.rare.binary_search(&level).ok().map(|_| self.levels.len());
         self.levels.binary_search(&level).ok().or_else(rare)
+    }
+
+    /// The code of missing cells, where there are any.
+    pub(crate) fn missing_code(&self) -> Option<usize> {
+        self.levels.binary_search(&MISSING).ok()
     }
 
     /// Draws a level of this code: rare levels by their training counts.
@@ -101,6 +107,7 @@ impl CategoryCodec {
             && self.levels.iter().chain(&self.rare).all(known)
             && self.rare.iter().all(|level| self.levels.binary_search(level).is_err())
             && self.rare.len() == self.rare_counts.len()
+            && !self.rare.contains(&MISSING)
             && self.rare_counts.iter().all(|&count| count > 0)
             && sum.is_some()
     }

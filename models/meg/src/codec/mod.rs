@@ -95,6 +95,15 @@ impl TableCodec {
         }
     }
 
+    /// The code of missing cells, where training cells are missing.
+    pub(crate) fn missing_code(&self, column: usize) -> Option<usize> {
+        match &self.columns[column] {
+            ColumnCodec::Identifier => None,
+            ColumnCodec::Number(codec) => codec.encode(f64::NAN),
+            ColumnCodec::Category(codec) => codec.missing_code(),
+        }
+    }
+
     /// The code of one cell; `None` when the training rows hold nothing like it.
     pub(crate) fn code(&self, column: usize, cells: &Column, row: usize) -> Option<usize> {
         match (&self.columns[column], cells) {

@@ -372,7 +372,7 @@ mod tests {
         assert_eq!(NumberCodec::fit(&spec, &column, OPTIONS).bin_runs().len(), 2);
         let lumps: Vec<f64> = (0..20_000).map(|row| f64::from(row % 250) * 5.0).collect();
         let codec = NumberCodec::fit(&spec, &lumps, OPTIONS);
-        assert!(codec.bins() == 250 && codec.bin_runs() == [0..250]);
+        assert_eq!((codec.bins(), codec.bin_runs().len()), (250, 1));
         let mut rng = Seed(3).stream("test");
         assert!((0..250).all(|code| codec.draw(&spec, code, &mut rng) == 5.0 * code as f64));
     }
