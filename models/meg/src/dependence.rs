@@ -54,13 +54,13 @@ pub(crate) fn pairwise(
     matrix
 }
 
-fn sampled_rows(rows: usize) -> Vec<usize> {
+pub(crate) fn sampled_rows(rows: usize) -> Vec<usize> {
     let taken = rows.min(ROWS);
     (0..taken).map(|at| at * rows / taken).collect()
 }
 
 /// Neighbouring codes joined until there are few groups, each with about the same count.
-fn coarse(column: &[u16], rows: &[usize], size: usize) -> (Vec<u16>, usize) {
+pub(crate) fn coarse(column: &[u16], rows: &[usize], size: usize) -> (Vec<u16>, usize) {
     let mut counts = vec![0usize; size];
     rows.iter().for_each(|&row| counts[usize::from(column[row])] += 1);
     if size <= GROUPS {
@@ -78,7 +78,7 @@ fn coarse(column: &[u16], rows: &[usize], size: usize) -> (Vec<u16>, usize) {
     (rows.iter().map(|&row| groups[usize::from(column[row])]).collect(), GROUPS)
 }
 
-fn information(a: &[u16], a_size: usize, b: &[u16], b_size: usize) -> f64 {
+pub(crate) fn information(a: &[u16], a_size: usize, b: &[u16], b_size: usize) -> f64 {
     let mut joint = vec![0u32; a_size * b_size];
     for (&a, &b) in a.iter().zip(b) {
         joint[usize::from(a) * b_size + usize::from(b)] += 1;

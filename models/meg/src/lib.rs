@@ -6,6 +6,7 @@ mod dependence;
 mod fitted;
 mod impute;
 mod masks;
+mod mug;
 mod network;
 mod sample;
 mod team;
@@ -20,6 +21,7 @@ pub use masks::LabelPlace;
 use meg_core::{
     Device, Error, FitContext, Fitted, ModelEntry, Result, Synthesizer, Table, out_of_range,
 };
+pub use mug::{MUG, MegMug};
 use trainer::Optimiser;
 
 /// MEG in the list of models.

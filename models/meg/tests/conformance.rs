@@ -12,3 +12,8 @@ fn meg_conforms() {
     };
     conformance::check(&meg::ENTRY, case);
 }
+
+#[test]
+fn meg_mug_conforms() {
+    conformance::check(&meg::MUG, Case::default());
+}
