@@ -34,8 +34,8 @@ pub const ENTRY: ModelEntry = ModelEntry::new::<Meg>(
 meg_core::recipe! {
     /// The masked ensemble generator: one conditional network per column.
     pub struct Meg {
-        /// Where the target stands in the order of the columns: "first" or "last".
-        pub label: LabelPlace = LabelPlace::First,
+        /// Where the target stands in the order of the columns: "first", "last", or "auto": both are trained, and held-out rows decide.
+        pub label: LabelPlace = LabelPlace::Auto,
         /// Columns that a generator sees, at most: those that tell most about its own, the target always.
         pub max_context: usize = 48,
         /// Bins of a number column, at most, in 1..=4096; each holds at least 20 rows.

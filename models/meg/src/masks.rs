@@ -19,6 +19,8 @@ pub(crate) struct Mask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelPlace {
+    /// First, unless held-out rows are clearly likelier with the target last.
+    Auto,
     /// Made first and seen by all others.
     First,
     /// Made last, from all others.

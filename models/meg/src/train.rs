@@ -3,25 +3,57 @@
 use crate::Meg;
 use crate::codec::{Codes, TableCodec, Targets};
 use crate::fitted::FittedMeg;
-use crate::masks;
+use crate::masks::{self, LabelPlace};
 use crate::network::{Layout, Shape, Weights, counts};
 use crate::trainer::Trainer;
 use meg_core::{Control, Error, Event, FitContext, Observer, Phase, Result, Seed, Table};
 use neural::check_finite;
 use rand::seq::SliceRandom;
 
+/// Nats by which held-out rows must be likelier for the target to be made last.
+const CLEARLY: f64 = 0.02;
+
 /// Fits codec, masks and networks.
 pub(crate) fn fit(recipe: &Meg, train: &Table, ctx: &mut FitContext<'_>) -> Result<FittedMeg> {
     ctx.observer.event(&Event::Start { phase: Phase::Encode, total: None });
     let codec = TableCodec::fit(train, recipe.codec_options(), ctx.threads)?;
     let codes = codec.encode(train, ctx.threads);
-    let most = recipe.max_context;
-    let masks = masks::one_per_column(&codec, &codes, recipe.label, most, ctx.threads);
-    masks::check(&masks, &codec)?;
-    let layout = Layout::new(masks, &codec, recipe.embedding, recipe.hidden);
     ctx.observer.event(&Event::End { phase: Phase::Encode });
-    let weights = learn(recipe, &codec, &codes, &layout, ctx)?;
-    Ok(FittedMeg { recipe: recipe.clone(), codec, layout, weights })
+    ctx.observer.event(&Event::Start { phase: Phase::Train, total: None });
+    let train = |place, from, ctx: &mut FitContext<'_>| -> Result<(Layout, Learned)> {
+        let most = recipe.max_context;
+        let masks = masks::one_per_column(&codec, &codes, place, most, ctx.threads);
+        masks::check(&masks, &codec)?;
+        let layout = Layout::new(masks, &codec, recipe.embedding, recipe.hidden);
+        let learned = learn(recipe, &codec, &codes, &layout, from, ctx)?;
+        Ok((layout, learned))
+    };
+    let (mut layout, mut learned) = match recipe.label {
+        LabelPlace::Last => train(LabelPlace::Last, 0, ctx)?,
+        _ => train(LabelPlace::First, 0, ctx)?,
+    };
+    let target = codec.schema().target().is_some_and(|at| codec.size(at) > 1);
+    let choice = recipe.label == LabelPlace::Auto && target && layout.masks.len() > 1;
+    if choice && !learned.stopped && learned.score.is_finite() {
+        let (other, last) = train(LabelPlace::Last, learned.steps, ctx)?;
+        if !last.stopped && last.score < learned.score - CLEARLY {
+            ctx.observer.note("the target is made last: held-out rows are likelier so");
+            (layout, learned) = (other, last);
+        }
+    }
+    ctx.observer.event(&Event::End { phase: Phase::Train });
+    Ok(FittedMeg { recipe: recipe.clone(), codec, layout, weights: learned.weights })
+}
+
+/// What a training came to.
+struct Learned {
+    weights: Weights,
+    /// Nats per held-out row; infinite without such rows.
+    score: f64,
+    /// Steps reported so far.
+    steps: u64,
+    /// The observer asked to finish.
+    stopped: bool,
 }
 
 /// Rows of a validation set that say something, at least.
@@ -47,8 +79,9 @@ fn learn(
     codec: &TableCodec,
     codes: &Codes,
     layout: &Layout,
+    from: u64,
     ctx: &mut FitContext<'_>,
-) -> Result<Weights> {
+) -> Result<Learned> {
     let targets = layout.masks.iter().map(|mask| codec.targets(mask.output, recipe.smoothing));
     let material = Material {
         recipe,
@@ -63,21 +96,19 @@ fn learn(
     let mut rows: Vec<u32> = (0..codes.rows as u32).collect();
     rows.shuffle(&mut ctx.seed.stream("meg/split"));
     if layout.masks.is_empty() {
-        return Ok(material.trainer(&rows, ctx.seed).averages());
+        let weights = material.trainer(&rows, ctx.seed).averages();
+        return Ok(Learned { weights, score: f64::INFINITY, steps: from, stopped: false });
     }
     let weights: usize = layout.shapes.iter().map(Shape::weights).sum();
     let small = codes.rows < recipe.fold_below && weights <= FOLDED_WEIGHTS;
-    ctx.observer.event(&Event::Start { phase: Phase::Train, total: None });
-    let learned = if small && recipe.folds > 1 && codes.rows >= LEAST_VALIDATION * recipe.folds {
-        fold(&material, &rows, ctx.observer)?
+    if small && recipe.folds > 1 && codes.rows >= LEAST_VALIDATION * recipe.folds {
+        fold(&material, &rows, from, ctx.observer)
     } else {
         let held = (recipe.validation * rows.len() as f64) as usize;
         let held = if held < LEAST_VALIDATION { 0 } else { held.min(recipe.max_validation) };
         let (held, rows) = rows.split_at(held);
-        hold_out(&material, rows, held, ctx.observer)?
-    };
-    ctx.observer.event(&Event::End { phase: Phase::Train });
-    Ok(learned)
+        hold_out(&material, rows, held, from, ctx.observer)
+    }
 }
 
 impl<'a> Material<'a> {
@@ -126,7 +157,12 @@ impl Batches {
 
 /// Small tables: as many trainings as folds, each without its fold, tell together how many passes
 /// over the rows are best; then one training on all rows makes that many.
-fn fold(material: &Material<'_>, rows: &[u32], observer: &mut dyn Observer) -> Result<Weights> {
+fn fold(
+    material: &Material<'_>,
+    rows: &[u32],
+    from: u64,
+    observer: &mut dyn Observer,
+) -> Result<Learned> {
     let recipe = material.recipe;
     let folds = recipe.folds;
     let mut members: Vec<(Trainer<'_>, Batches, Vec<u32>)> = (0..folds)
@@ -149,6 +185,7 @@ fn fold(material: &Material<'_>, rows: &[u32], observer: &mut dyn Observer) -> R
     };
     let mut best = (0, score(&mut members));
     let (mut validation, mut misses, mut done) = (best.1, 0, 0);
+    let mut stopped = false;
     while done < recipe.max_steps && misses < 2 * recipe.patience {
         done += 1;
         let mut loss = 0.0;
@@ -166,7 +203,8 @@ fn fold(material: &Material<'_>, rows: &[u32], observer: &mut dyn Observer) -> R
             }
         }
         let values = [("loss", loss), ("validation_loss", validation)];
-        if !observer.step(Phase::Train, done, &values)? {
+        if !observer.step(Phase::Train, from + done, &values)? {
+            stopped = true;
             break;
         }
     }
@@ -186,7 +224,7 @@ fn fold(material: &Material<'_>, rows: &[u32], observer: &mut dyn Observer) -> R
             return Err(Error::Interrupted);
         }
     }
-    Ok(trainer.averages())
+    Ok(Learned { weights: trainer.averages(), score: best.1, steps: from + done, stopped })
 }
 
 /// The best state so far, and how long ago it was.
@@ -203,8 +241,9 @@ fn hold_out(
     material: &Material<'_>,
     rows: &[u32],
     held: &[u32],
+    from: u64,
     observer: &mut dyn Observer,
-) -> Result<Weights> {
+) -> Result<Learned> {
     let (recipe, codes) = (material.recipe, material.codes);
     let mut trainer = material.trainer(rows, material.seed);
     let mut batches = Batches::new(rows.to_vec(), material.batch, material.seed);
@@ -215,9 +254,11 @@ fn hold_out(
     let start = if held.is_empty() { f64::INFINITY } else { trainer.score(codes, held) };
     let mut best = Best { weights: trainer.averages(), score: start, misses: 0, cuts: 0 };
     let mut validation = start;
+    let (mut stopped, mut done) = (false, 0);
     for step in 1..=steps {
         let rate = recipe.learning_rate * recipe.rate_cut.powi(best.cuts as i32);
         let loss = trainer.step(codes, batches.next(), rate);
+        done = step;
         check_finite(step, &[("loss", loss)])?;
         let scored = !held.is_empty() && (step % interval == 0 || step == steps);
         if scored {
@@ -226,7 +267,8 @@ fn hold_out(
         }
         let values = [("loss", loss), ("validation_loss", validation)];
         let values = if validation.is_finite() { &values[..] } else { &values[..1] };
-        if !observer.step(Phase::Train, step, values)? {
+        if !observer.step(Phase::Train, from + step, values)? {
+            stopped = true;
             // Asked to finish between two scores: the state of this step counts if it is better.
             if held.is_empty() || trainer.score(codes, held) < best.score {
                 best.weights = trainer.averages();
@@ -242,7 +284,7 @@ fn hold_out(
     } else {
         observer.note(&format!("best validation loss: {:.4} nats per row", best.score));
     }
-    Ok(best.weights)
+    Ok(Learned { weights: best.weights, score: best.score, steps: from + done, stopped })
 }
 
 impl Best {
