@@ -138,8 +138,11 @@ impl Synthesizer for Meg {
             }
         }
         within("rate_cut", self.rate_cut, 0.0, 1.0)?;
-        if self.patience == 0 || self.max_steps == 0 {
-            return Err(out_of_range("patience and max_steps", 0, "at least 1"));
+        for (key, value) in [("patience", u64::from(self.patience)), ("max_steps", self.max_steps)]
+        {
+            if value == 0 {
+                return Err(out_of_range(key, value, "at least 1"));
+            }
         }
         if !(1..=self.most_interval).contains(&self.least_interval) {
             let rule = format!("in 1..=most_interval ({})", self.most_interval);
