@@ -37,6 +37,8 @@ pub const MODELS: &[ModelEntry] = &[
     bayes_net::KDB,
     bayes_net::PRIV_BAYES,
     ctgan::ENTRY,
+    meg::ENTRY,
+    meg::MUG,
 ];
 
 /// Version of this crate, part of every cell's key: other code may give other values.

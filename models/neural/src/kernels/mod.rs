@@ -7,6 +7,7 @@ mod critic;
 mod gather;
 mod heads;
 mod math;
+mod perceptron;
 mod product;
 
 pub use adam::{AdamStep, adam};
@@ -19,6 +20,10 @@ pub use gather::{
 };
 pub use heads::{HeadSpan, Heads};
 pub use math::{gumbel_of_uniform, normals_of_uniforms};
+pub use perceptron::{
+    AdamWCells, AdamWStep, adamw, add_cells, add_squares, add_table_rows, relu, relu_dropout,
+    relu_dropout_backward, softmax_rows, sum_rows_by_code,
+};
 pub use product::{Matrix, MatrixMut, multiply};
 
 /// Defines a function whose body is compiled three times.
