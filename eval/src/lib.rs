@@ -6,6 +6,7 @@
 //! crate does no input or output.
 
 mod fidelity;
+mod learners;
 mod likelihood;
 mod parallel;
 mod privacy;
