@@ -1,5 +1,5 @@
 use crate::{
-    Comparison, Metric, Score,
+    Comparison, Group, Metric, Score,
     score::{Gap, Kind, Reading, mean},
     tables::{is_modelled, reference_rows},
 };
@@ -18,6 +18,10 @@ pub(crate) struct MissingSimilarity;
 impl Metric for MissingSimilarity {
     fn name(&self) -> &'static str {
         MISSING_SIMILARITY.name
+    }
+
+    fn group(&self) -> Group {
+        Group::Fidelity
     }
 
     fn about(&self) -> &'static str {

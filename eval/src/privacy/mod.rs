@@ -9,7 +9,7 @@ mod nndr;
 mod tail;
 
 use crate::{
-    Comparison, Metric, Score,
+    Comparison, Group, Metric, Score,
     score::{Gap, Goal, Kind, Reading},
 };
 use distances::{Distances, Limits};
@@ -41,6 +41,10 @@ impl Metric for NearestRows {
 
     fn names(&self) -> Vec<&'static str> {
         INDICATORS.iter().map(|indicator| indicator.kind.name).collect()
+    }
+
+    fn group(&self) -> Group {
+        Group::Privacy
     }
 
     fn about(&self) -> &'static str {

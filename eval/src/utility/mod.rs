@@ -1,9 +1,5 @@
 //! How useful synthetic rows are in place of real ones: train on them, test on holdout rows.
 
-mod classify;
-mod features;
-mod logistic;
-mod tree;
 mod tstr;
 
 pub(crate) use tstr::{LOGISTIC, TREE};

@@ -1,10 +1,12 @@
-use super::{
-    classify::{Predictions, counts},
-    features::{Design, Features},
-    logistic, tree,
-};
 use crate::{
-    Comparison, Metric, Score, parallel,
+    Comparison, Group, Metric, Score,
+    learners::{
+        classify::{Predictions, counts},
+        decision,
+        features::{Design, Features},
+        logistic,
+    },
+    parallel,
     score::{Gap, Kind, Reading},
     tables::shuffle_front,
 };
@@ -65,6 +67,10 @@ impl Metric for Tstr {
 
     fn names(&self) -> Vec<&'static str> {
         self.kinds.iter().flatten().map(|kind| kind.name).collect()
+    }
+
+    fn group(&self) -> Group {
+        Group::Utility
     }
 
     fn about(&self) -> &'static str {
@@ -158,7 +164,7 @@ impl Task {
         if rows.is_empty() {
             return Err(Gap::undefined("no holdout row has a target"));
         }
-        let features = Features::fit(comparison.train, target);
+        let features = Features::fit(comparison.train, Some(target));
         let test = features.design(holdout, &rows);
         if test.width == 0 {
             return Err(Gap::undefined("no feature varies in the training rows"));
@@ -223,7 +229,7 @@ impl Learner {
         seed: Seed,
     ) -> Result<Predictions, String> {
         match self {
-            Self::Tree => tree::predict(train, labels, test, classes, seed),
+            Self::Tree => decision::predict(train, labels, test, classes, seed),
             Self::Logistic => logistic::predict(train, labels, test, classes),
         }
     }

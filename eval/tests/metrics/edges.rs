@@ -1,7 +1,7 @@
 //! Tables at the edge of meaning: a value or a reason, never a panic.
 
 use crate::common::{find, scores, table};
-use eval::{Comparison, METRICS, Score, Status, evaluate};
+use eval::{Comparison, METRICS, Score, Status, evaluate, evaluate_with};
 use meg_core::{
     Column, ColumnKind, ColumnSpec, Control, Error, Event, MISSING, Observer, Phase, Role, Schema,
     Seed, Silent, Table,
@@ -237,7 +237,7 @@ fn the_observer_hears_each_metric_and_can_stop() {
     };
     let run = |control| {
         let mut watcher = Watcher { control, started: None, steps: 0, ended: false };
-        let result = evaluate(&comparison, &mut watcher);
+        let result = evaluate_with(METRICS, &comparison, &mut watcher);
         (watcher, result)
     };
     let total = METRICS.len() as u64;

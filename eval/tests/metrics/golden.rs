@@ -42,6 +42,9 @@ fn pairs_agree() {
         for (pair, want) in entries(&EXPECTED[table]["pairs"]) {
             let columns: Vec<&str> = pair.split('|').collect();
             for (name, want) in entries(want) {
+                if !matches!(name.as_str(), "correlation_similarity" | "contingency_similarity") {
+                    continue;
+                }
                 let score = find(&scores, name, &columns);
                 close(score.value, want.as_f64().unwrap(), &format!("{table} {pair} {name}"));
             }

@@ -1,6 +1,7 @@
 //! All metrics on tables whose answers are known.
 
 mod common;
+mod detection;
 mod edges;
 mod golden;
 mod laws;
