@@ -9,6 +9,7 @@ mod detection;
 mod fidelity;
 mod learners;
 mod likelihood;
+mod numbers;
 mod parallel;
 mod privacy;
 mod score;
@@ -70,8 +71,13 @@ pub trait Metric: Debug + Send + Sync {
 /// All metrics, in report order.
 pub const METRICS: &[&dyn Metric] = &[
     &fidelity::Shape,
+    &fidelity::Wasserstein,
+    &fidelity::Divergences,
+    &fidelity::Coverage,
+    &fidelity::Statistics,
     &fidelity::MissingSimilarity,
     &fidelity::Trend,
+    &fidelity::Dependence,
     &detection::TREES,
     &detection::LOGISTIC,
     &utility::TREE,

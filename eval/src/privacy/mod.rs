@@ -10,6 +10,7 @@ mod tail;
 
 use crate::{
     Comparison, Group, Metric, Score,
+    numbers::quantile,
     score::{Gap, Goal, Kind, Reading},
 };
 use distances::{Distances, Limits};
@@ -76,29 +77,7 @@ const fn kind(name: &'static str, least: f64, most: f64) -> Kind {
     Kind { name, goal: Goal::Reference, range: [Some(least), Some(most)] }
 }
 
-/// The quantile with linear interpolation between the two nearest values (numpy's default).
-/// `values` are not empty.
-fn quantile(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let at = share * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    below + (above - below) * at.fract()
-}
-
 /// The share of the values for which it holds.
 fn share(values: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
     values.iter().filter(|&&value| holds(value)).count() as f64 / values.len() as f64
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn quantiles_interpolate() {
-        let values = [4.0, 1.0, 3.0, 2.0];
-        assert_eq!(super::quantile(&values, 0.5), 2.5);
-        assert_eq!(super::quantile(&values, 0.0), 1.0);
-        assert_eq!(super::quantile(&values, 1.0), 4.0);
-        assert_eq!(super::quantile(&[7.0], 0.05), 7.0);
-    }
 }
