@@ -7,6 +7,7 @@
 
 mod detection;
 mod fidelity;
+mod gower;
 mod learners;
 mod likelihood;
 mod numbers;

@@ -3,7 +3,6 @@
 
 mod dcr;
 mod distances;
-mod gower;
 mod identical;
 mod nndr;
 mod tail;
