@@ -5,6 +5,7 @@
 //! fitted on training rows, never on synthetic ones. Identifiers and free text are left out. The
 //! crate does no input or output.
 
+mod attacks;
 mod detection;
 mod fidelity;
 mod gower;
@@ -14,6 +15,7 @@ mod numbers;
 mod parallel;
 mod privacy;
 mod score;
+mod spectrum;
 mod tables;
 mod truth;
 mod utility;
@@ -86,6 +88,10 @@ pub const METRICS: &[&dyn Metric] = &[
     &likelihood::Fitness,
     &likelihood::Oracle,
     &privacy::NearestRows,
+    &attacks::Membership,
+    &attacks::SinglingOut,
+    &attacks::Linkability,
+    &attacks::Inference,
 ];
 
 /// What a metric is about.

@@ -7,3 +7,5 @@ mod golden;
 mod laws;
 mod likelihood;
 mod order;
+mod people;
+mod selftest;
