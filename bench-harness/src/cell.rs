@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 /// The seed of every split. The seeds of a plan vary the models, not the rows they see, so that a
@@ -46,6 +47,9 @@ pub struct Job {
     pub threads: usize,
     /// Device of the tensors: `cpu` or `cuda:N`.
     pub device: String,
+    /// Words that name the scores to compute; none for the default set.
+    #[serde(default)]
+    pub metrics: Vec<String>,
     /// Largest size of the process's data in bytes.
     pub memory_limit: Option<u64>,
     /// Folders to look for the table in.
@@ -59,7 +63,7 @@ pub struct Job {
 impl Job {
     /// SHA-256 over everything that decides the values: not over labels, threads, limits or times.
     pub fn key(&self) -> String {
-        let decisive = serde_json::json!({
+        let mut decisive = serde_json::json!({
             "data": self.data_hash,
             "dataset": self.dataset,
             "device": self.device,
@@ -70,6 +74,9 @@ impl Job {
             "split": self.split_hash,
             "version": VERSION,
         });
+        if !self.metrics.is_empty() {
+            decisive["metrics"] = self.metrics.clone().into();
+        }
         let digest = Sha256::digest(registry::canonical(&decisive));
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -195,10 +202,17 @@ fn measure(
         seed: Seed(job.seed),
         threads: job.threads,
     };
-    let (scores, peak) = memory::measured(|| eval::evaluate(&comparison, watch));
+    let metrics = eval::select(default_if_empty(&job.metrics))?;
+    let (scores, peak) = memory::measured(|| eval::evaluate_with(&metrics, &comparison, watch));
     record.peak_memory.evaluate = peak;
     record.metrics = scores?;
     Ok(())
+}
+
+/// The words of a selection of metrics.
+fn default_if_empty(words: &[String]) -> &[String] {
+    static DEFAULT: LazyLock<[String; 1]> = LazyLock::new(|| ["default".into()]);
+    if words.is_empty() { DEFAULT.as_slice() } else { words }
 }
 
 fn fit(
@@ -356,6 +370,7 @@ pub(crate) mod fake {
             rows: Some(4),
             threads: 1,
             device: "cpu".into(),
+            metrics: Vec::new(),
             memory_limit: None,
             folders: Vec::new(),
             cache: std::path::PathBuf::new(),
@@ -455,6 +470,7 @@ mod tests {
         for other in [
             key(|job| job.seed = 2),
             key(|job| job.rows = None),
+            key(|job| job.metrics = vec!["all".into()]),
             key(|job| job.data_hash = "e".into()),
             key(|job| job.split_hash = "e".into()),
             key(|job| job.recipe = serde_json::json!({"steps": 4})),

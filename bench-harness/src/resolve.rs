@@ -34,6 +34,8 @@ pub struct Resolved {
     pub device: String,
     /// Whether synthetic tables are kept.
     pub keep_samples: bool,
+    /// Words that name the scores to compute; none for the default set.
+    pub metrics: Vec<String>,
     /// What the reader must know (tables that share rows).
     pub warnings: Vec<String>,
     /// The plan as it is kept beside the results; reading it gives this again.
@@ -109,6 +111,7 @@ pub fn resolve(plan: Plan, settings: &[Setting]) -> Result<Resolved> {
         memory_limit: plan.memory_limit.as_deref().map(units::parse_bytes).transpose()?,
         device,
         keep_samples: plan.keep_samples.unwrap_or(false),
+        metrics: resolve_metrics(plan.metrics)?,
         warnings: chosen.warnings,
         written: Plan::default(),
     };
@@ -173,6 +176,7 @@ impl Resolved {
             rows: self.rows,
             threads: self.threads,
             device: self.device.clone(),
+            metrics: self.metrics.clone(),
             memory_limit: self.memory_limit,
             folders: places.folders.clone(),
             cache: places.cache.clone(),
@@ -196,9 +200,18 @@ impl Resolved {
             memory_limit,
             device: Some(self.device.clone()),
             keep_samples: Some(self.keep_samples),
+            metrics: (!self.metrics.is_empty()).then(|| self.metrics.clone()),
             models: Some(models.collect()),
         }
     }
+}
+
+/// The default set has no words, so that asking for it by name gives the same cells.
+fn resolve_metrics(words: Option<Vec<String>>) -> Result<Vec<String>> {
+    let words = words.unwrap_or_default();
+    eval::select(&words)?;
+    let default = words.iter().all(|word| word == "default");
+    Ok(if default { Vec::new() } else { words })
 }
 
 fn resolve_models(models: Vec<PlanModel>, settings: &[Setting]) -> Result<Vec<Row>> {

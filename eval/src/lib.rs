@@ -9,6 +9,7 @@ mod attacks;
 mod detection;
 mod fidelity;
 mod gower;
+mod joint;
 mod learners;
 mod likelihood;
 mod numbers;
@@ -81,10 +82,18 @@ pub const METRICS: &[&dyn Metric] = &[
     &fidelity::MissingSimilarity,
     &fidelity::Trend,
     &fidelity::Dependence,
+    &joint::Manifold,
+    &joint::SlicedWasserstein,
+    &joint::Components,
     &detection::TREES,
     &detection::LOGISTIC,
     &utility::TREE,
     &utility::LOGISTIC,
+    &utility::BOOST,
+    &utility::NEIGHBOURS,
+    &utility::BAYES,
+    &utility::Regression,
+    &utility::Exchange,
     &likelihood::Fitness,
     &likelihood::Oracle,
     &privacy::NearestRows,

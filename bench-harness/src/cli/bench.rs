@@ -28,7 +28,8 @@ use std::path::PathBuf;
     jobs = 2               # cells at the same time\n  \
     threads = 1            # per cell\n  \
     timeout = \"30m\"        # per cell\n  \
-    memory_limit = \"4G\"    # per cell"
+    memory_limit = \"4G\"    # per cell\n  \
+    metrics = [\"default\", \"attacks\"]"
 )]
 pub(crate) struct Bench {
     /// Plan file; see below.
@@ -63,6 +64,10 @@ pub(crate) struct Bench {
     /// Where tensors live: `cpu` or `cuda:0` [default: cpu].
     #[arg(long)]
     device: Option<String>,
+    /// Scores to compute, as `default,attacks`: sets (default, all), groups, or names of scores; a
+    /// wrong name lists them.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    metrics: Option<Vec<String>>,
     /// Keep the synthetic tables in DIR/samples.
     #[arg(long)]
     keep_samples: bool,
@@ -129,6 +134,7 @@ impl Bench {
             memory_limit: self.memory_limit.clone(),
             device: self.device.clone(),
             keep_samples: self.keep_samples.then_some(true),
+            metrics: self.metrics.clone(),
             models: self.models.as_ref().map(named),
         };
         let file = match &self.plan {

@@ -32,6 +32,10 @@ pub(crate) struct Evaluate {
     /// Column that a predictive model would predict.
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+    /// Scores to compute, as `default,attacks`: sets (default, all), groups (fidelity, joint,
+    /// detection, utility, likelihood, privacy, attacks, validity), or names of scores.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "default")]
+    metrics: Vec<String>,
     /// Show the scores of single columns and pairs too.
     #[arg(long)]
     all: bool,
@@ -43,6 +47,7 @@ pub(crate) struct Evaluate {
 
 impl Evaluate {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
+        let metrics = eval::select(&self.metrics)?;
         let schema = self.schema()?;
         let read = |path: &Path| self.table.read(path, Some(&schema));
         let train = read(&self.train)?;
@@ -57,7 +62,7 @@ impl Evaluate {
             seed: Seed(self.work.seed),
             threads: self.work.threads(),
         };
-        let scores = eval::evaluate(&comparison, &mut task)?;
+        let scores = eval::evaluate_with(&metrics, &comparison, &mut task)?;
         drop(task);
         if common.json {
             return output::print_json(&json!({

@@ -19,6 +19,15 @@ const LIKELIHOOD: [(&str, &str); 4] = [
     ("modes_covered", "modes"),
 ];
 
+/// Scores of detection and attacks, with their headings; shown where they were computed.
+const ATTACKS: [(&str, &str); 5] = [
+    ("detection_boost_auc", "detection AUC"),
+    ("membership_auc", "membership AUC"),
+    ("singling_out_risk", "singling out"),
+    ("linkability_risk", "linkability"),
+    ("inference_risk", "inference"),
+];
+
 /// Writes the whole report.
 pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
     let mut text = String::from("# Benchmark\n");
@@ -45,9 +54,12 @@ fn leaderboard(text: &mut String, table: &TableReport, notes: &mut Notes) {
         .collect();
     let likelihoods: Vec<&(&str, &str)> =
         LIKELIHOOD.iter().filter(|(score, _)| has_score(table, score)).collect();
+    let attacks: Vec<&(&str, &str)> =
+        ATTACKS.iter().filter(|(score, _)| has_score(table, score)).collect();
     let mut head = vec!["model", "status", "shape", "trend", "trend (dependent)"];
     head.extend(shown.iter().map(|(_, heading)| *heading));
     head.extend(likelihoods.iter().map(|(_, heading)| *heading));
+    head.extend(attacks.iter().map(|(_, heading)| *heading));
     head.extend(["DCR median", "identical", "fit", "sample", "peak memory"]);
     let mut rows: Vec<Vec<String>> = table
         .models
@@ -63,6 +75,7 @@ fn leaderboard(text: &mut String, table: &TableReport, notes: &mut Notes) {
             }
             shown.iter().for_each(|(score, _)| put(Column::Utility(score)));
             likelihoods.iter().for_each(|(name, _)| put(Column::Beside(name)));
+            attacks.iter().for_each(|(name, _)| put(Column::Beside(name)));
             for name in ["dcr_median", "identical_match_share"] {
                 put(Column::Beside(name));
             }

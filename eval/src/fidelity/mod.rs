@@ -21,4 +21,4 @@ pub(crate) use missing::MissingSimilarity;
 pub(crate) use shape::Shape;
 pub(crate) use statistics::Statistics;
 pub(crate) use trend::Trend;
-pub(crate) use wasserstein::Wasserstein;
+pub(crate) use wasserstein::{Wasserstein, half_distance};

@@ -59,6 +59,32 @@ impl Predictions {
         Ok(hits as f64 / truth.len() as f64)
     }
 
+    /// The plain mean over the classes that occur of the share of their rows that are hit. In 0..=1,
+    /// higher is better.
+    pub(crate) fn balanced_accuracy(&self, truth: &[usize]) -> Result<f64, Gap> {
+        let occurring = counts(truth, self.classes);
+        let mut hits = vec![0usize; self.classes];
+        for (class, _) in self.predicted().into_iter().zip(truth).filter(|(a, b)| a == *b) {
+            hits[class] += 1;
+        }
+        let shares: Vec<f64> = (0..self.classes)
+            .filter(|&class| occurring[class] > 0)
+            .map(|class| hits[class] as f64 / occurring[class] as f64)
+            .collect();
+        Ok(shares.iter().sum::<f64>() / shares.len() as f64)
+    }
+
+    /// The mean of minus the logarithm of the share that the true class got, with shares not below
+    /// 1e-15. From 0 up, lower is better.
+    pub(crate) fn log_loss(&self, truth: &[usize]) -> Result<f64, Gap> {
+        let loss = |(row, &class): (&[f64], &usize)| {
+            let total: f64 = row.iter().sum();
+            let share = if total > 0.0 { row[class] / total } else { 1.0 / row.len() as f64 };
+            -share.clamp(1e-15, 1.0).ln()
+        };
+        Ok(self.rows().zip(truth).map(loss).sum::<f64>() / truth.len() as f64)
+    }
+
     fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.scores.chunks_exact(self.classes)
     }
@@ -107,6 +133,9 @@ mod tests {
         assert_eq!(predictions.accuracy(&truth).unwrap(), 0.75);
         let want = (0.8 + 2.0 / 3.0) / 2.0;
         assert!((predictions.macro_f1(&truth).unwrap() - want).abs() < 1e-12);
+        assert_eq!(predictions.balanced_accuracy(&[0, 0, 0, 1]).unwrap(), 5.0 / 6.0);
+        let want = -(0.9f64.ln() + 0.6f64.ln() + 0.4f64.ln() + 0.8f64.ln()) / 4.0;
+        assert!((predictions.log_loss(&truth).unwrap() - want).abs() < 1e-12);
         assert!(predictions.auc(&[1, 1, 1, 1]).is_err());
     }
 

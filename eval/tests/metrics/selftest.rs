@@ -6,7 +6,7 @@ use crate::{
     people::{independent, noisy, people, planted},
 };
 use eval::{Comparison, Score, evaluate_with, select};
-use meg_core::{Seed, Silent, Table};
+use meg_core::{Role, Seed, Silent, Table};
 use std::sync::LazyLock;
 
 const FEW: usize = 1_500;
@@ -111,6 +111,68 @@ fn pairs_are_ordered() {
         KNOWN.falls(name, &["independent", "noisy", "fresh", "copy"], 0.002);
         KNOWN.falls(name, &["uniform", "noisy"], 0.002);
     }
+}
+
+#[test]
+fn the_joint_is_ordered() {
+    for name in ["precision", "density", "coverage"] {
+        KNOWN.falls(name, &["copy", "fresh", "independent", "uniform"], 0.01);
+    }
+    // Rows far apart have balls so large that they reach everybody: uniform cells have most recall.
+    KNOWN.falls("recall", &["copy", "fresh"], 0.005);
+    KNOWN.falls("alpha_precision", &["fresh", "uniform"], 0.1);
+    for name in ["sliced_wasserstein", "pca_variance_difference", "pca_rotation"] {
+        KNOWN.falls(name, &["independent", "fresh", "copy"], 0.002);
+    }
+    KNOWN.falls("sliced_wasserstein", &["uniform", "fresh"], 0.01);
+    KNOWN.falls("beta_recall", &["copy", "fresh", "independent", "uniform"], 0.02);
+    KNOWN.falls("authenticity", &["uniform", "independent", "fresh", "copy"], 0.02);
+    // Fresh rows are at a half, not at 1.
+    for name in ["beta_recall", "authenticity"] {
+        let score = find(KNOWN.scores("fresh"), name, &[]);
+        assert!((score.value.unwrap() - 0.5).abs() < 0.06, "{score:?}");
+        assert!((score.value.unwrap() - score.reference.unwrap()).abs() < 0.05, "{score:?}");
+    }
+}
+
+#[test]
+fn learners_are_ordered() {
+    for learner in ["tree", "logistic", "boost", "neighbours", "bayes"] {
+        for score in ["auc", "balanced"] {
+            let name = format!("tstr_{learner}_{score}");
+            KNOWN.falls(&name, &["copy", "independent"], 0.05);
+            KNOWN.falls(&name, &["fresh", "independent"], 0.05);
+        }
+        KNOWN.falls(&format!("tstr_{learner}_log_loss"), &["independent", "copy"], 0.0);
+        // A copy teaches what training rows teach.
+        for score in ["auc", "macro_f1", "accuracy", "balanced", "log_loss"] {
+            let [ours, theirs] = ["tstr", "trtr"]
+                .map(|prefix| KNOWN.of("copy", &format!("{prefix}_{learner}_{score}")));
+            assert!((ours - theirs).abs() < 1e-9, "{learner} {score}: {ours}, {theirs}");
+        }
+    }
+    KNOWN.falls("trts_boost_auc", &["copy", "fresh", "independent"], 0.05);
+    KNOWN.falls("augmented_boost_auc", &["fresh", "independent"], 0.005);
+}
+
+#[test]
+fn a_number_target_is_predicted() {
+    let as_target = |table: Table| {
+        let mut schema = (**table.schema()).clone();
+        for column in &mut schema.columns {
+            column.role = if column.name == "income" { Role::Target } else { Role::Feature };
+        }
+        Table::new(schema, table.columns().to_vec()).unwrap()
+    };
+    let (train, holdout) = (as_target(people(FEW, "train")), as_target(people(FEW, "holdout")));
+    let of = |synthetic: &Table| crate::common::scores(&train, Some(&holdout), synthetic);
+    let (fresh, shuffled) = (of(&as_target(people(FEW, "fresh"))), of(&independent(&train)));
+    let r2 = find(&fresh, "tstr_boost_r2", &[]);
+    assert!(r2.value.unwrap() > 0.2 && r2.reference.unwrap() > 0.2, "{r2:?}");
+    assert!((r2.value.unwrap() - r2.reference.unwrap()).abs() < 0.15, "{r2:?}");
+    assert!(value(&shuffled, "tstr_boost_r2") < 0.05);
+    assert!(value(&fresh, "tstr_boost_rmse") < value(&shuffled, "tstr_boost_rmse"));
+    assert!(find(&fresh, "tstr_boost_auc", &[]).value.is_none());
 }
 
 /// Finding 3 of the field: the detector that papers use does not see what trees see.
