@@ -6,6 +6,7 @@
 //! crate does no input or output.
 
 mod attacks;
+mod calibration;
 mod detection;
 mod fidelity;
 mod gower;
@@ -17,9 +18,11 @@ mod parallel;
 mod privacy;
 mod score;
 mod spectrum;
+pub mod statistics;
 mod tables;
 mod truth;
 mod utility;
+mod validity;
 
 use meg_core::{Error, Event, Observer, Phase, Result, Seed, Table};
 pub use score::{Goal, Score, Status};
@@ -85,6 +88,7 @@ pub const METRICS: &[&dyn Metric] = &[
     &joint::Manifold,
     &joint::SlicedWasserstein,
     &joint::Components,
+    &calibration::Positions,
     &detection::TREES,
     &detection::LOGISTIC,
     &utility::TREE,
@@ -101,6 +105,7 @@ pub const METRICS: &[&dyn Metric] = &[
     &attacks::SinglingOut,
     &attacks::Linkability,
     &attacks::Inference,
+    &validity::Validity,
 ];
 
 /// What a metric is about.

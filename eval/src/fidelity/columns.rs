@@ -10,7 +10,7 @@ use meg_core::{ColumnSpec, Table};
 /// Scores of the given kinds for every column that they apply to: for each kind the mean over
 /// columns first, then each column. `measure` gives one reading per kind for one column of the
 /// training table and of another.
-pub(super) fn by_column(
+pub(crate) fn by_column(
     comparison: &Comparison<'_>,
     kinds: &[Kind],
     applies: impl Fn(&ColumnSpec) -> bool,

@@ -14,6 +14,7 @@ mod trend;
 mod tv;
 mod wasserstein;
 
+pub(crate) use columns::by_column;
 pub(crate) use coverage::Coverage;
 pub(crate) use dependence::Dependence;
 pub(crate) use divergence::Divergences;

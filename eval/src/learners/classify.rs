@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(predictions.accuracy(&truth).unwrap(), 0.75);
         let want = (0.8 + 2.0 / 3.0) / 2.0;
         assert!((predictions.macro_f1(&truth).unwrap() - want).abs() < 1e-12);
-        assert_eq!(predictions.balanced_accuracy(&[0, 0, 0, 1]).unwrap(), 5.0 / 6.0);
+        assert_eq!(predictions.balanced_accuracy(&[0, 1, 1, 1]).unwrap(), 2.0 / 3.0);
         let want = -(0.9f64.ln() + 0.6f64.ln() + 0.4f64.ln() + 0.8f64.ln()) / 4.0;
         assert!((predictions.log_loss(&truth).unwrap() - want).abs() < 1e-12);
         assert!(predictions.auc(&[1, 1, 1, 1]).is_err());

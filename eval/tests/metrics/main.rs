@@ -8,4 +8,5 @@ mod laws;
 mod likelihood;
 mod order;
 mod people;
+mod robust;
 mod selftest;

@@ -175,6 +175,25 @@ fn a_number_target_is_predicted() {
     assert!(find(&fresh, "tstr_boost_auc", &[]).value.is_none());
 }
 
+#[test]
+fn positions_run_from_shuffled_columns_to_fresh_rows() {
+    for name in [
+        "position_trend_dependent",
+        "position_nmi_weighted_difference",
+        "position_association_norm",
+    ] {
+        let of = |table: &str| find(KNOWN.scores(table), name, &[]);
+        let fresh = of("fresh");
+        assert!((fresh.value.unwrap() - 1.0).abs() < 0.1, "{fresh:?}");
+        assert!(fresh.reason.as_ref().unwrap().contains("indistinguishable"), "{fresh:?}");
+        let shuffled = of("independent");
+        assert!(shuffled.value.unwrap().abs() < 0.1, "{shuffled:?}");
+        assert!(shuffled.reason.is_none(), "{shuffled:?}");
+        let noisy = of("noisy").value.unwrap();
+        assert!(noisy > 0.2 && noisy < 0.95, "{name}: {noisy}");
+    }
+}
+
 /// Finding 3 of the field: the detector that papers use does not see what trees see.
 #[test]
 fn logistic_detection_misses_what_boosted_trees_see() {
