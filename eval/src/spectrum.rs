@@ -43,12 +43,10 @@ impl Spectrum {
                     .for_each(|(sum, other)| *sum += own * other);
             }
         }
-        for at in 0..width {
-            for other in at..width {
-                covariance[at][other] /= rows;
-                covariance[other][at] = covariance[at][other];
-            }
-        }
+        // Only the upper half was summed.
+        let entry = |at: usize, other: usize| covariance[at.min(other)][at.max(other)] / rows;
+        let covariance =
+            (0..width).map(|at| (0..width).map(|other| entry(at, other)).collect()).collect();
         let (variances, directions) = eigen(covariance);
         Self { means, variances, directions }
     }

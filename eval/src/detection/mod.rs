@@ -111,10 +111,10 @@ impl Metric for Detection {
             Err(gap) => Err(gap.clone()),
         };
         let rounded_found = match (&sides, &found) {
-            (Ok(sides), Ok(_)) => match rounded(comparison.train, comparison.synthetic) {
-                None => None,
-                Some(table) => Some(self.detect(sides, &table)),
-            },
+            (Ok(sides), Ok(_)) => {
+                let table = rounded(comparison.train, comparison.synthetic);
+                table.map(|table| self.detect(sides, &table))
+            }
             _ => None,
         };
         let nothing_to_round = rounded_found.is_none() && found.is_ok();

@@ -56,8 +56,7 @@ impl Metric for Components {
     fn score(&self, comparison: &Comparison<'_>) -> Vec<Score> {
         let Comparison { train, synthetic, seed, .. } = *comparison;
         let features = Features::fit(train, None);
-        let spectrum = |table: &Table, purpose: &str| -> Result<Spectrum, Gap> {
-            let wanted = MOST_ROWS.min(synthetic.rows());
+        let spectrum = |table: &Table, wanted: usize, purpose: &str| -> Result<Spectrum, Gap> {
             let design = features.design(table, &subsample(table.rows(), wanted, seed, purpose));
             if design.rows < 2 {
                 return Err(Gap::undefined("two rows at least are needed"));
@@ -74,11 +73,11 @@ impl Metric for Components {
         let no_row = || Gap::undefined("there is no synthetic row");
         let real = match synthetic.rows() {
             0 => Err(no_row()),
-            _ => spectrum(train, "components training rows"),
+            _ => spectrum(train, MOST_ROWS, "components training rows"),
         };
         let against = |table: &Table, purpose: &str| -> Result<[f64; 2], Gap> {
             let real = real.as_ref().map_err(Clone::clone)?;
-            let other = spectrum(table, purpose)?;
+            let other = spectrum(table, MOST_ROWS.min(synthetic.rows()), purpose)?;
             Ok([variance_difference(real, &other), rotation(real, &other)])
         };
         let ours = against(synthetic, "components synthetic rows");

@@ -1,4 +1,7 @@
-use super::{learner::Learner, task::Task};
+use super::{
+    learner::Learner,
+    task::{Task, Value},
+};
 use crate::{
     Comparison, Group, Metric, Score,
     learners::classify::Predictions,
@@ -13,8 +16,7 @@ const KINDS: [Kind; 4] = [
     Kind::similarity("augmented_boost_macro_f1"),
 ];
 
-const VALUES: [fn(&Predictions, &[usize]) -> Result<f64, Gap>; 2] =
-    [Predictions::auc, Predictions::macro_f1];
+const VALUES: [Value; 2] = [Predictions::auc, Predictions::macro_f1];
 
 /// Boosted trees trained on real rows and tested on synthetic ones (TRTS: can the labels of
 /// synthetic rows be learned from real ones), and trained on real and synthetic rows together and

@@ -13,6 +13,9 @@ use meg_core::{MISSING, Seed, Table};
 /// More classes than this are no classification that these learners can do.
 const MOST_CLASSES: usize = 50;
 
+/// A score of predictions against true classes.
+pub(super) type Value = fn(&Predictions, &[usize]) -> Result<f64, Gap>;
+
 /// The prediction task: everything but the rows to learn from.
 #[derive(Debug)]
 pub(super) struct Task<'a> {
@@ -110,11 +113,7 @@ impl<'a> Task<'a> {
 }
 
 impl Run {
-    pub(super) fn value(
-        &self,
-        task: &Task<'_>,
-        value: fn(&Predictions, &[usize]) -> Result<f64, Gap>,
-    ) -> Reading {
+    pub(super) fn value(&self, task: &Task<'_>, value: Value) -> Reading {
         let value = match &self.predictions {
             Ok(predictions) => value(predictions, &task.truth),
             Err(gap) => Err(gap.clone()),

@@ -1,4 +1,7 @@
-use super::{learner::Learner, task::Task};
+use super::{
+    learner::Learner,
+    task::{Task, Value},
+};
 use crate::{
     Comparison, Group, Metric, Score,
     learners::classify::Predictions,
@@ -60,7 +63,7 @@ pub(crate) static NEIGHBOURS: Tstr =
 /// Naive Bayes.
 pub(crate) static BAYES: Tstr = Tstr { learner: Learner::Bayes, kinds: kinds!("bayes") };
 
-const VALUES: [fn(&Predictions, &[usize]) -> Result<f64, Gap>; 5] = [
+const VALUES: [Value; 5] = [
     Predictions::auc,
     Predictions::macro_f1,
     Predictions::accuracy,

@@ -1,9 +1,15 @@
 //! Who tells synthetic rows from real ones, and by what.
 
-use crate::common::{EXPECTED, find, golden_scores, scores, table, value};
-use eval::{Score, Status, select};
-use meg_core::{Column, ColumnSpec, Schema, Seed, Table};
+use crate::common::{EXPECTED, find, golden_scores, table, value};
+use eval::{Comparison, Score, Status, evaluate_with, select};
+use meg_core::{Column, ColumnSpec, Schema, Seed, Silent, Table};
 use rand::Rng as _;
+
+fn scores(train: &Table, holdout: Option<&Table>, synthetic: &Table) -> Vec<Score> {
+    let comparison =
+        Comparison { train, holdout, synthetic, truth: None, seed: Seed(1), threads: 2 };
+    evaluate_with(&select(&["detection"]).unwrap(), &comparison, &mut Silent).unwrap()
+}
 
 #[test]
 fn trees_see_dependence_and_lines_do_not() {

@@ -168,7 +168,10 @@ fn keys_and_free_text_are_left_out() {
         ])
     };
     let scores = scores(&with("a"), None, &with("b"));
-    assert!(scores.iter().all(|score| score.columns.iter().all(|column| column == "x")));
+    let keys = find(&scores, "key_uniqueness", &["id"]);
+    assert_eq!((keys.value, keys.rows_synthetic), (Some(1.0), 3));
+    let mut others = scores.iter().filter(|score| score.name != "key_uniqueness");
+    assert!(others.all(|score| score.columns.iter().all(|column| column == "x")));
     assert_eq!(find(&scores, "identical_match_share", &[]).value, Some(1.0));
     assert_eq!(find(&scores, "trend", &[]).status, Status::Undefined);
 }

@@ -18,7 +18,9 @@ static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
 });
 
 /// Scores that say something else of a table and itself.
-const NOT_OF_ITSELF: [&str; 9] = [
+/// Twins have no distance between them: their nearest other row is as near as their copy.
+const NOT_OF_ITSELF: [&str; 10] = [
+    "beta_recall",
     "rule_violations",
     "detection",
     "density",
@@ -28,6 +30,16 @@ const NOT_OF_ITSELF: [&str; 9] = [
     "trtr",
     "trts",
     "augmented",
+];
+
+const MANIFOLD: [&str; 7] = [
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "alpha_precision",
+    "beta_recall",
+    "authenticity",
 ];
 
 /// Scores that are 0 between a table and itself.
@@ -136,6 +148,10 @@ proptest! {
         let before = scores(&train, None, &synthetic);
         let after = scores(&turned(&train), None, &turned(&synthetic));
         for (before, after) in before.iter().zip(&after) {
+            // These draw as many rows of either table, and take the first of equally near ones.
+            if MANIFOLD.contains(&before.name.as_str()) {
+                continue;
+            }
             prop_assert!(close(before.value, after.value), "{:?} {:?}", before, after);
         }
     }
