@@ -13,7 +13,7 @@ use meg_core::Table;
 const K: usize = 5;
 
 /// Rows of each table at most.
-const MOST_ROWS: usize = 3_000;
+const MOST_ROWS: usize = 2_000;
 
 const KINDS: [Kind; 7] = [
     Kind::similarity("precision"),
@@ -43,7 +43,7 @@ const KINDS: [Kind; 7] = [
 ///
 /// All are compared with the reference; beta recall and authenticity are about 0.5 for fresh rows and
 /// 1 and 0 for copies, so more recall than the reference is no praise. As many rows of each table as
-/// the smallest has, 3 000 at most. The space has numbers in standard deviations of the training
+/// the smallest has, 2 000 at most. The space has numbers in standard deviations of the training
 /// rows and 1 for each category that differs. Undefined with 5 rows or fewer.
 #[derive(Debug)]
 pub(crate) struct Manifold;
