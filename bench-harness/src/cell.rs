@@ -15,6 +15,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 /// The seed of every split. The seeds of a plan vary the models, not the rows they see, so that a
@@ -50,6 +51,9 @@ pub struct Job {
     pub device: String,
     /// Whether to train by plain tensor expressions instead of kernels.
     pub plain: bool,
+    /// Words that name the scores to compute; none for the default set.
+    #[serde(default)]
+    pub metrics: Vec<String>,
     /// Largest size of the process's data in bytes.
     pub memory_limit: Option<u64>,
     /// Folders to look for the table in.
@@ -77,6 +81,9 @@ impl Job {
         // Only where it is plain: the cells of a run without it keep their keys.
         if self.plain {
             decisive["kernels"] = Kernels::Plain.name().into();
+        }
+        if !self.metrics.is_empty() {
+            decisive["metrics"] = self.metrics.clone().into();
         }
         let digest = Sha256::digest(registry::canonical(&decisive));
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -210,7 +217,8 @@ fn measure(
         seed: Seed(job.seed),
         threads: job.threads,
     };
-    let (scores, peak) = memory::measured(|| eval::evaluate(&comparison, watch));
+    let metrics = eval::select(default_if_empty(&job.metrics))?;
+    let (scores, peak) = memory::measured(|| eval::evaluate_with(&metrics, &comparison, watch));
     record.peak_memory.evaluate = peak;
     record.metrics = scores?;
     Ok(())
@@ -255,6 +263,12 @@ fn synthesise(
     let synthetic = sample(job, fitted.as_ref(), train, record, watch)?;
     record.peak_memory_bytes = record.peak_memory.fit.max(record.peak_memory.sample);
     Ok(synthetic)
+}
+
+/// The words of a selection of metrics.
+fn default_if_empty(words: &[String]) -> &[String] {
+    static DEFAULT: LazyLock<[String; 1]> = LazyLock::new(|| ["default".into()]);
+    if words.is_empty() { DEFAULT.as_slice() } else { words }
 }
 
 fn fit(
@@ -415,6 +429,7 @@ pub(crate) mod fake {
             threads: 1,
             device: "cpu".into(),
             plain: false,
+            metrics: Vec::new(),
             memory_limit: None,
             folders: Vec::new(),
             cache: std::path::PathBuf::new(),
@@ -541,6 +556,7 @@ mod tests {
             key(|job| job.seed = 2),
             key(|job| job.plain = true),
             key(|job| job.rows = None),
+            key(|job| job.metrics = vec!["all".into()]),
             key(|job| job.data_hash = "e".into()),
             key(|job| job.split_hash = "e".into()),
             key(|job| job.recipe = serde_json::json!({"steps": 4})),

@@ -7,7 +7,7 @@ use crate::masks::{self, LabelPlace};
 use crate::network::{Layout, Shape, Weights, counts};
 use crate::trainer::Trainer;
 use meg_core::{Control, Error, Event, FitContext, Observer, Phase, Result, Seed, Table};
-use neural::check_finite;
+use neural::training::check_finite;
 use rand::seq::SliceRandom;
 
 /// Nats by which held-out rows must be likelier for the target to be made last.
