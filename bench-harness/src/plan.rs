@@ -88,7 +88,7 @@ impl Plan {
         Self {
             datasets: Some(strings(&["clinic", "thyroid", "patients"])),
             models: Some(
-                ["copy", "independent", "ctgan", "ctgan-paper"].map(PlanModel::named).into(),
+                ["copy", "independent", "meg", "ctgan", "ctgan-paper"].map(PlanModel::named).into(),
             ),
             seeds: Some(vec![1]),
             ..Self::default()
