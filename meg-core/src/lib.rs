@@ -12,6 +12,7 @@ pub mod conformance;
 mod constraint;
 pub mod datetime;
 mod error;
+mod instructions;
 mod model;
 mod observer;
 pub mod parallel;
@@ -26,6 +27,7 @@ pub use checkpoint::{Checkpoint, Identity, TrainingState};
 pub use conditions::{Condition, ConditionValue, Rejection, SampleRequest, sample_by_rejection};
 pub use constraint::{Bound, Constraint};
 pub use error::{DataError, Error, ErrorKind, Result};
+pub use instructions::Instructions;
 pub use model::{
     CheckpointSink, Device, FitContext, Fitted, Kernels, ModelEntry, SampleContext, Synthesizer,
     Variant,

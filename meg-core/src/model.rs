@@ -2,7 +2,7 @@ use crate::{
     Artifact, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings, Table,
     TrainingState, recipe,
 };
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::num::NonZeroU64;
 
 /// A recipe: hyper-parameters and nothing else. Untrained, cheap, plain data.
@@ -69,6 +69,15 @@ pub enum Device {
     Cuda(usize),
 }
 
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Cpu => f.write_str("cpu"),
+            Device::Cuda(ordinal) => write!(f, "cuda:{ordinal}"),
+        }
+    }
+}
+
 /// How updates are computed on the processor. Both ways compute the same formulas from the same
 /// random numbers; they differ by rounding alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -133,18 +142,19 @@ impl<'a> FitContext<'a> {
 pub struct CheckpointSink<'a> {
     /// Updates between two states.
     pub every: NonZeroU64,
-    /// Keeps a state; an error ends the training.
+    /// Keeps a state. A state that was due and could not be kept costs a note, and the next one is
+    /// another try; an error at an interruption ends the training with that error.
     pub keep: &'a mut dyn FnMut(TrainingState) -> Result<()>,
 }
 
 impl Debug for CheckpointSink<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CheckpointSink").field("every", &self.every).finish_non_exhaustive()
     }
 }
 
 impl Debug for FitContext<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FitContext")
             .field("seed", &self.seed)
             .field("device", &self.device)
@@ -167,7 +177,7 @@ pub struct SampleContext<'a> {
 }
 
 impl Debug for SampleContext<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SampleContext").field("threads", &self.threads).finish_non_exhaustive()
     }
 }

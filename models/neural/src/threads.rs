@@ -1,3 +1,4 @@
+use meg_core::{Error, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
 
@@ -13,12 +14,15 @@ pub struct Threads {
 impl Threads {
     /// `count` threads; 0 counts as 1.
     ///
-    /// # Panics
-    /// When the operating system refuses to start a thread.
-    pub fn new(count: usize) -> Self {
-        let pool = || ThreadPoolBuilder::new().num_threads(count).build();
-        let pool = (count > 1).then(|| Arc::new(pool().expect("threads can be started")));
-        Self { pool }
+    /// # Errors
+    /// [`Error::Request`] when the operating system refuses to start a thread.
+    pub fn new(count: usize) -> Result<Self> {
+        let refused = |error| {
+            Error::Request(format!("{count} threads cannot be started, ask for fewer: {error}"))
+        };
+        let pool = || ThreadPoolBuilder::new().num_threads(count).build().map_err(refused);
+        let pool = (count > 1).then(pool).transpose()?.map(Arc::new);
+        Ok(Self { pool })
     }
 
     /// Number of threads.

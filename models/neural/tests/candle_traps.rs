@@ -3,7 +3,10 @@
 //! one, its proof fails and its line can go.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use neural::check::{Gap, gradient_gap, normal_tensor, normal_var};
+use meg_core::Seed;
+use neural::check::{Gap, gradient_gap, largest_difference, normal_tensor, normal_var};
+use neural::layers::{Lstm, LstmInitial, ParameterStore};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +38,10 @@ const UNSEEDED: &str =
     "cannot be seeded on the CPU; draw from Seed::stream through Randomness or layers::Initial";
 const DECOUPLED: &str = "decouples its weight decay, unlike PyTorch's Adam; use layers::Optimiser";
 const KINK: &str = "its slope at 0 is neither side's; use layers::activation::leaky_relu";
+
+const RELU: &str = "has the slope 1 at 0 (PyTorch 0); use layers::activation::relu";
+const ABS: &str = "has the slope 1 at 0 (PyTorch 0); use layers::activation::abs";
+const LSTM: &str = "begins with other weights than PyTorch's, and without a seed; use layers::Lstm";
 
 const TRAPS: &[Trap] = &[
     trap("softmax_last_dim", NO_GRADIENT),
@@ -84,6 +91,15 @@ const TRAPS: &[Trap] = &[
     Trap { word: "ParamsAdamW", beside: "candle_nn", reason: DECOUPLED },
     trap("ops::leaky_relu", KINK),
     Trap { word: "leaky_relu", beside: "candle_nn", reason: KINK },
+    trap(".relu", RELU),
+    trap("Tensor::relu", RELU),
+    // A number's `abs` is no `Result`.
+    trap(".abs()?", ABS),
+    trap("Tensor::abs", ABS),
+    trap("LSTMConfig", LSTM),
+    Trap { word: "LSTM", beside: "candle_nn", reason: LSTM },
+    Trap { word: "lstm", beside: "candle_nn", reason: LSTM },
+    Trap { word: "rnn", beside: "candle_nn", reason: LSTM },
 ];
 
 /// Traps in a source, as line number, word and reason. Comments are left out; a `use` over several
@@ -203,6 +219,8 @@ fn the_search_leaves_the_innocent_alone() {
         "let out = conv_transpose2d(&x); binary_cross_entropy(&x, &y)",
         "let x = from_candle_nn; let init = 1.0;",
         "let adam: AdamWStep = settings.into(); // AdamW",
+        "let away = (ours - exact).abs(); relu(&x)?; activation::abs(&x)?; softplus_relu(&x)",
+        "let lstm = Lstm::new(3, 4, &mut store, &mut rng)?;",
     ] {
         assert_eq!(words(innocent), Vec::<&str>::new(), "{innocent}");
     }
@@ -279,9 +297,38 @@ fn losses_and_slopes_are_still_other_than_ours() {
     };
     let leaky = slope(&|x| candle_nn::ops::leaky_relu(x, 0.2));
     assert!((leaky - 0.6).abs() < 1e-12, "mended, the trap can go: {leaky}");
-    // Not searched for, since the words are common; layers::activation has PyTorch's slopes.
-    assert_eq!(slope(&Tensor::relu), 1.0);
-    assert_eq!(slope(&Tensor::abs), 1.0);
+    assert_eq!(slope(&Tensor::relu), 1.0, "mended, the trap can go");
+    assert_eq!(slope(&Tensor::abs), 1.0, "mended, the trap can go");
+}
+
+/// PyTorch draws the biases too. From the same weights candle's states are right: they are the
+/// oracle of ours.
+#[test]
+fn the_lstm_still_begins_with_other_weights_and_goes_on_as_ours() {
+    use candle_nn::{LSTM, LSTMConfig, RNN, VarBuilder, VarMap};
+    let theirs = VarMap::new();
+    let builder = VarBuilder::from_varmap(&theirs, DType::F64, &Device::Cpu);
+    LSTM::new(3, 4, LSTMConfig::default(), builder).unwrap();
+    let bias = theirs.data().lock().unwrap()["bias_ih_l0"].to_vec1::<f64>().unwrap();
+    assert_eq!(bias, [0.0; 16], "mended, the trap can go");
+
+    let mut store = ParameterStore::new(DType::F64, &Device::Cpu);
+    let mut rng = Seed(1).stream("init");
+    let lstm = Lstm::new(&mut store, "l", (3, 4), LstmInitial::Torch, &mut rng).unwrap();
+    let named = |part: &str| {
+        let entry = store.entries().iter().find(|entry| entry.name == format!("l.{part}"));
+        (format!("{part}_l0"), entry.unwrap().var.as_detached_tensor())
+    };
+    let tensors: HashMap<String, Tensor> =
+        ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].map(named).into();
+    let builder = VarBuilder::from_tensors(tensors, DType::F64, &Device::Cpu);
+    let theirs = LSTM::new(3, 4, LSTMConfig::default(), builder).unwrap();
+    let x = normal_tensor(&[2, 5, 3], 2);
+    let expected = theirs.seq(&x).unwrap();
+    for (ours, theirs) in lstm.sequence(&x).unwrap().iter().zip(&expected) {
+        assert!(largest_difference(&ours.hidden, theirs.h()) < 1e-12);
+        assert!(largest_difference(&ours.cell, theirs.c()) < 1e-12);
+    }
 }
 
 /// Decoupled decay moves a weight that has next to no gradient by `rate * decay * weight`.

@@ -20,3 +20,34 @@ vectorised! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activation_and_slope_are_those_of_the_formula() {
+        let cells = [2.0, -2.0, 0.0, 3.0, -3.0];
+        let masks = [2.0, 2.0, 2.0, 0.0, 0.0];
+        let (mut active, mut slopes) = (cells, masks);
+        leaky_dropout(&mut active, &mut slopes, 0.25);
+        assert_eq!(active, [4.0, -1.0, 0.0, 0.0, -0.0]);
+        assert_eq!(slopes, [2.0, 0.5, 0.5, 0.0, 0.0]);
+        // The slope is the derivative: the function is linear on either side.
+        for at in [0, 1] {
+            let (mut moved, mut again) = ([cells[at] + 1.0], [masks[at]]);
+            leaky_dropout(&mut moved, &mut again, 0.25);
+            assert_eq!(moved[0] - active[at], slopes[at]);
+        }
+    }
+
+    #[test]
+    fn cells_are_scaled_one_by_one() {
+        let mut cells: Vec<f32> = (0..21).map(|at| at as f32).collect();
+        let factors: Vec<f32> = (0..21).map(|at| 10.0 - at as f32).collect();
+        scale_by(&mut cells, &factors);
+        for (at, cell) in cells.into_iter().enumerate() {
+            assert_eq!(cell, at as f32 * (10.0 - at as f32));
+        }
+    }
+}

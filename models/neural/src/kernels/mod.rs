@@ -26,7 +26,8 @@ pub use perceptron::{
 };
 pub use product::{Matrix, MatrixMut, multiply};
 
-/// Defines a function whose body is compiled three times.
+/// Defines a function whose body is compiled three times. The copies agree to the bit: none may
+/// fuse or reorder what the body says.
 ///
 /// The body must be free of `unsafe`; the only unsafe step is calling the copy for an instruction
 /// set after asking the processor for it.
@@ -48,14 +49,11 @@ macro_rules! vectorised {
                 fn avx2($($arg: $type),*) {
                     body($($arg),*);
                 }
-                let has = $crate::kernels::instruction_set();
-                if has == 2 {
-                    // SAFETY: the processor was asked for exactly these features.
-                    return unsafe { avx512($($arg),*) };
-                }
-                if has == 1 {
-                    // SAFETY: the processor was asked for exactly these features.
-                    return unsafe { avx2($($arg),*) };
+                // SAFETY: the processor was asked for exactly these features.
+                match $crate::kernels::instructions() {
+                    meg_core::Instructions::Avx512 => return unsafe { avx512($($arg),*) },
+                    meg_core::Instructions::Avx2 => return unsafe { avx2($($arg),*) },
+                    meg_core::Instructions::Portable => {}
                 }
             }
             body($($arg),*);
@@ -64,23 +62,15 @@ macro_rules! vectorised {
 }
 pub(crate) use vectorised;
 
-/// 2 for AVX-512, 1 for AVX2 with FMA, 0 otherwise.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn instruction_set() -> u8 {
-    use std::sync::OnceLock;
-    static SET: OnceLock<u8> = OnceLock::new();
-    *SET.get_or_init(|| {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("fma")
-        {
-            2
-        } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            1
-        } else {
-            0
-        }
-    })
+/// The copies to run: those for the instructions of this processor.
+#[cfg(all(target_arch = "x86_64", not(test)))]
+pub(crate) fn instructions() -> meg_core::Instructions {
+    meg_core::Instructions::detected()
 }
+
+/// The same, unless a test asks for narrower ones.
+#[cfg(all(target_arch = "x86_64", test))]
+pub(crate) use copies::instructions;
+
+#[cfg(all(target_arch = "x86_64", test))]
+mod copies;

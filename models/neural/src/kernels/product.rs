@@ -20,12 +20,19 @@ pub struct MatrixMut<'a> {
     column_stride: usize,
 }
 
-fn last(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> usize {
+/// Cells from the first to the last one, both included.
+///
+/// # Panics
+/// When that number, or the stride, is beyond what an offset can be.
+fn extent(rows: usize, columns: usize, row_stride: usize) -> usize {
+    assert!(isize::try_from(row_stride).is_ok(), "a stride of {row_stride} cells");
     if rows == 0 || columns == 0 {
-        0
-    } else {
-        (rows - 1) * row_stride + (columns - 1) * column_stride + 1
+        return 0;
     }
+    let before_last_row = (rows - 1).checked_mul(row_stride);
+    before_last_row
+        .and_then(|before| before.checked_add(columns))
+        .unwrap_or_else(|| panic!("{rows} rows of {columns} cells, {row_stride} apart"))
 }
 
 impl<'a> Matrix<'a> {
@@ -34,12 +41,13 @@ impl<'a> Matrix<'a> {
         Self::strided(data, rows, columns, columns)
     }
 
-    /// The first `columns` cells of rows that begin `row_stride` cells apart.
+    /// The first `columns` cells of rows that begin `row_stride` cells apart. Rows that are only
+    /// read may overlap.
     ///
     /// # Panics
     /// When the slice is too short.
     pub fn strided(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
-        assert!(last(rows, columns, row_stride, 1) <= data.len(), "the slice is too short");
+        assert!(extent(rows, columns, row_stride) <= data.len(), "the slice is too short");
         Self { data, rows, columns, row_stride, column_stride: 1 }
     }
 
@@ -65,9 +73,10 @@ impl<'a> MatrixMut<'a> {
     /// The first `columns` cells of rows that begin `row_stride` cells apart.
     ///
     /// # Panics
-    /// When the slice is too short.
+    /// When the slice is too short, or the rows overlap: several threads may write them.
     pub fn strided(data: &'a mut [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
-        assert!(last(rows, columns, row_stride, 1) <= data.len(), "the slice is too short");
+        assert!(extent(rows, columns, row_stride) <= data.len(), "the slice is too short");
+        assert!(columns <= row_stride || rows <= 1, "rows of {columns} cells, {row_stride} apart");
         Self { data, rows, columns, row_stride, column_stride: 1 }
     }
 
@@ -111,8 +120,11 @@ pub fn multiply(
         return;
     }
     let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
-    // SAFETY: the constructors checked that every cell of the three matrices lies within its
-    // slice, and `out` is borrowed mutably, so that it overlaps neither factor.
+    // SAFETY: the constructors checked, without overflow, that every cell of the three matrices
+    // lies within its slice and that no two cells of `out` are the same, so that threads write
+    // apart; `transposed` only exchanges the names of rows and columns, which keeps both. `out` is
+    // borrowed mutably, so that it overlaps neither factor. Strides fit an `isize`: those of rows
+    // were checked, those of columns are 1.
     unsafe {
         gemm::gemm(
             out.rows,
@@ -172,31 +184,73 @@ mod tests {
         }
     }
 
+    /// Cells whose products round.
+    fn broken(count: usize, salt: usize) -> Vec<f32> {
+        let add = |(at, cell): (usize, f32)| cell * 0.1 + (at % 97) as f32 * 1e-3;
+        cells(count, salt).into_iter().enumerate().map(add).collect()
+    }
+
+    /// Every form that the models use: plain, transposed factors, a transposed result, strides.
     #[test]
     fn threads_do_not_change_a_single_bit_of_large_products() {
         let (m, k, n) = (500, 640, 157);
-        let scale = |cells: Vec<f32>| {
-            cells
-                .iter()
-                .enumerate()
-                .map(|(i, x)| x * 0.1 + (i % 97) as f32 * 1e-3)
-                .collect::<Vec<_>>()
-        };
-        let (a, b) = (scale(cells(m * k, 3)), scale(cells(k * n, 4)));
-        let run = |threads| {
-            let mut out = vec![0.0; m * n];
-            multiply(
-                &mut MatrixMut::new(&mut out, m, n),
-                0.0,
-                Matrix::new(&a, m, k),
-                Matrix::new(&b, k, n),
-                threads,
-            );
-            out.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
-        };
-        let one = run(1);
-        for threads in [2, 3, 8] {
-            assert!(one == run(threads), "{threads} threads");
+        let (a, b) = (broken(m * (k + 5), 3), broken(k * n, 4));
+        let lefts = [
+            ("plain left", Matrix::new(&a[..m * k], m, k)),
+            ("transposed left", Matrix::new(&a[..m * k], k, m).transposed()),
+            ("strided left", Matrix::strided(&a, m, k, k + 5)),
+        ];
+        let rights = [
+            ("plain right", Matrix::new(&b, k, n)),
+            ("transposed right", Matrix::new(&b, n, k).transposed()),
+        ];
+        let outs: [(&str, fn(&mut [f32]) -> MatrixMut<'_>); 3] = [
+            ("plain", |cells| MatrixMut::new(&mut cells[..500 * 157], 500, 157)),
+            ("transposed", |cells| MatrixMut::new(&mut cells[..500 * 157], 157, 500).transposed()),
+            ("strided", |cells| MatrixMut::strided(cells, 500, 157, 160)),
+        ];
+        for (left_name, left) in lefts {
+            for (right_name, right) in rights {
+                for (out_name, out) in outs {
+                    let run = |threads| {
+                        let mut cells = broken(m * 160, 5);
+                        multiply(&mut out(&mut cells), 1.0, left, right, threads);
+                        cells.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+                    };
+                    let one = run(1);
+                    for threads in [2, 3, 8] {
+                        let same = one == run(threads);
+                        assert!(same, "{left_name}, {right_name}, {out_name}: {threads} threads");
+                    }
+                }
+            }
         }
+    }
+
+    fn panics(build: impl FnOnce() + std::panic::UnwindSafe) -> bool {
+        std::panic::catch_unwind(build).is_err()
+    }
+
+    #[test]
+    fn matrices_that_would_leave_their_slice_or_overlap_are_refused() {
+        let refused = |rows: usize, columns: usize, stride: usize| {
+            let mut cells = [0.0; 12];
+            let data = cells;
+            let read =
+                panics(|| assert!(Matrix::strided(&data, rows, columns, stride).rows == rows));
+            let written =
+                panics(move || drop(MatrixMut::strided(&mut cells, rows, columns, stride)));
+            (read, written)
+        };
+        assert_eq!(refused(3, 4, 4), (false, false));
+        assert_eq!(refused(2, 3, 9), (false, false));
+        assert_eq!(refused(3, 4, 5), (true, true), "beyond the end");
+        assert_eq!(refused(3, 4, 3), (false, true), "overlapping rows can only be read");
+        assert_eq!(refused(9, 1, 0), (false, true), "one row again and again");
+        assert_eq!(refused(1, 4, 0), (false, false), "one row has no stride");
+        assert_eq!(refused(0, usize::MAX, 4), (false, false), "no rows");
+        assert_eq!(refused(usize::MAX, 2, 2), (true, true), "wraps around");
+        assert_eq!(refused(2, usize::MAX, 1), (true, true), "wraps around");
+        assert_eq!(refused(1, 1, usize::MAX), (true, true), "no offset is so large");
     }
 }

@@ -9,7 +9,7 @@ pub use finite::{all_finite, check_finite, first_not_finite};
 pub use stack::{DEEP_STACK_BYTES, on_deep_stack};
 pub use stop::{Patience, StopRule};
 
-use meg_core::{CheckpointSink, Error, Event, FitContext, Phase, Result, TrainingState};
+use meg_core::{Error, Event, FitContext, Phase, Result, TrainingState};
 
 /// Named losses (and scores) of one update.
 pub type Losses = Vec<(&'static str, f64)>;
@@ -96,8 +96,8 @@ impl<'a> TrainingLoop<'a> {
     ///
     /// # Errors
     /// [`Error::Training`] when a loss, weight or gradient is not finite, [`Error::Interrupted`]
-    /// on request, [`Error::Checkpoint`] for a state of another model, or what the trainee or the
-    /// keeper of checkpoints returns.
+    /// on request, [`Error::Checkpoint`] for a state of another model, what the trainee returns, or, at
+    /// an interruption, what the keeper of checkpoints does.
     pub fn run(&mut self, trainee: &mut dyn Trainee, ctx: &mut FitContext<'_>) -> Result<u64> {
         let mut done = 0;
         let mut ended = false;
@@ -112,7 +112,7 @@ impl<'a> TrainingLoop<'a> {
             self.check(trainee, done, &losses)?;
             ended = self.stop.as_mut().is_some_and(|rule| rule.stop(done, &losses));
             let wish = ctx.observer.step(Phase::Train, done, &losses);
-            self.keep(trainee, done, ended, wish.is_err(), ctx.checkpoints.as_mut())?;
+            self.keep(trainee, done, ended, wish.is_err(), ctx)?;
             if !wish? {
                 break;
             }
@@ -139,16 +139,17 @@ impl<'a> TrainingLoop<'a> {
     }
 
     /// Hands a state over where one is due. Not after the last update: there is nothing left to go
-    /// on with.
+    /// on with. A state that cannot be kept (a full disk) is no reason to lose a training of hours,
+    /// unless it is all that would be left of it.
     fn keep(
         &self,
         trainee: &mut dyn Trainee,
         done: u64,
         ended: bool,
         interrupted: bool,
-        sink: Option<&mut CheckpointSink<'_>>,
+        ctx: &mut FitContext<'_>,
     ) -> Result<()> {
-        let Some(sink) = sink else { return Ok(()) };
+        let Some(sink) = &mut ctx.checkpoints else { return Ok(()) };
         let due = done.is_multiple_of(sink.every.get()) && done < self.steps && !ended;
         if !due && !interrupted {
             return Ok(());
@@ -160,7 +161,15 @@ impl<'a> TrainingLoop<'a> {
             state.put(STOP_PART, &rule.save())?;
         }
         trainee.save(&mut state)?;
-        (sink.keep)(state)
+        match (sink.keep)(state) {
+            Err(error) if !interrupted => {
+                ctx.observer.note(&format!(
+                    "the state after update {done} is not kept, the next one is tried again: {error}"
+                ));
+                Ok(())
+            }
+            kept => kept,
+        }
     }
 
     /// Returns whether the stop rule had ended the training already.

@@ -1,5 +1,5 @@
 use super::*;
-use meg_core::{Control, Observer, Seed, Silent};
+use meg_core::{CheckpointSink, Control, Observer, Seed, Silent};
 use std::num::NonZeroU64;
 
 /// Halves a weight at every update; the loss is the weight.
@@ -113,6 +113,53 @@ fn states_are_kept_when_due_and_when_interrupted_and_the_stop_rule_goes_on() {
         let (again, same, _) = run(&mut Silent, 1_000, states.pop());
         assert_eq!((again.unwrap(), same), (end, weight), "resumed at {at}");
     }
+}
+
+/// Collects notes, and interrupts like the other.
+struct Listens(Interrupts, Vec<String>);
+
+impl Observer for Listens {
+    fn event(&mut self, event: &Event<'_>) {
+        self.0.event(event);
+        if let Event::Note { text } = event {
+            self.1.push((*text).to_owned());
+        }
+    }
+
+    fn control(&mut self) -> Control {
+        self.0.control()
+    }
+}
+
+/// A full disk at update 4 is told of, and the state of update 8 is kept; at an interruption it is
+/// the end.
+#[test]
+fn a_state_that_cannot_be_kept_ends_the_training_only_where_it_is_all_that_is_left() {
+    let run = |interrupt: u64, full: u64| {
+        let mut kept = Vec::new();
+        let mut keep = |state: TrainingState| {
+            if state.step == full {
+                return Err(Error::data("the disk is full"));
+            }
+            kept.push(state.step);
+            Ok(())
+        };
+        let mut observer = Listens(Interrupts(interrupt, 0), Vec::new());
+        let every = NonZeroU64::new(4).unwrap();
+        let context = FitContext::new(Seed(1), &mut observer);
+        let checkpoints = Some(CheckpointSink { every, keep: &mut keep });
+        let mut ctx = FitContext { checkpoints, ..context };
+        let end = TrainingLoop::new(10).run(&mut Halving::new(), &mut ctx);
+        (end, kept, observer.1)
+    };
+    let (end, kept, notes) = run(u64::MAX, 4);
+    assert_eq!((end.unwrap(), kept), (10, vec![8]));
+    assert!(matches!(&notes[..], [note] if note.contains("update 4") && note.contains("full")));
+    let (end, kept, notes) = run(6, 6);
+    assert!(matches!(end, Err(Error::Data(_))), "{end:?}");
+    assert_eq!((kept, notes), (vec![4], Vec::new()));
+    let (end, ..) = run(8, 8);
+    assert!(matches!(end, Err(Error::Data(_))), "due and interrupted: {end:?}");
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! The copies of the kernels for the narrower instructions, which a wide processor never runs.
+
+use super::*;
+use crate::Randomness;
+use meg_core::{Instructions, Seed};
+use std::cell::Cell;
+
+thread_local! {
+    static ASKED: Cell<Option<Instructions>> = const { Cell::new(None) };
+}
+
+/// What the kernels of this thread take.
+pub(crate) fn instructions() -> Instructions {
+    ASKED.get().unwrap_or_else(Instructions::detected)
+}
+
+/// Runs with the copies for some instructions that the processor has.
+fn with<T>(instructions: Instructions, run: impl FnOnce() -> T) -> T {
+    assert!(instructions <= Instructions::detected());
+    ASKED.set(Some(instructions));
+    let result = run();
+    ASKED.set(None);
+    result
+}
+
+/// No multiple of a vector's length, so that the remainders of the loops run too.
+const WIDTH: usize = 37;
+const ROWS: usize = 11;
+const STRIDE: usize = WIDTH + 6;
+
+fn normals(count: usize, salt: u64) -> Vec<f32> {
+    let mut cells = vec![0.0; count];
+    Randomness::new(Seed(salt).stream("cells")).normals(&mut cells);
+    cells
+}
+
+fn uniforms(count: usize, salt: u64) -> Vec<f32> {
+    let mut cells = vec![0.0; count];
+    Randomness::new(Seed(salt).stream("cells")).uniforms(&mut cells);
+    cells
+}
+
+/// A kernel by name, with all cells that it wrote.
+type Run = (&'static str, fn() -> Vec<Vec<f32>>);
+
+const KERNELS: &[Run] = &[
+    ("adam", || {
+        let step =
+            AdamStep { rate: 2e-3, root: 1.3, beta1: 0.5, beta2: 0.9, epsilon: 1e-8, decay: 1e-3 };
+        let (mut value, mut first) = (normals(WIDTH, 1), normals(WIDTH, 2));
+        let mut second = uniforms(WIDTH, 3);
+        adam(&mut value, &normals(WIDTH, 4), &mut first, &mut second, &step);
+        vec![value, first, second]
+    }),
+    ("leaky_dropout", || {
+        let (mut cells, mut slopes) = (normals(WIDTH, 1), uniforms(WIDTH, 2));
+        leaky_dropout(&mut cells, &mut slopes, 0.2);
+        vec![cells, slopes]
+    }),
+    ("scale_by", || {
+        let mut cells = normals(WIDTH, 1);
+        scale_by(&mut cells, &normals(WIDTH, 2));
+        vec![cells]
+    }),
+    ("rows", || {
+        let weights = normals(ROWS * WIDTH, 1);
+        let units = || [(3, 0.7), (0, -1.3), (10, 2.1)].into_iter();
+        let mut out = vec![0.0; ROWS * WIDTH];
+        fill_rows(&mut out, &normals(WIDTH, 2), &weights, &[7, 0, 10]);
+        add_rows(&mut out[..WIDTH], &weights, units());
+        let mut gradient = weights.clone();
+        scatter_rows(&mut gradient, &out[..WIDTH], units());
+        vec![out, gradient]
+    }),
+    ("column sums", || {
+        let (cells, mut sums) = (normals(ROWS * WIDTH, 1), normals(WIDTH, 2));
+        let mut squares = sums.clone();
+        add_column_sums(&mut sums, &cells);
+        add_column_squares(&mut squares, &cells);
+        vec![sums, squares]
+    }),
+    ("noise", || {
+        let (mut gumbel, mut first) = (uniforms(WIDTH, 1), uniforms(WIDTH, 2));
+        let mut second = uniforms(WIDTH, 3);
+        gumbel_of_uniform(&mut gumbel);
+        normals_of_uniforms(&mut first, &mut second);
+        vec![gumbel, first, second]
+    }),
+    ("heads", || {
+        let span = |start, width, softmax| HeadSpan { start, width, softmax };
+        let spans = vec![span(0, 1, false), span(1, 19, true), span(20, 16, true)];
+        let heads = Heads::new([spans, vec![span(36, 1, false)]].concat(), WIDTH, 0.2);
+        let (mut out, mut gradient) = (vec![0.0; ROWS * WIDTH], normals(ROWS * WIDTH, 3));
+        heads.forward(&normals(ROWS * WIDTH, 1), &normals(ROWS * WIDTH, 2), &mut out);
+        heads.backward(&out, &mut gradient);
+        vec![out, gradient]
+    }),
+    ("batch norm", || {
+        let (mut norm, mut batch) = (BatchNorm::new(WIDTH), BatchStatistics::default());
+        norm.gamma.value = normals(WIDTH, 1);
+        norm.beta.value = normals(WIDTH, 2);
+        let (mut cells, mut out) = (normals(ROWS * WIDTH, 3), vec![0.0; ROWS * STRIDE]);
+        batch_norm_relu(&norm, &mut cells, &mut out, STRIDE, &mut batch);
+        norm.follow(&batch);
+        let mut gradient = vec![0.0; ROWS * WIDTH];
+        let upstream = normals(ROWS * STRIDE, 4);
+        batch_norm_relu_backward(&mut norm, &batch, &cells, &out, &upstream, STRIDE, &mut gradient);
+        let (mut frozen, mut sampled) = (normals(ROWS * WIDTH, 5), vec![0.0; ROWS * STRIDE]);
+        batch_norm_relu_frozen(&norm, &mut frozen, &mut sampled, STRIDE);
+        vec![cells, out, gradient, norm.gamma.gradient, norm.beta.gradient, frozen, sampled]
+    }),
+];
+
+#[test]
+fn all_copies_of_a_kernel_agree_to_the_bit() {
+    for (name, run) in KERNELS {
+        let bits = |instructions| {
+            let written = with(instructions, run).concat();
+            assert!(written.iter().all(|cell| cell.is_finite()), "{name}");
+            written.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+        };
+        let portable = bits(Instructions::Portable);
+        for wider in [Instructions::Avx2, Instructions::Avx512] {
+            if wider <= Instructions::detected() {
+                assert!(bits(wider) == portable, "{name}: {} rounds differently", wider.name());
+            }
+        }
+    }
+}
