@@ -98,7 +98,6 @@ impl<'a> MatrixMut<'a> {
 ///
 /// # Panics
 /// When the sizes do not fit.
-#[allow(unsafe_code)]
 pub fn multiply(
     out: &mut MatrixMut<'_>,
     keep: f32,
@@ -119,34 +118,115 @@ pub fn multiply(
     if out.rows == 0 || out.columns == 0 {
         return;
     }
-    let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
-    // SAFETY: the constructors checked, without overflow, that every cell of the three matrices
-    // lies within its slice and that no two cells of `out` are the same, so that threads write
-    // apart; `transposed` only exchanges the names of rows and columns, which keeps both. `out` is
-    // borrowed mutably, so that it overlaps neither factor. Strides fit an `isize`: those of rows
-    // were checked, those of columns are 1.
-    unsafe {
-        gemm::gemm(
-            out.rows,
-            out.columns,
-            left.columns,
-            out.data.as_mut_ptr(),
-            out.column_stride as isize,
-            out.row_stride as isize,
-            keep != 0.0,
-            left.data.as_ptr(),
-            left.column_stride as isize,
-            left.row_stride as isize,
-            right.data.as_ptr(),
-            right.column_stride as isize,
-            right.row_stride as isize,
-            keep,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+    let product = Product {
+        rows: out.rows,
+        columns: out.columns,
+        depth: left.columns,
+        out: out.data.as_mut_ptr(),
+        out_strides: (out.row_stride as isize, out.column_stride as isize),
+        left: left.data.as_ptr(),
+        left_strides: (left.row_stride as isize, left.column_stride as isize),
+        right: right.data.as_ptr(),
+        right_strides: (right.row_stride as isize, right.column_stride as isize),
+        keep,
+    };
+    product.spread(threads);
+}
+
+/// A product as addresses and strides (of a row, of a column).
+///
+/// The constructors of the matrices checked, without overflow, that every cell lies within its
+/// slice and that no two cells of `out` are the same; `transposed` only exchanges the names of
+/// rows and columns, which keeps both. `out` is borrowed mutably for the whole product, so that it
+/// overlaps neither factor. Strides fit an `isize`: those of rows were checked, those of columns
+/// are 1.
+#[derive(Clone, Copy)]
+struct Product {
+    rows: usize,
+    columns: usize,
+    depth: usize,
+    out: *mut f32,
+    out_strides: (isize, isize),
+    left: *const f32,
+    left_strides: (isize, isize),
+    right: *const f32,
+    right_strides: (isize, isize),
+    keep: f32,
+}
+
+// SAFETY: the factors are only read, and parts of a product that run at once write different cells
+// of the result.
+#[allow(unsafe_code)]
+unsafe impl Send for Product {}
+
+/// Multiply-adds below which a second thread costs more than it takes over.
+const WORTH_A_THREAD: usize = 1 << 21;
+/// Parts begin at multiples of it: whole vectors and whole register tiles.
+const PART: usize = 48;
+
+impl Product {
+    /// Computes the product in parts, each of which is a product of its own: threads then wait for
+    /// each other once, and every cell is summed in one order however many there are.
+    fn spread(self, threads: usize) {
+        let work = self.rows * self.columns * self.depth;
+        let longer = self.rows.max(self.columns);
+        if threads < 2 || work < WORTH_A_THREAD || longer < 2 * PART {
+            return self.compute();
+        }
+        let at = (longer * (threads / 2) / threads).div_ceil(PART) * PART;
+        let (first, second) = self.split(at.min(longer - 1));
+        let half = threads / 2;
+        rayon::join(move || first.spread(half), move || second.spread(threads - half));
+    }
+
+    /// The parts before and from a row, or a column where there are more of them.
+    fn split(self, at: usize) -> (Self, Self) {
+        let offset = |stride: isize| at as isize * stride;
+        if self.rows >= self.columns {
+            let second = Self {
+                rows: self.rows - at,
+                out: self.out.wrapping_offset(offset(self.out_strides.0)),
+                left: self.left.wrapping_offset(offset(self.left_strides.0)),
+                ..self
+            };
+            (Self { rows: at, ..self }, second)
+        } else {
+            let second = Self {
+                columns: self.columns - at,
+                out: self.out.wrapping_offset(offset(self.out_strides.1)),
+                right: self.right.wrapping_offset(offset(self.right_strides.1)),
+                ..self
+            };
+            (Self { columns: at, ..self }, second)
+        }
+    }
+
+    #[allow(unsafe_code)]
+    fn compute(self) {
+        // SAFETY: see the type; a part lies within the whole.
+        unsafe {
+            gemm::gemm(
+                self.rows,
+                self.columns,
+                self.depth,
+                self.out,
+                self.out_strides.1,
+                self.out_strides.0,
+                self.keep != 0.0,
+                self.left,
+                self.left_strides.1,
+                self.left_strides.0,
+                self.right,
+                self.right_strides.1,
+                self.right_strides.0,
+                self.keep,
+                1.0,
+                false,
+                false,
+                false,
+                Parallelism::None,
+            );
+        }
     }
 }
 
