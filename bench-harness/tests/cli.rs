@@ -74,6 +74,24 @@ impl Place {
         assert_eq!(self.names(), before, "meg {line}: something was left behind");
     }
 
+    /// Starts a line that would go on for hours, interrupts it after a while and returns its
+    /// remarks.
+    #[cfg(unix)]
+    #[track_caller]
+    fn interrupts(&self, line: &str, ready: impl Fn() -> bool) -> String {
+        let child = self.command(line).stderr(Stdio::piped()).spawn().unwrap();
+        let start = Instant::now();
+        while !ready() && start.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(signal.success());
+        let output = child.wait_with_output().unwrap();
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(6), "meg {line}\n{words}");
+        words
+    }
+
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<String> =
@@ -551,17 +569,8 @@ fn check_resume(options: &str) {
     );
     place.ok(&format!("{fit} --out whole"));
     let line = format!("{fit} --checkpoint-every 5 --out m");
-    let child = place.command(&line).stderr(Stdio::piped()).spawn().unwrap();
-    let start = Instant::now();
-    while !place.path("m.checkpoint").is_file() && start.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(signal.success());
-    let output = child.wait_with_output().unwrap();
-    let words = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(6), "{words}");
-    assert!(words.contains("m.checkpoint") && words.contains("--resume"), "{words}");
+    let words = place.interrupts(&line, || place.path("m.checkpoint").is_file());
+    assert!(words.contains("is kept in m.checkpoint") && words.contains("--resume"), "{words}");
     assert_eq!(place.names(), ["m.checkpoint", "people.csv", "whole"]);
 
     place.refuses(&line, 2, &["m.checkpoint", "--resume", "--force"]);
@@ -596,6 +605,59 @@ fn an_interrupted_plain_fit_resumes_to_the_same_bytes() {
     check_resume("--plain");
 }
 
+/// Interrupted before the first update, or by a training that keeps nothing: what lies beside the
+/// folder is somebody else's, and nobody is told to go on from it.
+#[cfg(unix)]
+#[test]
+fn a_file_that_a_fit_did_not_write_is_not_called_its_state() {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    place.file("m.checkpoint", "not a checkpoint");
+    let line = "fit --data people.csv --model ctgan --set epochs=100000 --out m";
+    let start = Instant::now();
+    let words = place.interrupts(line, || start.elapsed() > Duration::from_millis(700));
+    assert!(!words.contains("kept in") && !words.contains("--resume"), "{words}");
+    assert_eq!(place.names(), ["m.checkpoint", "people.csv"]);
+}
+
+/// `--resume` alone keeps a state when it is interrupted, and says where and of which update.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_resumption_loses_nothing() {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    let fit =
+        format!("fit --data people.csv --model ctgan {TINY_FIT} --set min_updates=100000000 --out");
+    let update = |words: &str, file: &str| -> u64 {
+        let said = words.split_once("after update ").and_then(|(_, rest)| rest.split_once(' '));
+        let (number, rest) = said.unwrap_or_else(|| panic!("no update in {words:?}"));
+        assert!(rest.starts_with(&format!("is kept in {file}\n")), "{words}");
+        number.parse().unwrap()
+    };
+    let line = format!("{fit} m --checkpoint-every 5");
+    let words = place.interrupts(&line, || place.path("m.checkpoint").is_file());
+    let mut latest = update(&words, "m.checkpoint");
+    // In its own place, then in that of another folder: the file that was named stays as it is.
+    let named = fs::read(place.path("m.checkpoint")).unwrap();
+    for (line, file, advice) in [
+        (format!("{fit} n --resume m"), "n.checkpoint", "--resume (and no file behind it)"),
+        (format!("{fit} n --resume"), "n.checkpoint", "--resume to go on"),
+    ] {
+        // How long until the first update? Longer each time, until it was long enough.
+        let words = (0..7).map(|doubled| Duration::from_millis(400 << doubled)).find_map(|long| {
+            let start = Instant::now();
+            let words = place.interrupts(&line, || start.elapsed() > long);
+            words.contains("after update").then_some(words)
+        });
+        let words = words.expect("an update is made within 25 seconds");
+        let reached = update(&words, file);
+        assert!(reached > latest && words.contains(advice), "{latest}, then {words}");
+        latest = reached;
+    }
+    assert!(fs::read(place.path("m.checkpoint")).unwrap() == named);
+    place.refuses(&format!("{fit} n --resume m"), 2, &["n.checkpoint", "names m", "--force"]);
+}
+
 #[test]
 fn checkpoints_of_models_without_them_and_damaged_ones_are_refused() {
     let place = Place::new();
@@ -607,6 +669,10 @@ fn checkpoints_of_models_without_them_and_damaged_ones_are_refused() {
     place.refuses(&format!("{fit} independent {every}"), 2, &["independent", "no checkpoints"]);
     place.refuses(&format!("{fit} ctgan --resume"), 4, &["m.checkpoint", "not a whole checkpoint"]);
     place.refuses(&format!("{fit} ctgan --checkpoint-every 0"), 2, &["--checkpoint-every"]);
+    for threads in ["0", "1025", "100000000000"] {
+        place.refuses(&format!("{fit} ctgan --threads {threads}"), 2, &["--threads", "1024"]);
+        place.refuses(&format!("{BENCH} --out a --threads {threads}"), 2, &["--threads", "1024"]);
+    }
 }
 
 #[cfg(unix)]

@@ -1,5 +1,5 @@
 use crate::tensors::{self, Named};
-use crate::{Error, Result, Tensor};
+use crate::{Device, Error, Instructions, Kernels, Result, Tensor};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -75,13 +75,22 @@ pub struct Identity {
     pub table: String,
     /// The seed.
     pub seed: u64,
-    /// Device of the tensors.
+    /// Device of the tensors, as [`Device`] is written.
     pub device: String,
-    /// Name of the kernels.
+    /// The way of computing, as [`Identity::kernels`] names it.
     pub kernels: String,
 }
 
 impl Identity {
+    /// The name of a way of computing on this machine. On the processor it holds the instructions,
+    /// which round differently: a training that went on with others would give a model of neither.
+    pub fn kernels(device: Device, kernels: Kernels) -> String {
+        match device {
+            Device::Cpu => format!("{}/{}", kernels.name(), Instructions::detected().name()),
+            Device::Cuda(_) => kernels.name().into(),
+        }
+    }
+
     /// Refuses another training than this one.
     ///
     /// # Errors
@@ -210,7 +219,7 @@ mod tests {
             table: "t".into(),
             seed: 1,
             device: "cpu".into(),
-            kernels: "fused".into(),
+            kernels: "fused/avx512".into(),
         };
         Checkpoint { identity, state }
     }
@@ -227,6 +236,17 @@ mod tests {
             let error = Checkpoint::from_bytes(&bytes[..cut]).unwrap_err();
             assert!(matches!(error, Error::Checkpoint(_)), "cut at {cut}: {error}");
         }
+    }
+
+    #[test]
+    fn the_way_of_computing_names_what_decides_the_last_bit() {
+        let here = Instructions::detected().name();
+        assert_eq!(Identity::kernels(Device::Cpu, Kernels::Plain), format!("plain/{here}"));
+        assert_eq!(Identity::kernels(Device::Cuda(0), Kernels::Fused), "fused");
+        assert_eq!(
+            (Device::Cpu.to_string(), Device::Cuda(2).to_string()),
+            ("cpu".into(), "cuda:2".into())
+        );
     }
 
     #[test]
@@ -247,7 +267,7 @@ mod tests {
         refused(&|asked| asked.seed = 2, "the seed is 1 there and 2 here");
         refused(&|asked| asked.table = "u".into(), "training table");
         refused(&|asked| asked.device = "cuda:0".into(), "device");
-        refused(&|asked| asked.kernels = "plain".into(), "fused there and plain here");
+        refused(&|asked| asked.kernels = "fused/avx2".into(), "fused/avx512 there and fused/avx2");
         refused(&|asked| asked.recipe["epochs"] = json!(4), "`epochs` is 3 there and 4 here");
         refused(&|asked| asked.recipe["more"] = json!(4), "other settings");
     }

@@ -352,8 +352,8 @@ fn divergence_is_an_error_that_names_the_step(entry: &ModelEntry, settings: &str
     }
 }
 
-/// Interrupts a training at its first, a middle and its last but one update, and goes on from the
-/// state of that moment: the model must be that of an uninterrupted training.
+/// Interrupts a training at its first, a middle and its last but one update, on one thread or two,
+/// and goes on from the state of that moment: the model must be that of an uninterrupted training.
 ///
 /// # Panics
 /// When it is not.
@@ -364,19 +364,27 @@ pub fn resumed_training_gives_the_same_bytes(
     kernels: Kernels,
 ) {
     let mut count = Stopper { wish: Control::Continue, after: u64::MAX, steps: 0 };
-    let whole = fit_in_parts(entry, case, train, kernels, &mut count, None);
+    let fit = |threads, observer: &mut dyn Observer, resume| {
+        fit_in_parts(entry, case, train, kernels, threads, observer, resume)
+    };
+    let whole = fit(1, &mut count, None);
     let (whole, states) = (whole.expect("an uninterrupted fit succeeds"), count.steps);
     assert!(states > 2, "the recipe of the suite makes {states} updates, too few to interrupt");
-    for at in [1, states / 2, states - 1] {
+    // A model that works ahead on a second thread must keep the state before that work.
+    for (at, threads, threads_then) in [(1, 2, 1), (states / 2, 1, 2), (states - 1, 2, 2)] {
         let mut stopper = Stopper { wish: Control::Abort, after: at, steps: 0 };
-        let state = match fit_in_parts(entry, case, train, kernels, &mut stopper, None) {
+        let state = match fit(threads, &mut stopper, None) {
             Err(state) => state.unwrap_or_else(|| panic!("no state was kept at update {at}")),
             Ok(_) => panic!("the fit was not interrupted at update {at}"),
         };
         assert!(state.step == at, "interrupted at update {at}, kept that of {}", state.step);
-        let resumed = fit_in_parts(entry, case, train, kernels, &mut Silent, Some(state));
+        let resumed = fit(threads_then, &mut Silent, Some(state));
         let resumed = resumed.expect("the resumed fit succeeds");
-        assert!(resumed == whole, "resumed at update {at} ({}): other bytes", kernels.name());
+        assert!(
+            resumed == whole,
+            "interrupted at update {at} on {threads} threads, resumed on {threads_then} ({}): other bytes",
+            kernels.name()
+        );
     }
 }
 
@@ -388,6 +396,7 @@ fn fit_in_parts(
     case: Case,
     train: &Table,
     kernels: Kernels,
+    threads: usize,
     observer: &mut dyn Observer,
     resume: Option<TrainingState>,
 ) -> Result<Files, Option<TrainingState>> {
@@ -400,7 +409,7 @@ fn fit_in_parts(
     let every = NonZeroU64::new(1_000_000).expect("not 0");
     let checkpoints = Some(CheckpointSink { every, keep: &mut keep });
     let context = FitContext::new(Seed(1), observer);
-    let mut ctx = FitContext { kernels, checkpoints, resume, ..context };
+    let mut ctx = FitContext { kernels, threads, checkpoints, resume, ..context };
     match recipe.synthesizer.fit(train, &mut ctx) {
         Ok(model) => Ok(bytes(model.as_ref())),
         Err(Error::Interrupted) => Err(last),

@@ -10,8 +10,9 @@ use statrs::function::gamma::{digamma, ln_gamma};
 ///
 /// Same model and same updates as scikit-learn's `BayesianGaussianMixture` with
 /// `weight_concentration_prior_type="dirichlet_process"`, `weight_concentration_prior=0.001`,
-/// started from k-means. Two differences. The fit runs on distinct values with their counts as
-/// weights, which gives the same sums. And it runs on the standardised column, so that the 1e-6
+/// started from k-means. Three differences. The fit runs on distinct values with their counts as
+/// weights, which gives the same sums. There are never more components than distinct values, as
+/// k-means has no more clusters to begin with. And the fit runs on the standardised column, so that the 1e-6
 /// added to every variance is relative: scikit-learn adds it in the column's own unit, which
 /// blurs a column whose values are thousandths.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

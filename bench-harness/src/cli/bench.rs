@@ -1,4 +1,4 @@
-use super::options::{Common, DataOptions};
+use super::options::{Common, DataOptions, thread_count};
 use super::progress::{Cells, Progress};
 use super::{Outcome, interrupt, output};
 use bench_harness::plan::{Plan, PlanModel, Setting};
@@ -52,9 +52,9 @@ pub(crate) struct Bench {
     /// Cells at the same time [default: number of cores].
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Threads per cell [default: cores divided by jobs]; results do not depend on it.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    /// Threads per cell, at most 1024 [default: cores divided by jobs]; results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = thread_count())]
+    threads: Option<u64>,
     /// Time limit per cell, as `90s`, `30m` or `2h`.
     #[arg(long, value_name = "TIME")]
     timeout: Option<String>,
@@ -132,7 +132,7 @@ impl Bench {
             seeds: self.seeds.clone(),
             rows: self.rows,
             jobs: self.jobs,
-            threads: self.threads,
+            threads: self.threads.map(|threads| threads as usize),
             timeout: self.timeout.clone(),
             memory_limit: self.memory_limit.clone(),
             device: self.device.clone(),

@@ -11,7 +11,7 @@ use meg_core::{
 };
 use serde_json::json;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Train a model on a table and keep it as a folder.
 ///
@@ -45,7 +45,8 @@ pub(crate) struct Fit {
     #[arg(long, value_name = "N")]
     checkpoint_every: Option<NonZeroU64>,
     /// Go on with an interrupted training, to the same model to the last bit. Give a checkpoint or
-    /// the model folder it was to become [default: that of --out].
+    /// the model folder it was to become [default: that of --out]. Interrupted again, its state is
+    /// kept beside the folder of --out.
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     resume: Option<Option<PathBuf>>,
     /// Folder to write; refused when it exists.
@@ -71,14 +72,15 @@ impl Fit {
         files::check_writable_model(&self.out, self.force)?;
         let kept = self.prepare_checkpoints(&choice)?;
         let train = self.read(schema.as_ref())?;
-        let identity = self.identity(&choice, &train);
+        let identity = self.identity(&choice, device, &train);
         let resume =
             kept.map(|(path, kept)| checkpoint::state_for(&path, kept, &identity)).transpose()?;
+        let mut keeper = Keeper { path: checkpoint::beside(&self.out), identity, latest: None };
         let mut task = Progress::new(common.quiet).task(&self.model);
         let mut watch = Stopwatch::new(&mut task);
         let fitted = self
-            .train(&mut watch, &choice, device, &train, &identity, resume)
-            .inspect_err(|error| self.tell_interrupted(common, error))?;
+            .train(&mut watch, &choice, device, &train, &mut keeper, resume)
+            .inspect_err(|error| self.tell_interrupted(common, error, &keeper))?;
         let (seconds, phases) = (watch.seconds(), watch.phases());
         drop(task);
         let (header, tensors) = fitted.save()?.to_bytes()?;
@@ -94,13 +96,13 @@ impl Fit {
         choice: &Choice,
         device: Device,
         train: &Table,
-        identity: &Identity,
+        keeper: &mut Keeper,
         resume: Option<TrainingState>,
     ) -> Result<Box<dyn Fitted>> {
-        let path = checkpoint::beside(&self.out);
-        let mut keep = |state| checkpoint::write(&path, identity, state);
-        let checkpoints =
-            self.checkpoint_every.map(|every| CheckpointSink { every, keep: &mut keep });
+        // What was kept once is not lost by a second interruption.
+        let every = self.checkpoint_every.or(self.resume.as_ref().map(|_| NonZeroU64::MAX));
+        let mut keep = |state| keeper.keep(state);
+        let checkpoints = every.map(|every| CheckpointSink { every, keep: &mut keep });
         let context = FitContext::new(Seed(self.work.seed), observer);
         let (kernels, threads) = (self.kernels(), self.work.threads());
         let mut ctx = FitContext { device, kernels, threads, checkpoints, resume, ..context };
@@ -117,30 +119,37 @@ impl Fit {
         if self.checkpoint_every.is_some() || self.resume.is_some() {
             checkpoint::check_model(choice.entry)?;
         }
-        if let Some(named) = &self.resume {
-            let path = checkpoint::find(named.as_ref().unwrap_or(&self.out))?;
-            let kept = checkpoint::read(&path)?;
-            return Ok(Some((path, kept)));
-        }
-        let path = checkpoint::beside(&self.out);
-        if self.checkpoint_every.is_some() && path.exists() && !self.force {
+        let ours = checkpoint::beside(&self.out);
+        let Some(named) = &self.resume else {
+            if self.checkpoint_every.is_some() && ours.exists() && !self.force {
+                return Err(Error::Request(format!(
+                    "{} is there already, from an interrupted training\n  help: go on with --resume, or begin anew with --force",
+                    ours.display()
+                )));
+            }
+            return Ok(None);
+        };
+        let path = checkpoint::find(named.as_ref().unwrap_or(&self.out))?;
+        if ours.exists() && !same_file(&path, &ours) && !self.force {
             return Err(Error::Request(format!(
-                "{} is there already, from an interrupted training\n  help: go on with --resume, or begin anew with --force",
+                "{} is there already, from another interrupted training, and --resume names {}\n  help: give another --out, or replace it with --force",
+                ours.display(),
                 path.display()
             )));
         }
-        Ok(None)
+        let kept = checkpoint::read(&path)?;
+        Ok(Some((path, kept)))
     }
 
-    fn identity(&self, choice: &Choice, train: &Table) -> Identity {
+    fn identity(&self, choice: &Choice, device: Device, train: &Table) -> Identity {
         Identity {
             version: VERSION.into(),
             model: choice.entry.name.into(),
             recipe: choice.recipe.settings.clone(),
             table: datasets::table_hash(train),
             seed: self.work.seed,
-            device: self.device.clone(),
-            kernels: self.kernels().name().into(),
+            device: device.to_string(),
+            kernels: Identity::kernels(device, self.kernels()),
         }
     }
 
@@ -155,13 +164,24 @@ impl Fit {
         std::fs::remove_file(&path).map_err(|error| files::cannot_write(&path, &error))
     }
 
-    fn tell_interrupted(&self, common: &Common, error: &Error) {
-        let path = checkpoint::beside(&self.out);
-        if matches!(error, Error::Interrupted) && path.is_file() {
-            common.remark(&format!(
-                "the state of the training is kept in {}\n  help: give the same command with --resume to go on",
-                path.display()
-            ));
+    /// Says what there is to go on from: only a state that this very training has written.
+    fn tell_interrupted(&self, common: &Common, error: &Error, keeper: &Keeper) {
+        if !matches!(error, Error::Interrupted) {
+            return;
+        }
+        match (keeper.latest, &self.resume) {
+            (Some(update), named) => common.remark(&format!(
+                "the state of the training after update {update} is kept in {}\n  help: give the same command with --resume{} to go on",
+                keeper.path.display(),
+                if matches!(named, Some(Some(_))) { " (and no file behind it)" } else { "" },
+            )),
+            (None, Some(_)) => common.remark(
+                "no update was made, the checkpoint that was named is as it was\n  help: give the same command again to go on",
+            ),
+            (None, None) if self.checkpoint_every.is_some() => {
+                common.remark("no update was made, no state of the training is kept");
+            }
+            (None, None) => {}
         }
     }
 
@@ -223,6 +243,28 @@ impl Fit {
             self.out.display()
         ))
     }
+}
+
+/// Writes the states of one training, and knows which it wrote.
+struct Keeper {
+    path: PathBuf,
+    identity: Identity,
+    /// The update whose state is in the file; `None` while the file is not this training's.
+    latest: Option<u64>,
+}
+
+impl Keeper {
+    fn keep(&mut self, state: TrainingState) -> Result<()> {
+        let update = state.step;
+        checkpoint::write(&self.path, &self.identity, state)?;
+        self.latest = Some(update);
+        Ok(())
+    }
+}
+
+/// Whether both paths lead to one file; `false` where either leads nowhere.
+fn same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 // A person who wrote `identifier` into a schema means it. A guess may be wrong both ways, and a

@@ -3,6 +3,7 @@
 use super::output;
 use bench_harness::{files, machine};
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use datasets::{Places, ReadOptions};
 use meg_core::{Error, Result, Schema, Table};
 use std::path::{Path, PathBuf};
@@ -47,8 +48,8 @@ pub(crate) struct WorkOptions {
     /// Seed of every random decision; the same seed gives the same bytes.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
-    /// Threads to use [default: all cores]; the results do not depend on it.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Threads to use, at most 1024 [default: all cores]; the results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = thread_count())]
     threads: Option<u64>,
 }
 
@@ -99,6 +100,11 @@ impl WorkOptions {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         threads
     }
+}
+
+/// Reads a number of threads. More than any machine has is a slip, and would exhaust this one.
+pub(crate) fn thread_count() -> RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=1024)
 }
 
 /// Refuses table files of a form that cannot be written, before any work.

@@ -1,4 +1,4 @@
-//! The updates of training at the published sizes, and sampling, on one thread.
+//! The updates of training at the published sizes, whole ones on two threads too, and sampling.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ctgan::bench_support::Prepared;
@@ -36,13 +36,20 @@ fn updates(criterion: &mut Criterion) {
     let [row, condition, spans] = prepared.sizes();
     let name = format!("batch 500, pac 10, row {row}, condition {condition}, {spans} spans");
     let mut group = criterion.benchmark_group(name);
-    let mut updates = prepared.updates(1);
+    let mut updates = prepared.updates(1).unwrap();
     group.bench_function("critic batch", |bencher| bencher.iter(|| updates.draw_critic_batch()));
     group.bench_function("critic step", |bencher| bencher.iter(|| updates.critic_step()));
     group.bench_function("generator batch", |bencher| {
         bencher.iter(|| updates.draw_generator_batch());
     });
     group.bench_function("generator step", |bencher| bencher.iter(|| updates.generator_step()));
+    // As training makes them: both networks, and the batches of the next update.
+    for threads in [1, 2] {
+        let mut updates = prepared.updates(threads).unwrap();
+        group.bench_function(format!("update, {threads} threads"), |bencher| {
+            bencher.iter(|| updates.update());
+        });
+    }
 }
 
 fn sampling(criterion: &mut Criterion) {

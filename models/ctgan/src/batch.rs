@@ -1,6 +1,6 @@
 use crate::Ctgan;
 use crate::conditions::{ConditionSpace, Drawn, TrainingSampler};
-use meg_core::{Seed, StreamPosition};
+use meg_core::Seed;
 use neural::Randomness;
 use rand::seq::SliceRandom;
 
@@ -88,9 +88,9 @@ impl<'a> BatchSource<'a> {
         ]
     }
 
-    /// Where the streams stand, in the order of [`BatchSource::streams`].
-    pub(crate) fn positions(&mut self) -> [StreamPosition; 3] {
-        self.streams().map(|(_, rng)| StreamPosition::of(rng))
+    /// The streams as they stand, to be written down if anybody asks.
+    pub(crate) fn copies(&mut self) -> [(&'static str, meg_core::Rng); 3] {
+        self.streams().map(|(name, rng)| (name, rng.clone()))
     }
 
     /// Fills the batches of an update.

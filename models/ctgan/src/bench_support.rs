@@ -1,7 +1,7 @@
 //! The two updates of training one by one, for `benches/ctgan.rs` alone: no part of the interface.
 
 use crate::Ctgan;
-use crate::batch::{BatchSource, CriticBatch, GeneratorBatch};
+use crate::batch::{BatchSource, Batches, CriticBatch, GeneratorBatch};
 use crate::conditions::{ConditionSpace, TrainingSampler};
 use crate::fused::FusedTrainer;
 use crate::network::{Critic, Generator, heads};
@@ -24,9 +24,13 @@ pub struct Updates<'a> {
     prepared: &'a Prepared,
     source: BatchSource<'a>,
     trainer: FusedTrainer,
+    threads: Threads,
     critic: CriticBatch,
     generator: GeneratorBatch,
-    step: u64,
+    batches: Batches,
+    spare: Batches,
+    /// Updates of the discriminator alone, of the generator alone, and of both.
+    steps: [u64; 3],
 }
 
 impl Prepared {
@@ -48,7 +52,11 @@ impl Prepared {
     }
 
     /// Fresh networks and their first batches.
-    pub fn updates(&self, threads: usize) -> Updates<'_> {
+    ///
+    /// # Errors
+    /// As [`Threads::new`].
+    pub fn updates(&self, threads: usize) -> Result<Updates<'_>> {
+        let threads = Threads::new(threads)?;
         let Self { recipe, encoder, encoded, space } = self;
         let (conditions, width) = (space.width(), encoder.width());
         let mut init = Seed(1).stream("ctgan/init");
@@ -60,21 +68,17 @@ impl Prepared {
         let mut updates = Updates {
             prepared: self,
             source: BatchSource::new(recipe, sampler, space, width, Seed(1)),
-            trainer: FusedTrainer::new(
-                recipe,
-                generator,
-                critic,
-                heads,
-                units,
-                &Threads::new(threads),
-            ),
+            trainer: FusedTrainer::new(recipe, generator, critic, heads, units, &threads),
+            threads,
             critic: CriticBatch::default(),
             generator: GeneratorBatch::default(),
-            step: 0,
+            batches: Batches::default(),
+            spare: Batches::default(),
+            steps: [0; 3],
         };
         updates.draw_critic_batch();
         updates.draw_generator_batch();
-        updates
+        Ok(updates)
     }
 }
 
@@ -91,13 +95,34 @@ impl Updates<'_> {
 
     /// One update of the discriminator on its batch; returns its loss.
     pub fn critic_step(&mut self) -> f64 {
-        self.step += 1;
-        self.trainer.critic_step(&self.prepared.encoded, &self.critic, self.step).wasserstein
+        self.steps[0] += 1;
+        self.trainer.critic_step(&self.prepared.encoded, &self.critic, self.steps[0]).wasserstein
     }
 
     /// One update of the generator on its batch; returns its loss.
     pub fn generator_step(&mut self) -> f64 {
-        self.step += 1;
-        self.trainer.generator_step(&self.prepared.space, &self.generator, self.step).adversarial
+        self.steps[1] += 1;
+        let space = &self.prepared.space;
+        self.trainer.generator_step(space, &self.generator, self.steps[1]).adversarial
+    }
+
+    /// One update of both networks as training makes it: with a second thread, the batches of the
+    /// next update are drawn meanwhile. Returns the loss of the generator.
+    pub fn update(&mut self) -> f64 {
+        self.steps[2] += 1;
+        let Self { prepared, source, trainer, threads, batches, spare, steps, .. } = self;
+        let Prepared { encoded, space, .. } = prepared;
+        if batches.critic.is_empty() {
+            source.fill(batches);
+        }
+        let mut update = || trainer.update(encoded, space, batches, steps[2]).1.adversarial;
+        if threads.count() == 1 {
+            let loss = update();
+            source.fill(batches);
+            return loss;
+        }
+        let (loss, ()) = threads.join(update, || source.fill(spare));
+        std::mem::swap(batches, spare);
+        loss
     }
 }

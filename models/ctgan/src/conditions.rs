@@ -25,6 +25,13 @@ struct ConditionColumn {
     counts: Vec<u64>,
 }
 
+impl ConditionColumn {
+    /// Training rows of all levels; `None` where a file names more than can be counted.
+    fn rows(&self) -> Option<u64> {
+        self.counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count))
+    }
+}
+
 /// One drawn condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Drawn {
@@ -93,6 +100,7 @@ impl ConditionSpace {
                     && (column.column, column.start) == (slot.column, slot.start)
                     && column.counts.len() == slot.width
                     && column.counts.iter().all(|&count| count > 0)
+                    && column.rows().is_some_and(|rows| rows > 0)
             })
             && offset == self.width
     }

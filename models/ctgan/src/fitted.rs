@@ -8,6 +8,7 @@ use meg_core::{
 };
 use neural::Randomness;
 use neural::kernels::Heads;
+use neural::training::all_finite;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use transforms::{DecodedRows, Encoded, TableEncoder};
@@ -144,14 +145,16 @@ impl<'a> RowSampler<'a> {
         let mut randomness = Randomness::new(self.seed.stream(&format!("chunk/{at}")));
         let mut encoded = self.model.encoder.blank(rows);
         if encoded.width > 0 {
-            let units = self.probabilities(rows, &mut randomness);
+            let units = self.probabilities(rows, &mut randomness)?;
             self.draw_units(&units, &mut encoded, &mut randomness);
         }
         self.model.encoder.decode_cells(&encoded, &mut randomness.rng)
     }
 
     /// The generator's rows: probabilities in one-hot spans, places elsewhere.
-    fn probabilities(&self, rows: usize, randomness: &mut Randomness) -> Vec<f32> {
+    ///
+    /// Weights that are finite but damaged may overflow; from NaN a row would still be drawn.
+    fn probabilities(&self, rows: usize, randomness: &mut Randomness) -> Result<Vec<f32>> {
         let FittedCtgan { recipe, generator, .. } = self.model;
         let condition = |_| self.fixed.or_else(|| self.conditions.draw(&mut randomness.rng));
         let conditions: Vec<u32> = (0..rows).filter_map(condition).collect();
@@ -160,9 +163,15 @@ impl<'a> RowSampler<'a> {
             randomness.normals(&mut row[..recipe.embedding_dim]);
         }
         let logits = generator.sample_logits(&mut buffer, &conditions, 1);
+        if !all_finite(&logits) {
+            return Err(Error::Artifact(
+                "the generator's output is not finite: its weights are damaged; train it anew"
+                    .into(),
+            ));
+        }
         let mut out = vec![0.0; logits.len()];
         self.heads.forward(&logits, &self.no_noise[..logits.len()], &mut out);
-        out
+        Ok(out)
     }
 
     /// Draws one unit of each one-hot span and copies the places.

@@ -1,5 +1,5 @@
 use crate::Ctgan;
-use meg_core::{Artifact, Result, Rng, Tensor};
+use meg_core::{Artifact, Error, Result, Rng, Tensor};
 use neural::Parameter;
 use neural::kernels::{
     BatchNorm, HeadSpan, Heads, Matrix, MatrixMut, batch_norm_relu_frozen, fill_rows, multiply,
@@ -182,6 +182,10 @@ impl Generator {
             norm.beta = parameter(format!("{name}.beta"), &[units])?;
             norm.running_mean = parameter(format!("{name}.running_mean"), &[units])?.value;
             norm.running_variance = parameter(format!("{name}.running_variance"), &[units])?.value;
+            // Its root would be NaN, and what follows from it another table.
+            if norm.running_variance.iter().any(|&variance| variance < 0.0) {
+                return Err(Error::Artifact(format!("{name}.running_variance is below 0")));
+            }
             layers.push((layer, norm));
             inputs += units;
         }

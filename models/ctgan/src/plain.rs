@@ -10,6 +10,7 @@ use crate::state::{critic_names, generator_names, running_names};
 use candle_core::{D, DType, Device as TensorDevice, Shape, Tensor, Var};
 use meg_core::{Device, Error, Result, TrainingState};
 use neural::kernels::Heads;
+use neural::layers::activation::relu;
 use neural::training::first_not_finite;
 use neural::{Adam, Parameter, tensor_device};
 use transforms::Encoded;
@@ -288,10 +289,10 @@ impl PlainTrainer {
             let centred = cells.broadcast_sub(&mean)?;
             let variance = centred.sqr()?.mean_keepdim(0)?;
             let normalised = centred.broadcast_div(&variance.affine(1.0, 1e-5)?.sqrt()?)?;
-            let active = normalised
+            let scaled = normalised
                 .broadcast_mul(self.generator_value(5 * layer + 3))?
-                .broadcast_add(self.generator_value(5 * layer + 4))?
-                .relu()?;
+                .broadcast_add(self.generator_value(5 * layer + 4))?;
+            let active = relu(&scaled)?;
             let unbiased = rows as f64 / (rows - 1).max(1) as f64;
             let (running_mean, running_variance) = &mut self.running[layer];
             let blend = |old: &Tensor, new: &Tensor, factor: f64| {

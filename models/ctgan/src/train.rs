@@ -7,7 +7,7 @@ use crate::network::{Critic, Generator, heads};
 use crate::plain::PlainTrainer;
 use crate::state;
 use candle_core::DType;
-use meg_core::{Device, FitContext, Fitted, Kernels, Result, StreamPosition, TrainingState};
+use meg_core::{Device, FitContext, Fitted, Kernels, Result, Rng, StreamPosition, TrainingState};
 use neural::training::on_deep_stack;
 use neural::{Losses, Threads, Trainee, TrainingLoop};
 use transforms::{Encoded, TableEncoder};
@@ -30,7 +30,7 @@ pub(crate) fn fit(
             recipe.min_updates, recipe.epochs, encoded.rows
         ));
     }
-    let threads = Threads::new(ctx.threads);
+    let threads = Threads::new(ctx.threads)?;
     let mut training = Training {
         encoded,
         space: &space,
@@ -65,8 +65,8 @@ struct Training<'a> {
 /// Batches that were drawn for the next update while this one was computed.
 struct Ahead {
     batches: Batches,
-    /// Where the random streams stood before: to a checkpoint these batches are not yet drawn.
-    before: [StreamPosition; 3],
+    /// The random streams as they stood before: to a checkpoint these batches are not yet drawn.
+    before: [(&'static str, Rng); 3],
 }
 
 impl Trainee for Training<'_> {
@@ -95,10 +95,9 @@ impl Trainee for Training<'_> {
     }
 
     fn save(&mut self, state: &mut TrainingState) -> Result<()> {
-        let now = self.source.positions();
-        let positions = self.ahead.as_ref().map_or(&now, |ahead| &ahead.before);
-        for ((name, _), position) in self.source.streams().iter().zip(positions) {
-            state.put(name, position)?;
+        let now = self.source.copies();
+        for (name, rng) in self.ahead.as_ref().map_or(&now, |ahead| &ahead.before) {
+            state.put(name, &StreamPosition::of(rng))?;
         }
         match &mut self.trainer {
             Trainer::Fused(trainer) => {
@@ -139,7 +138,7 @@ impl Training<'_> {
         if self.threads.count() == 1 {
             return Ok(trainer.update(encoded, space, batches, number));
         }
-        let before = source.positions();
+        let before = source.copies();
         let (losses, ()) = self
             .threads
             .join(|| trainer.update(encoded, space, batches, number), || source.fill(&mut spare));

@@ -1,7 +1,7 @@
 //! A damaged model file is an error, never a panic and never another table.
 
 use meg_core::conformance::{fit, mixed_table};
-use meg_core::{Artifact, Error, Schema};
+use meg_core::{Artifact, Error, SampleContext, SampleRequest, Schema, Seed, Silent};
 use serde_json::{Value, json};
 
 const RECIPE: &str = "epochs = 1\nbatch_size = 20\nmin_updates = 1\n\
@@ -55,6 +55,11 @@ fn every_index_and_size_is_checked() {
     state("condition counts", &|state| {
         state["conditions"]["columns"][0]["counts"].as_array_mut().unwrap().pop();
     });
+    state("condition counts that wrap around to 0", &|state| {
+        for count in state["conditions"]["columns"][0]["counts"].as_array_mut().unwrap() {
+            *count = json!(1u64 << 63);
+        }
+    });
     state("recipe", &|state| state["recipe"]["embedding_dim"] = json!(usize::MAX));
     check("other schema", &artifact, |artifact| {
         artifact.schema = Schema::new(artifact.schema.columns[1..].to_vec()).unwrap();
@@ -69,4 +74,19 @@ fn every_index_and_size_is_checked() {
     check("infinite weight", &artifact, |artifact| {
         artifact.tensors.get_mut("output.bias").unwrap().data[0] = f32::INFINITY;
     });
+    check("negative variance", &artifact, |artifact| {
+        artifact.tensors.get_mut("layer0.running_variance").unwrap().data[3] = -1.0;
+    });
+}
+
+/// Each weight is finite, their products are not: the file cannot show it, sampling must.
+#[test]
+fn weights_that_overflow_draw_no_rows() {
+    let mut artifact = fit(&ctgan::ENTRY, RECIPE, &mixed_table(60, 1), 1).save().unwrap();
+    artifact.tensors.get_mut("output.dense").unwrap().data.fill(f32::MAX);
+    let model = (ctgan::ENTRY.load)(&artifact).unwrap();
+    let rng = Seed(1).stream("sample");
+    let mut ctx = SampleContext { rng, threads: 1, observer: &mut Silent };
+    let drawn = model.sample(&SampleRequest::rows(10), &mut ctx);
+    assert!(matches!(&drawn, Err(Error::Artifact(problem)) if problem.contains("not finite")));
 }

@@ -91,10 +91,11 @@ fn check(way: Way) {
     let whole = whole.unwrap();
     let kept: Vec<u64> = states.iter().map(|state| state.step).collect();
     assert_eq!(kept, [2, 4, 6, 8, 10, 12, 14], "every second update");
+    let other = Way { threads: 3 - way.threads, ..way };
     // The first, a middle one, the last of an epoch and the first of the next, the last.
     for at in [1, 7, 5, 6, 15] {
         let state = interrupted(&table, way, at);
-        let (resumed, _) = train(&table, Way { threads: 2, ..way }, u64::MAX, 1_000, Some(state));
+        let (resumed, _) = train(&table, other, u64::MAX, 1_000, Some(state));
         assert!(resumed.unwrap() == whole, "interrupted at {at}: other bytes");
     }
     for state in states {
@@ -118,6 +119,18 @@ fn check(way: Way) {
 #[test]
 fn fused_training_resumes_to_the_same_bytes() {
     check(FUSED);
+}
+
+/// With two threads a state is kept while the batches of the next update are drawn already.
+#[test]
+fn training_on_two_threads_resumes_to_the_same_bytes() {
+    let table = mixed_table(200, 3);
+    let two = Way { threads: 2, ..FUSED };
+    let whole = |way| train(&table, way, u64::MAX, 2, None);
+    let ((one_end, one_states), (two_end, two_states)) = (whole(FUSED), whole(two));
+    assert!(one_end.unwrap() == two_end.unwrap(), "threads change the model");
+    assert!(one_states == two_states, "threads change the states");
+    check(two);
 }
 
 #[test]

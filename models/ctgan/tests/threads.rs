@@ -12,11 +12,11 @@ const RECIPE: &str = "epochs = 1\nmin_updates = 2";
 
 /// SHA-256 is not at hand here, and the bytes themselves are too many: a sum over all of them in
 /// order.
-fn digest(kernels: Kernels) -> u64 {
+fn digest(kernels: Kernels, threads: usize) -> u64 {
     let recipe = (ctgan::ENTRY.recipe)(RECIPE).unwrap();
     let mut silent = Silent;
     let context = FitContext::new(Seed(1), &mut silent);
-    let mut ctx = FitContext { kernels, threads: 2, ..context };
+    let mut ctx = FitContext { kernels, threads, ..context };
     let model = recipe.synthesizer.fit(&mixed_table(600, 1), &mut ctx).unwrap();
     let (_, tensors) = model.save().unwrap().to_bytes().unwrap();
     tensors.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| {
@@ -36,9 +36,10 @@ fn candle_threads() -> usize {
 #[test]
 #[ignore = "the other tests of this file run it in processes of their own"]
 fn child() {
-    digest(Kernels::Fused);
+    let fused = [1, 2, 3].map(|threads| digest(Kernels::Fused, threads));
+    println!("fused digests: {fused:?}");
     println!("after fused: {}", candle_threads());
-    println!("digest: {}", digest(Kernels::Plain));
+    println!("digest: {}", digest(Kernels::Plain, 2));
     println!("after plain: {}", candle_threads());
 }
 
@@ -65,8 +66,16 @@ fn fused_training_never_starts_candles_pool_and_plain_training_obeys_the_environ
     let (one, three) = (run("1"), run("3"));
     for lines in [&one, &three] {
         assert_eq!(value(lines, "after fused: "), "0");
+        let digests = value(lines, "fused digests: ").trim_matches(['[', ']']);
+        let digests: Vec<&str> = digests.split(", ").collect();
+        let [one, two, three] = digests[..] else { panic!("{digests:?}") };
+        assert!(one == two && one == three, "threads change the fused model: {digests:?}");
     }
     assert_eq!(value(&one, "after plain: "), "0", "one thread needs no pool");
     assert_eq!(value(&three, "after plain: "), "2", "the caller is the third");
-    assert_eq!(value(&one, "digest: "), value(&three, "digest: "), "threads change the model");
+    let of_both = |key| [&one, &three].map(|lines| value(lines, key));
+    for key in ["digest: ", "fused digests: "] {
+        let [one, three] = of_both(key);
+        assert_eq!(one, three, "the environment's threads change the model");
+    }
 }

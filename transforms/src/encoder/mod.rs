@@ -110,20 +110,15 @@ impl TableEncoder {
             width: 0,
             clip: options.clip,
         };
-        // As many columns at a time as there are threads, with word to the observer in between.
-        while encoder.blocks.len() < columns {
-            let first = encoder.blocks.len();
-            let fitted = parallel::map(threads, (columns - first).min(threads.max(1)), |ahead| {
-                let at = first + ahead;
-                let mut rng = seed.stream(&format!("encoder/{at}"));
-                fit_column(&table.schema().columns[at], &table.columns()[at], options, &mut rng)
-            });
-            for block in fitted {
-                encoder.push(encoder.blocks.len(), block?);
-            }
+        let fit = |at: usize| {
+            let mut rng = seed.stream(&format!("encoder/{at}"));
+            fit_column(&table.schema().columns[at], &table.columns()[at], options, &mut rng)
+        };
+        parallel::map_in_order(threads, columns, fit, |block| {
+            encoder.push(encoder.blocks.len(), block?);
             let done = encoder.blocks.len() as u64;
-            observer.step(Phase::Encode, done, &[("units", encoder.width as f64)])?;
-        }
+            observer.step(Phase::Encode, done, &[("units", encoder.width as f64)]).map(|_| ())
+        })?;
         observer.event(&Event::End { phase: Phase::Encode });
         Ok(encoder)
     }

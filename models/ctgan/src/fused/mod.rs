@@ -1,4 +1,5 @@
-//! The updates on the CPU: every gradient written out, no allocation in a step.
+//! The updates on the CPU: every gradient written out. A step allocates nothing of the size of a
+//! batch or a weight; a few vectors as long as a layer is wide remain.
 //!
 //! Three identities keep the work small. A one-hot input is a gather of weight rows. The first
 //! layer is linear, so that the interpolate's pre-activation is the mix of the two sides'

@@ -4,9 +4,8 @@ use super::{Gradients, Named};
 use crate::kernels::{self, AdamStep};
 use crate::{Adam, tensor_error};
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Result, Tensor, bail};
-use meg_core::Tensor as HostTensor;
+use meg_core::TrainingState;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 /// Adam with coupled weight decay, as PyTorch's `Adam` has it, with settings per group of
 /// parameters. Weights are updated in place.
@@ -15,6 +14,9 @@ pub struct Optimiser {
     groups: Vec<Group>,
     steps: u64,
 }
+
+/// Name of the part of a training state that counts the steps.
+const STEPS: &str = "steps";
 
 #[derive(Debug)]
 struct Group {
@@ -116,40 +118,34 @@ impl Optimiser {
         self.step(&gradients)
     }
 
-    /// Writes the moments among the tensors of a training state, as `prefix` + name + `.first` and
-    /// `.second`. The number of steps belongs to the state as well.
+    /// Writes the moments, in `f32`, to a training state, as `prefix` + name + `.first` and
+    /// `.second`, and the number of steps as the part `prefix` + `steps`.
     ///
     /// # Errors
     /// When there is a tensor of such a name already, or those of the device.
-    pub fn save(
-        &self,
-        prefix: &str,
-        tensors: &mut BTreeMap<String, HostTensor>,
-    ) -> meg_core::Result<()> {
+    pub fn save(&self, prefix: &str, state: &mut TrainingState) -> meg_core::Result<()> {
+        state.put(&format!("{prefix}{STEPS}"), &self.steps)?;
         for trained in self.groups.iter().flat_map(|group| &group.trained) {
             let name = format!("{prefix}{}", trained.parameter.name);
             let (first, second) = trained.tensors().map_err(tensor_error)?;
-            save_tensor(&format!("{name}.first"), &first, tensors)?;
-            save_tensor(&format!("{name}.second"), &second, tensors)?;
+            save_tensor(&format!("{name}.first"), &first, &mut state.tensors)?;
+            save_tensor(&format!("{name}.second"), &second, &mut state.tensors)?;
         }
         Ok(())
     }
 
-    /// Goes on from a state: its moments, through a function from name and shape to a tensor, and
-    /// its number of steps. Nothing changes unless all of them are there.
+    /// Goes on from what [`Optimiser::save`] wrote. Nothing changes unless all of it is there.
     ///
     /// # Errors
-    /// Those of `find`, which checks names, shapes and values.
-    pub fn load<'a>(
-        &mut self,
-        prefix: &str,
-        steps: u64,
-        find: impl Fn(&str, &[usize]) -> meg_core::Result<&'a HostTensor>,
-    ) -> meg_core::Result<()> {
+    /// [`meg_core::Error::Checkpoint`] when the steps or a moment are missing, of another shape or
+    /// not finite.
+    pub fn load(&mut self, prefix: &str, state: &TrainingState) -> meg_core::Result<()> {
+        let steps = state.part(&format!("{prefix}{STEPS}"))?;
+        let find = |name: &str, shape: &[usize]| state.tensor(name, shape);
         let mut moments = Vec::new();
         for trained in self.groups.iter().flat_map(|group| &group.trained) {
             let Named { name, var, .. } = &trained.parameter;
-            let read = |part: &str| load_tensor(&format!("{prefix}{name}.{part}"), var, &find);
+            let read = |part: &str| load_tensor(&format!("{prefix}{name}.{part}"), var, find);
             moments.push((read("first")?, read("second")?));
         }
         let all = self.groups.iter_mut().flat_map(|group| &mut group.trained);
@@ -283,7 +279,7 @@ mod tests {
     use crate::check::{cells, largest_difference, normal_tensor};
     use crate::layers::{Initial, Linear, ParameterStore};
     use candle_core::Device;
-    use meg_core::{Artifact, ColumnSpec, Schema, Seed};
+    use meg_core::Seed;
 
     const ADAM: Adam = Adam { rate: 0.1, beta1: 0.5, beta2: 0.9, epsilon: 1e-8, weight_decay: 0.1 };
     const GENTLE: Adam =
@@ -355,15 +351,15 @@ mod tests {
         for _ in 0..3 {
             optimiser_straight.minimise(&loss(&straight)).unwrap();
         }
-        let schema = Schema::new(vec![ColumnSpec::number("x", None)]).unwrap();
-        let mut checkpoint = Artifact::new("test", &schema, &()).unwrap();
+        let mut checkpoint = TrainingState::at(3);
         straight.save("net.", &mut checkpoint.tensors).unwrap();
-        optimiser_straight.save("adam.", &mut checkpoint.tensors).unwrap();
+        optimiser_straight.save("adam.", &mut checkpoint).unwrap();
         let mut optimiser_resumed = optimiser(&resumed);
         let kept = checkpoint.clone();
         let find = |name: &str, shape: &[usize]| kept.tensor(name, shape);
         resumed.load("net.", find).unwrap();
-        optimiser_resumed.load("adam.", 3, find).unwrap();
+        optimiser_resumed.load("adam.", &kept).unwrap();
+        assert_eq!(optimiser_resumed.steps(), 3);
         for _ in 0..3 {
             optimiser_straight.minimise(&loss(&straight)).unwrap();
             optimiser_resumed.minimise(&loss(&resumed)).unwrap();
@@ -372,9 +368,12 @@ mod tests {
             assert_eq!(cells(&one.var).unwrap(), cells(&other.var).unwrap());
         }
         checkpoint.tensors.remove("adam.b.second");
-        let find = |name: &str, shape: &[usize]| checkpoint.tensor(name, shape);
-        let error = optimiser_resumed.load("adam.", 3, find).unwrap_err().to_string();
+        let error = optimiser_resumed.load("adam.", &checkpoint).unwrap_err().to_string();
         assert!(error.contains("adam.b.second"), "{error}");
+        checkpoint.parts.remove("adam.steps");
+        let error = optimiser_resumed.load("adam.", &checkpoint).unwrap_err().to_string();
+        assert!(error.contains("adam.steps"), "{error}");
+        assert_eq!(optimiser_resumed.steps(), 6, "nothing has changed");
     }
 
     #[test]
