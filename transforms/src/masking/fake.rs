@@ -28,9 +28,11 @@ impl Real {
 
     /// Whether a text is a real value or contains one of at least four characters.
     fn shows(&self, text: &str) -> bool {
-        if self.values.contains(text) {
-            return true;
-        }
+        self.values.contains(text) || self.tells(text)
+    }
+
+    /// Whether a text contains a real value of at least four characters.
+    pub(super) fn tells(&self, text: &str) -> bool {
         let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
         ends.push(text.len());
         let count = ends.len() - 1;
@@ -58,9 +60,11 @@ pub(super) fn fake(
     let mut faked = Vec::new();
     for (at, texts) in columns.iter().enumerate() {
         let scope = if shared { 0 } else { at };
-        for text in texts.present() {
-            if let Entry::Vacant(place) = known.entry((scope, text.to_owned())) {
-                place.insert(draw(text, texts.name, real, &mut taken, rng)?);
+        for (row, text) in texts.cells.iter().enumerate() {
+            let Some(text) = text else { continue };
+            if let Entry::Vacant(place) = known.entry((scope, text.clone())) {
+                let error = |error: DataError| error.row(row as u64 + 1).column(texts.name);
+                place.insert(draw(text, real, &mut taken, rng).map_err(error)?);
             }
         }
         faked.push(column_of(texts, |text| known[&(scope, text.to_owned())].clone()));
@@ -70,11 +74,10 @@ pub(super) fn fake(
 
 fn draw(
     text: &str,
-    column: &str,
     real: &Real,
     taken: &mut HashSet<String>,
     rng: &mut Rng,
-) -> Result<String> {
+) -> std::result::Result<String, DataError> {
     for attempt in 0..TRIES * (LONGER + 1) {
         let mut fake: String = text.chars().map(|character| like(character, rng)).collect();
         fake.extend((0..attempt / TRIES).map(|_| letter(b'a', 26, rng)));
@@ -84,11 +87,8 @@ fn draw(
     }
     let problem =
         format!("no fake was found in {} tries that is not real or taken", TRIES * (LONGER + 1));
-    Err(DataError::new(problem)
-        .column(column)
-        .value(text)
-        .advice("choose `hash`, `suppress` or `drop` for the column")
-        .into())
+    // The value itself is what must not show, in a message either.
+    Err(DataError::new(problem).advice("choose `hash`, `suppress` or `drop` for the column"))
 }
 
 fn like(character: char, rng: &mut Rng) -> char {
