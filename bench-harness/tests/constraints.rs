@@ -112,7 +112,11 @@ fn violations(train: &Table, drawn: &Table) -> [usize; 5] {
         count(&|row| cell(4, row) > cell(5, row)),
         count(&|row| !seen.contains(&pairs(drawn, row))),
         count(&|row| cell(6, row) <= 0.0),
-        count(&|row| cents(6, row) + cents(7, row) != cents(8, row)),
+        // Doubles hold no cents where `priv-bayes`, with its noise on few rows, draws numbers.
+        count(&|row| match cell(8, row).abs() < 1e13 {
+            true => cents(6, row) + cents(7, row) != cents(8, row),
+            false => cell(6, row) + cell(7, row) != cell(8, row),
+        }),
     ]
 }
 
