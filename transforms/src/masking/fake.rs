@@ -1,5 +1,5 @@
 use super::texts::{Texts, column_of};
-use meg_core::{DataError, Result, Rng};
+use meg_core::{DataError, Error, Result, Rng};
 use rand::Rng as _;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -63,8 +63,8 @@ pub(super) fn fake(
         for (row, text) in texts.cells.iter().enumerate() {
             let Some(text) = text else { continue };
             if let Entry::Vacant(place) = known.entry((scope, text.clone())) {
-                let error = |error: DataError| error.row(row as u64 + 1).column(texts.name);
-                place.insert(draw(text, real, &mut taken, rng).map_err(error)?);
+                let fake = draw(text, real, &mut taken, rng);
+                place.insert(fake.ok_or_else(|| not_found(row, texts.name))?);
             }
         }
         faked.push(column_of(texts, |text| known[&(scope, text.to_owned())].clone()));
@@ -72,23 +72,24 @@ pub(super) fn fake(
     Ok(faked)
 }
 
-fn draw(
-    text: &str,
-    real: &Real,
-    taken: &mut HashSet<String>,
-    rng: &mut Rng,
-) -> std::result::Result<String, DataError> {
-    for attempt in 0..TRIES * (LONGER + 1) {
+/// A fake for one text; `None` when the bound of the loop is reached.
+fn draw(text: &str, real: &Real, taken: &mut HashSet<String>, rng: &mut Rng) -> Option<String> {
+    (0..TRIES * (LONGER + 1)).find_map(|attempt| {
         let mut fake: String = text.chars().map(|character| like(character, rng)).collect();
         fake.extend((0..attempt / TRIES).map(|_| letter(b'a', 26, rng)));
-        if !real.shows(&fake) && taken.insert(fake.clone()) {
-            return Ok(fake);
-        }
-    }
+        (!real.shows(&fake) && taken.insert(fake.clone())).then_some(fake)
+    })
+}
+
+/// The value itself is what must not show, in a message either.
+fn not_found(row: usize, column: &str) -> Error {
     let problem =
         format!("no fake was found in {} tries that is not real or taken", TRIES * (LONGER + 1));
-    // The value itself is what must not show, in a message either.
-    Err(DataError::new(problem).advice("choose `hash`, `suppress` or `drop` for the column"))
+    DataError::new(problem)
+        .row(row as u64 + 1)
+        .column(column)
+        .advice("choose `hash`, `suppress` or `drop` for the column")
+        .into()
 }
 
 fn like(character: char, rng: &mut Rng) -> char {

@@ -19,17 +19,12 @@ pub(super) fn generalise(
     match how {
         Generalise::Width(width) => {
             let bins_of_width = Width::new(*width);
-            let mut known = Vec::with_capacity(table.rows());
-            for (row, &cell) in table.numbers(at).iter().enumerate() {
-                let error = |error: DataError| {
-                    error.row(row as u64 + 1).column(&table.schema().columns[at].name)
-                };
-                known.push(if cell.is_nan() {
-                    0
-                } else {
-                    bins_of_width.bin(cell).map_err(error)?
-                });
-            }
+            let bin = |(row, &cell): (usize, &f64)| match cell.is_nan() {
+                true => Ok(0),
+                false => bins_of_width.bin(cell).ok_or_else(|| too_far(table, row, at)),
+            };
+            let known: Vec<i64> =
+                table.numbers(at).iter().enumerate().map(bin).collect::<Result<_>>()?;
             Ok(bins(table.numbers(at), |row, _| known[row], |bin| bins_of_width.name(bin)))
         }
         Generalise::Bins(edges) => {
@@ -62,6 +57,14 @@ pub(super) fn generalise(
             Ok(category(&groups(table, at, file, hierarchy, *level)?))
         }
     }
+}
+
+fn too_far(table: &Table, row: usize, at: usize) -> Error {
+    DataError::new("the number is more than 2^53 times the width of the bins")
+        .row(row as u64 + 1)
+        .column(&table.schema().columns[at].name)
+        .advice("raise `width`, or use `bins`")
+        .into()
 }
 
 /// The first characters. A text that is no longer would show whole: it becomes missing.

@@ -1,5 +1,3 @@
-use meg_core::DataError;
-
 /// Bins of one width that begin at its multiples. Edges are exact decimals, so that a cell lies
 /// between the two numbers that its bin is called by.
 pub(super) struct Width {
@@ -24,15 +22,12 @@ impl Width {
         Self { width, digits, exponent: exponent - fraction.len() as i32 }
     }
 
-    /// The bin of a number; the one of 0 is 0.
-    ///
-    /// # Errors
-    /// When the number is so many widths from 0 that bins cannot be told apart.
-    pub(super) fn bin(&self, cell: f64) -> Result<i64, DataError> {
+    /// The bin of a number; the one of 0 is 0. `None` when the number is so many widths from 0 that
+    /// bins cannot be told apart.
+    pub(super) fn bin(&self, cell: f64) -> Option<i64> {
         let near = (cell / self.width).floor();
         if near.abs() > Self::FARTHEST {
-            let problem = "the number is more than 2^53 times the width of the bins";
-            return Err(DataError::new(problem).advice("raise `width`, or use `bins`"));
+            return None;
         }
         // The quotient is rounded, and may have crossed an edge.
         let mut bin = near as i64;
@@ -42,7 +37,7 @@ impl Width {
         while cell >= self.edge(bin + 1) {
             bin += 1;
         }
-        Ok(bin)
+        Some(bin)
     }
 
     /// What a bin is called.
@@ -105,7 +100,7 @@ mod tests {
     #[test]
     fn numbers_too_many_widths_from_0_are_refused() {
         for cell in [1e300, -1e300, f64::MAX, 1e17] {
-            assert!(Width::new(1.0).bin(cell).is_err(), "{cell}");
+            assert!(Width::new(1.0).bin(cell).is_none(), "{cell}");
         }
     }
 }
