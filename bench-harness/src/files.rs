@@ -39,6 +39,11 @@ pub fn check_writable(path: &Path, replace: bool) -> Result<()> {
     touch(&beside(path)).map_err(|error| cannot_write(path, &error))
 }
 
+/// Whether two paths lead to one file that is there.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// As [`check_writable`] for a model folder. What is replaced must be a model folder and nothing
 /// else: a slip of the keyboard must not delete somebody's data.
 ///

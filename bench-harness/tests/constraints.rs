@@ -2,9 +2,10 @@
 //! after a way through a file too.
 
 use bench_harness::{MODELS, registry};
+use meg_core::conformance::{Case, resumed_training_gives_the_same_bytes};
 use meg_core::{
-    Artifact, Column, ColumnKind, ColumnSpec, Constraint, Error, FitContext, Fitted, SampleContext,
-    SampleRequest, Schema, Seed, Silent, Table,
+    Artifact, Column, ColumnKind, ColumnSpec, Constraint, Error, Event, FitContext, Fitted,
+    Kernels, ModelEntry, Observer, Role, SampleContext, SampleRequest, Schema, Seed, Silent, Table,
 };
 use rand::Rng as _;
 use std::collections::BTreeSet;
@@ -116,7 +117,11 @@ fn violations(train: &Table, drawn: &Table) -> [usize; 5] {
         count(&|row| cell(4, row) > cell(5, row)),
         count(&|row| !seen.contains(&pairs(drawn, row))),
         count(&|row| cell(6, row) <= 0.0),
-        count(&|row| cents(6, row) + cents(7, row) != cents(8, row)),
+        // Doubles hold no cents where `priv-bayes`, with its noise on few rows, draws numbers.
+        count(&|row| match cell(8, row).abs() < 1e13 {
+            true => cents(6, row) + cents(7, row) != cents(8, row),
+            false => cell(6, row) + cell(7, row) != cell(8, row),
+        }),
     ]
 }
 
@@ -173,6 +178,67 @@ fn a_saved_model_keeps_them_and_draws_the_same_at_any_number_of_threads() {
         damaged.state["constraints"]["combinations"][0][0][0] = 9.into();
         assert!(registry::load(&damaged).unwrap_err().to_string().contains("damaged"));
     }
+}
+
+#[test]
+fn a_ctgan_that_leaves_decimals_open_is_loaded_again() {
+    let train = table(200);
+    let mut settings = quick("ctgan");
+    settings.insert("round".into(), false.into());
+    let choice = registry::choose("ctgan", &settings).unwrap();
+    let mut silent = Silent;
+    let mut ctx = FitContext::new(Seed(1), &mut silent);
+    let fitted = choice.recipe.synthesizer.fit(&train, &mut ctx).unwrap();
+    let (json, tensors) = fitted.save().unwrap().to_bytes().unwrap();
+    let artifact = Artifact::from_bytes(&json, &tensors).unwrap();
+    let loaded = registry::load(&artifact).unwrap();
+    assert!(draw(fitted.as_ref(), 100, &[]) == draw(loaded.as_ref(), 100, &[]));
+    // Other columns than those that the constraints are rewritten into are refused.
+    let mut damaged = artifact;
+    damaged.state["inner_schema"]["columns"][0]["name"] = "other".into();
+    assert!(matches!(registry::load(&damaged), Err(Error::Artifact(_))));
+}
+
+#[test]
+fn a_training_under_constraints_goes_on_where_it_was_interrupted() {
+    let entry = registry::choose("ctgan", &quick("ctgan")).unwrap().entry;
+    let constrained = ModelEntry {
+        recipe: |text| Ok(registry::choose("ctgan", &parsed(text))?.recipe),
+        ..*entry
+    };
+    let recipe = "epochs = 1\nmin_updates = 6\nbatch_size = 100";
+    let case = Case { recipe, ..Case::default() };
+    resumed_training_gives_the_same_bytes(&constrained, case, &table(200), Kernels::Fused);
+}
+
+fn parsed(text: &str) -> toml::Table {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_target_that_is_a_total_is_spoken_of() {
+    #[derive(Default)]
+    struct Notes(Vec<String>);
+    impl Observer for Notes {
+        fn event(&mut self, event: &Event<'_>) {
+            if let Event::Note { text } = event {
+                self.0.push((*text).to_owned());
+            }
+        }
+    }
+    let notes = |target: &str| {
+        let plain = table(50);
+        let mut schema = plain.schema().as_ref().clone();
+        let at = schema.find(target).unwrap();
+        schema.columns[at].role = Role::Target;
+        let train = Table::new(schema, plain.columns().to_vec()).unwrap();
+        let mut notes = Notes::default();
+        let choice = registry::choose("independent", &toml::Table::new()).unwrap();
+        choice.recipe.synthesizer.fit(&train, &mut FitContext::new(Seed(1), &mut notes)).unwrap();
+        notes.0.join("\n")
+    };
+    assert!(notes("cost").contains("\"cost\" is the total of a sum"), "{}", notes("cost"));
+    assert!(!notes("sex").contains("total of a sum"));
 }
 
 #[test]

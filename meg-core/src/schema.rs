@@ -205,14 +205,19 @@ impl Schema {
         self.constraints.iter().find_map(|constraint| constraint.violation(self, columns))
     }
 
-    /// The least and the greatest value that each column may hold under all constraints together,
-    /// in the column's own resolution. Whatever lies within the bounds of the low column of an
-    /// order leaves room for the high one. Columns without numbers have the widest bounds.
+    /// The least and the greatest value that each column may hold in any row under all constraints
+    /// together, in the column's own resolution. Bounds pass from column to column where cells
+    /// cannot be missing. Columns without numbers have the widest bounds.
     ///
     /// # Errors
     /// When the constraints cannot hold together.
     pub fn bounds(&self) -> Result<Vec<(f64, f64)>> {
         constraint::bounds(self)
+    }
+
+    /// The same without what other columns ask for: bounds that are declared for the column itself.
+    pub fn declared_bounds(&self) -> Vec<(f64, f64)> {
+        constraint::declared(self)
     }
 
     /// Positions of the low columns of all orders in which this column is the high one.

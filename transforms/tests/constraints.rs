@@ -43,6 +43,12 @@ fn schema() -> Schema {
             order("born", "seen"),
             range("low", Some(-20.0), None),
             range("high", None, Some(50.55)),
+            range("other", Some(-5.0), None),
+            Constraint::Range {
+                column: "seen".into(),
+                least: None,
+                most: Some(Bound::Text("1990-01-01 00:00".into())),
+            },
             Constraint::Sum { total: "total".into(), parts: vec!["part".into(), "other".into()] },
             Constraint::Positive { column: "part".into() },
             Constraint::Positive { column: "dose".into() },
@@ -51,7 +57,10 @@ fn schema() -> Schema {
         .unwrap()
 }
 
-/// Rows that obey the schema.
+/// The greatest moment of `seen`.
+const LAST_SEEN: f64 = 7_305.0 * 86_400.0;
+
+/// Rows that obey the schema. Beside missing cells, the others are free of what these would ask.
 fn table(rows: usize, seed: u64) -> Table {
     let schema = schema();
     let mut rng = Seed(seed).stream("rows");
@@ -67,14 +76,17 @@ fn table(rows: usize, seed: u64) -> Table {
         let part = gone(0.2, 0.0);
         let total = gone(0.1, 0.0);
         let low = low + snap("low", rng.random_range(-20.0..30.0));
-        let middle = middle + (low.max(-20.0) + rng.random_range(0.0..9.0)).ceil();
-        let floor = low.max(middle).max(-20.0);
-        let high = snap("high", floor + 0.05 + rng.random_range(0.0..9.0));
+        let free: f64 = rng.random_range(-90.0..30.0);
+        let middle = middle + (if low.is_nan() { free } else { low + free.abs() / 10.0 }).ceil();
+        let floor = low.max(middle);
+        let high = if floor.is_nan() { free } else { floor + 0.05 + rng.random_range(0.0..9.0) };
+        let high = snap("high", high);
         let born = f64::from(rng.random_range(-9_000..9_000)) * 86_400.0;
         let seen = seen + born + f64::from(rng.random_range(0..90_000)) * 60.0;
+        let seen = if seen > LAST_SEEN { f64::NAN } else { seen };
         let part = part + snap("part", rng.random_range(0.01..20.0));
         let other = snap("other", rng.random_range(-5.0..5.0));
-        let sum = if part.is_nan() { rng.random_range(0.0..9.0) } else { part + other };
+        let sum = if part.is_nan() { rng.random_range(-90.0..9.0) } else { part + other };
         let total = snap("total", total + sum);
         let dose = f64::exp(rng.random_range(-20.0..20.0));
         let row_numbers = [low, middle, high, born, seen, part, other, total, dose];
@@ -185,8 +197,10 @@ proptest! {
                 cell(1) < -20.0,
                 cell(7) < 0.01,
                 cell(10) <= 0.0,
+                cell(8) < -5.0,
+                cell(5) > LAST_SEEN,
             ];
-            prop_assert_eq!(broken, [false; 8]);
+            prop_assert_eq!(broken, [false; 10]);
         }
     }
 }
@@ -242,6 +256,32 @@ fn drawn_values_beyond_a_bound_are_moved_to_it_and_counted() {
     assert_eq!(restored.table.numbers(0), [0.3, 0.5, 1.4]);
     assert_eq!(restored.table.numbers(1), [3.0, 1.0, 2.0], "rounded up where down would be below");
     assert_eq!(restored.moved, [1, 1]);
+}
+
+#[test]
+fn a_bound_asks_nothing_of_a_row_in_which_its_cell_is_missing() {
+    let columns =
+        || vec![ColumnSpec::number("low", 0).nullable(), ColumnSpec::number("high", 0).nullable()];
+    let range = |column: &str, least: Option<f64>, most: Option<f64>| Constraint::Range {
+        column: column.into(),
+        least: least.map(Bound::Number),
+        most: most.map(Bound::Number),
+    };
+    for (bound, low, high, bounds) in [
+        (range("low", Some(0.0), None), f64::NAN, -5.0, [(0.0, f64::MAX), (f64::MIN, f64::MAX)]),
+        (range("high", None, Some(3.0)), 9.0, f64::NAN, [(f64::MIN, f64::MAX), (f64::MIN, 3.0)]),
+    ] {
+        let schema = Schema::new(columns())
+            .and_then(|schema| schema.with_constraints(vec![order("low", "high"), bound]))
+            .unwrap();
+        let cells = [vec![low, 1.0], vec![high, 2.0]].map(Column::Numbers);
+        let table = Table::new(schema, cells.to_vec()).unwrap();
+        let rewriting = Rewriting::learn(&table).unwrap();
+        let restored = rewriting.restore(&rewriting.rewrite(&table).unwrap()).unwrap();
+        assert_same(&table, &restored.table);
+        assert_eq!(restored.moved, [0, 0]);
+        assert_eq!(rewriting.schema().bounds().unwrap(), bounds);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What masking promises, on invented people.
 
 use meg_core::{Column, ColumnKind, ColumnSpec, Constraint, Role, Schema, Seed, Table};
+use proptest::prelude::*;
 use rand::Rng as _;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use transforms::masking::{Hierarchy, Key, Masked, Means, Rules};
@@ -234,20 +235,176 @@ fn noise_has_the_size_that_was_asked_for() {
 }
 
 #[test]
-fn noise_under_a_key_cannot_be_drawn_again_without_it() {
+fn noise_is_drawn_under_a_key_and_another_key_draws_other_noise() {
     let real = people(100);
     let rules = Rules::from_toml(&rule("income", "method = 'noise'; sd = 100")).unwrap();
-    let (hierarchies, key) = (BTreeMap::new(), Key::new(KEY).unwrap());
-    let mask = |key: Option<&Key>| {
-        let means = Means { key, hierarchies: &hierarchies, seed: Seed(1) };
-        rules.apply(&real, &means).unwrap()
+    let hierarchies = BTreeMap::new();
+    let mask = |key: Option<&[u8]>| {
+        let key = key.map(|key| Key::new(key).unwrap());
+        rules.apply(&real, &Means { key: key.as_ref(), hierarchies: &hierarchies, seed: Seed(1) })
     };
-    let (open, keyed) = (mask(None), mask(Some(&key)));
-    assert!(open.table == mask(None).table && keyed.table == mask(Some(&key)).table);
-    assert!(open.table != keyed.table);
-    let warns =
-        |masked: &Masked| masked.report.notes.iter().any(|note| note.contains("take it off"));
-    assert!(warns(&open) && !warns(&keyed));
+    let keyed = |key: &[u8]| mask(Some(key)).unwrap().table;
+    assert!(rules.needs_key());
+    assert!(mask(None).unwrap_err().to_string().contains("`noise` needs a secret key"));
+    assert!(keyed(KEY) == keyed(KEY) && keyed(KEY) != keyed(b"another of twenty bytes"));
+}
+
+#[test]
+fn noise_that_changes_nothing_or_overflows_is_refused() {
+    let column = |cells: &[f64], decimals| {
+        let schema = Schema::new(vec![ColumnSpec::number("x", decimals).nullable()]).unwrap();
+        Table::new(schema, vec![Column::Numbers(cells.to_vec())]).unwrap()
+    };
+    let noise = |size: &str| rule("x", &format!("method = 'noise'; {size}"));
+    for (cells, decimals, size, part) in [
+        (&[3.0; 4][..], None, "share = 0.5", "half a step"),
+        (&[3.0, 4.0, f64::NAN], Some(0), "sd = 0.4", "half a step"),
+        (&[1.0, 2.0], None, "sd = 1e-320; most = 3", ""),
+        (&[1e308, -1e308], None, "share = 1e10", "too large"),
+    ] {
+        let result = try_mask(&column(cells, decimals), &noise(size), 1);
+        if part.is_empty() {
+            result.unwrap();
+            continue;
+        }
+        let message = result.unwrap_err().to_string();
+        assert!(message.contains(part) && message.contains("column \"x\""), "{message}");
+    }
+    // The spread of numbers whose squares overflow is known all the same.
+    let wide = try_mask(&column(&[1e300, 3e300], None), &noise("share = 0.1"), 1).unwrap().table;
+    assert!(wide.numbers(0).iter().all(|cell| (1e299..1e301).contains(cell)));
+    try_mask(&column(&[f64::NAN; 2], Some(0)), &noise("share = 0.1"), 1).unwrap();
+}
+
+#[test]
+fn hashes_are_linked_across_rules_only_in_a_domain() {
+    let real = people(200);
+    let apart = rule("name", "method = 'hash'; shared = true")
+        + &rule("maiden", "method = 'hash'; shared = true");
+    let apart = mask(&real, &apart).table;
+    assert_ne!(mapping(&real, &apart, "name")["Jo"], mapping(&real, &apart, "maiden")["Jo"]);
+    let linked = rule("name", "method = 'hash'; domain = 'person'")
+        + &rule("maiden", "method = 'hash'; domain = 'person'");
+    let linked = mask(&real, &linked).table;
+    assert_eq!(mapping(&real, &linked, "name"), mapping(&real, &linked, "maiden"));
+}
+
+#[test]
+fn fakes_are_no_hidden_numbers_either() {
+    let schema = Schema::new(vec![
+        ColumnSpec::number("n", 0),
+        ColumnSpec::number("m", 0),
+        ColumnSpec::new("id", ColumnKind::Identifier),
+    ])
+    .unwrap();
+    let n: Vec<f64> = (0..8).map(f64::from).collect();
+    let ids = (10..18).map(|id| Some((id % 10).to_string())).collect();
+    let m = n.iter().map(|cell| cell + 2.0).collect();
+    let columns = vec![Column::Numbers(n), Column::Numbers(m), Column::Texts(ids)];
+    let real = Table::new(schema, columns).unwrap();
+    let rules = rule("n", "method = 'hash'") + &rule("m", "method = 'drop'");
+    let masked = mask(&real, &(rules + &rule("id", "method = 'fake'"))).table;
+    // Every digit is an id, an `n` or an `m`.
+    assert!(mapping(&real, &masked, "id").values().all(|fake| fake.len() == 2));
+}
+
+#[test]
+fn a_prefix_shows_no_text_whole() {
+    let real = people(100);
+    let masked = mask(&real, &rule("name", "method = 'generalise'; prefix = 3"));
+    for (real, shown) in cells(&real, "name").into_iter().zip(cells(&masked.table, "name")) {
+        let longer = real.filter(|real| real.chars().count() > 3);
+        assert_eq!(shown, longer.map(|real| real.chars().take(3).collect()));
+    }
+    let short = cells(&real, "name").iter().flatten().filter(|name| *name == "Jo").count();
+    let note = format!("{short} cells of column \"name\" have no more than 3 characters");
+    assert!(masked.report.notes.iter().any(|other| other.contains(&note)), "{note}");
+}
+
+#[test]
+fn the_report_speaks_of_what_still_tells_people_apart() {
+    let real = people(300);
+    let says = |rules: &str, part: &str| {
+        let notes = mask(&real, rules).report.notes.join("\n");
+        assert!(notes.contains(part), "{notes}\nshould contain {part:?}");
+    };
+    let silent = |rules: &str, part: &str| {
+        let notes = mask(&real, rules).report.notes.join("\n");
+        assert!(!notes.contains(part), "{notes}\nshould not contain {part:?}");
+    };
+    let ends = rule("ssn", "method = 'keep_last'; characters = 3");
+    says(&ends, "Column \"ssn\" still has ");
+    says(&ends, "Column \"income\" still has ");
+    silent(&ends, "Column \"town\" still has ");
+    let declared = "quasi_identifiers = ['ssn', 'income']\n".to_owned() + &ends;
+    silent(&declared, "Column \"ssn\" still has ");
+    silent(&rule("ssn income", "method = 'hash'"), "Column \"ssn\" still has ");
+    says(&ends, "Rows keep their order");
+    // Maiden names are among the names, and are kept.
+    let kept = cells(&real, "maiden").iter().flatten().filter(|name| name.len() >= 4).count();
+    says(&rule("name", "method = 'hash'"), &format!("{kept} cells of column \"maiden\""));
+    silent(&rule("name maiden", "method = 'hash'"), "contain a value of a masked column");
+    // The fill is there already.
+    let stars = mask(&real, &rule("ssn", "method = 'keep_last'; characters = 0; fill = '*'")).table;
+    let again = mask(&stars, &rule("ssn", "method = 'keep_last'; characters = 0; fill = '*'"));
+    let notes = again.report.notes.join("\n");
+    assert!(notes.contains("`keep_last` changed nothing in them"), "{notes}");
+}
+
+#[test]
+fn errors_do_not_tell_values() {
+    let real = people(50);
+    let rules = rule("name", "method = 'generalise'; hierarchy = 'towns.csv'");
+    let message = try_mask(&real, &rules, 1).unwrap_err().to_string();
+    let names = cells(&real, "name");
+    assert!(message.contains("row ") && message.contains("\"name\""), "{message}");
+    assert!(names.iter().flatten().all(|name| !message.contains(name.as_str())), "{message}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn substitutes_are_consistent_and_different_for_any_texts(
+        texts in proptest::collection::vec(proptest::option::of("[a-z0-9é]{0,6}"), 1..60),
+        seed in 0u64..1_000,
+    ) {
+        // An empty text is a missing cell.
+        let texts: Vec<_> = texts.into_iter().map(|text| text.filter(|t| !t.is_empty())).collect();
+        let spec = ColumnSpec::new("x", ColumnKind::Identifier).nullable();
+        let table = |texts: &[Option<String>]| {
+            Table::new(Schema::new(vec![spec.clone()]).unwrap(), vec![Column::Texts(texts.to_vec())])
+        };
+        let real = table(&texts).unwrap();
+        let all: BTreeSet<String> = texts.iter().flatten().cloned().collect();
+        for method in ["hash", "fake"] {
+            let rules = rule("x", &format!("method = '{method}'"));
+            let masked = try_mask(&real, &rules, seed).unwrap().table;
+            let map = mapping(&real, &masked, "x");
+            prop_assert!(is_injective(&map));
+            prop_assert!(map.values().all(|substitute| !all.contains(substitute)));
+        }
+    }
+
+    #[test]
+    fn a_number_lies_in_the_bin_that_is_told(
+        numbers in proptest::collection::vec(-1e6f64..1e6, 1..40),
+        width in prop_oneof![Just(0.1), Just(0.7), Just(1.0 / 3.0), 1e-6f64..1e5],
+    ) {
+        // Multiples of the width are where rounding goes wrong.
+        let multiples = numbers.iter().map(|x| (x / width).round() * width);
+        let cells: Vec<f64> = numbers.iter().copied().chain(multiples).collect();
+        let schema = Schema::new(vec![ColumnSpec::number("x", None)]).unwrap();
+        let real = Table::new(schema, vec![Column::Numbers(cells.clone())]).unwrap();
+        let rules = rule("x", &format!("method = 'generalise'; width = {width:?}"));
+        let masked = mask(&real, &rules).table;
+        for (row, cell) in cells.iter().enumerate() {
+            let name = masked.text(row, 0).unwrap();
+            let (low, high) = name.split_once(" to under ").unwrap();
+            let (low, high): (f64, f64) = (low.parse().unwrap(), high.parse().unwrap());
+            prop_assert!(low <= *cell && *cell < high, "{cell} is in {name}");
+        }
+    }
 }
 
 #[test]

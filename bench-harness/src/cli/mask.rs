@@ -21,7 +21,7 @@ use transforms::masking::{Groups, Hierarchy, Key, Means, Report, Rules};
     method = \"fake\"        shared = true: the same fake in all columns of the rule\n\n  \
     drop         the column goes\n  \
     suppress     every cell becomes missing\n  \
-    hash         HMAC-SHA-256 under --key; digits = 32 of 8 to 64, shared = false\n  \
+    hash         HMAC-SHA-256 under --key; digits = 32 of 8 to 64; linked in the column, or with\n               shared = true in the columns of the rule, or with domain = \"patient\" wherever that is named\n  \
     keep_last    characters = 4 stay, the others become fill = \"*\"\n  \
     generalise   width = 10 | bins = [18, 65] | to = \"decade\", \"year\" or \"month\" | prefix = 3 | hierarchy = \"file.csv\", level = 1\n  \
     noise        sd = 2.5 (days for dates) or share = 0.1 of the column's own; least, most\n  \
@@ -40,7 +40,7 @@ pub(crate) struct Mask {
     /// What the columns are, as `meg schema infer` writes it.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// File with the secret key of `hash`, at least 16 bytes; noise and fakes depend on it too.
+    /// File with the secret key of `hash` and `noise`, at least 16 bytes; fakes depend on it too.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Seed of noise and fakes; the same seed gives the same bytes.
@@ -63,6 +63,7 @@ impl Mask {
         }
         let rules = Rules::from_toml(&files::read_text(&self.rules)?)
             .map_err(|error| in_file(error, &self.rules))?;
+        self.check_outputs(&rules, schema_out.as_deref())?;
         let key = self.key(&rules, common)?;
         let hierarchies = self.hierarchies(&rules)?;
         let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
@@ -79,6 +80,23 @@ impl Mask {
         self.tell(common, &masked.report, schema_out.as_deref())
     }
 
+    /// Refuses to replace a file that is read, which --force does not ask for.
+    fn check_outputs(&self, rules: &Rules, schema_out: Option<&Path>) -> Result<()> {
+        let hierarchies = rules.hierarchy_files().map(|name| self.rules.with_file_name(name));
+        let mut inputs: Vec<PathBuf> = hierarchies.collect();
+        inputs.extend([self.file.clone(), self.rules.clone()]);
+        inputs.extend(self.schema.iter().chain(&self.key).cloned());
+        for out in [Some(self.out.as_path()), schema_out].into_iter().flatten() {
+            if inputs.iter().any(|input| files::is_same(input, out)) {
+                return Err(Error::Request(format!(
+                    "{} would be written and is read too\n  help: choose another --out",
+                    out.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn key(&self, rules: &Rules, common: &Common) -> Result<Option<Key>> {
         match &self.key {
             Some(path) => {
@@ -89,7 +107,7 @@ impl Mask {
                 key.map(Some).map_err(|error| in_file(error, path))
             }
             None if rules.needs_key() => Err(Error::Request(
-                "a rule with `hash` needs a secret key\n  help: pass --key FILE; `openssl rand -hex 32 > key` makes one".into(),
+                "a rule with `hash` or `noise` needs a secret key\n  help: pass --key FILE; `openssl rand -hex 32 > key` makes one".into(),
             )),
             None => Ok(None),
         }

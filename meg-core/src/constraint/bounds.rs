@@ -1,40 +1,49 @@
 use super::{Constraint, order};
 use crate::{DataError, Result, Schema};
 
-/// The least and the greatest value that each column may hold under all constraints together, each
-/// a value that the column can hold; infinities are left out, so that bounds are always finite.
-/// Columns that hold no numbers have the widest bounds.
+/// The least and the greatest value that each column may hold in any row, each a value that the
+/// column can hold; infinities are left out, so that bounds are always finite. Columns that hold no
+/// numbers have the widest bounds.
 ///
-/// Whatever lies within the bounds of the low column of an order leaves room for the high one.
+/// The bounds of one column bind another only where its cell can never be missing: a constraint
+/// says nothing of rows in which one of its cells is.
 ///
 /// # Errors
-/// A data error when no value is left for a column, or when a total is bounded more narrowly than
-/// its parts.
+/// A data error when no value is left for a column in rows without missing cells, or when a total
+/// is bounded more narrowly than its parts.
 pub(crate) fn bounds(schema: &Schema) -> Result<Vec<(f64, f64)>> {
     let sorted = order(schema)?;
-    let mut bounds = declared(schema);
-    for &at in &sorted {
-        for low in lows(schema, at) {
-            bounds[at].0 = bounds[at].0.max(schema.columns[at].snap_up(bounds[low].0));
-        }
-        if let Some(parts) = parts(schema, at) {
-            let least = parts.iter().map(|&part| bounds[part].0).sum::<f64>().max(f64::MIN);
-            bounds[at].0 = bounds[at].0.max(schema.columns[at].snap(least));
-        }
-    }
-    for &at in sorted.iter().rev() {
-        for low in lows(schema, at) {
-            bounds[low].1 = bounds[low].1.min(schema.columns[low].snap_down(bounds[at].1));
-        }
-    }
-    for (spec, (least, most)) in schema.columns.iter().zip(&bounds) {
+    let complete = passed_on(schema, &sorted, |_| true);
+    for (spec, (least, most)) in schema.columns.iter().zip(&complete) {
         if least > most {
             let problem = "the constraints leave no value for it";
             return Err(DataError::new(problem).column(&spec.name).into());
         }
     }
-    totals_follow_their_parts(schema, &bounds)?;
-    Ok(bounds)
+    let certain = passed_on(schema, &sorted, |at| !schema.columns[at].nullable);
+    totals_follow_their_parts(schema, &certain, &complete)?;
+    Ok(certain)
+}
+
+/// The declared bounds, passed on through orders and sums by the columns that `speaks` holds for.
+fn passed_on(schema: &Schema, sorted: &[usize], speaks: impl Fn(usize) -> bool) -> Vec<(f64, f64)> {
+    let mut bounds = declared(schema);
+    for &at in sorted {
+        for low in lows(schema, at).into_iter().filter(|&low| speaks(low)) {
+            bounds[at].0 = bounds[at].0.max(schema.columns[at].snap_up(bounds[low].0));
+        }
+        let parts = parts(schema, at).filter(|parts| parts.iter().all(|&part| speaks(part)));
+        if let Some(parts) = parts {
+            let least = parts.iter().map(|&part| bounds[part].0).sum::<f64>().max(f64::MIN);
+            bounds[at].0 = bounds[at].0.max(schema.columns[at].snap(least));
+        }
+    }
+    for &at in sorted.iter().rev().filter(|&&at| speaks(at)) {
+        for low in lows(schema, at) {
+            bounds[low].1 = bounds[low].1.min(schema.columns[low].snap_down(bounds[at].1));
+        }
+    }
+    bounds
 }
 
 /// Positions of the low columns of all orders in which this is the high one.
@@ -58,8 +67,8 @@ pub(crate) fn parts(schema: &Schema, at: usize) -> Option<Vec<usize>> {
     })
 }
 
-/// The bounds that are written, moved inwards to values that the columns can hold.
-fn declared(schema: &Schema) -> Vec<(f64, f64)> {
+/// The bounds that are written for each column itself, moved inwards to values that it can hold.
+pub(crate) fn declared(schema: &Schema) -> Vec<(f64, f64)> {
     let mut bounds = vec![(f64::MIN, f64::MAX); schema.columns.len()];
     for constraint in &schema.constraints {
         let (column, least, most) = match constraint {
@@ -84,13 +93,19 @@ fn declared(schema: &Schema) -> Vec<(f64, f64)> {
     bounds
 }
 
-/// A total is whatever its parts sum to: bounds on it must follow from theirs.
-fn totals_follow_their_parts(schema: &Schema, bounds: &[(f64, f64)]) -> Result<()> {
+/// A total is whatever its parts sum to: bounds on it must follow from theirs, in rows in which
+/// other cells are missing too. `complete` are the bounds in rows without missing cells.
+fn totals_follow_their_parts(
+    schema: &Schema,
+    certain: &[(f64, f64)],
+    complete: &[(f64, f64)],
+) -> Result<()> {
+    let declared = declared(schema);
     for (at, spec) in schema.columns.iter().enumerate() {
         let Some(parts) = parts(schema, at) else { continue };
-        let least = parts.iter().map(|&part| bounds[part].0).sum::<f64>().max(f64::MIN);
-        let most = parts.iter().map(|&part| bounds[part].1).sum::<f64>().min(f64::MAX);
-        if spec.snap(least) < bounds[at].0 || spec.snap(most) > bounds[at].1 {
+        let least = parts.iter().map(|&part| certain[part].0).sum::<f64>().max(f64::MIN);
+        let most = parts.iter().map(|&part| certain[part].1).sum::<f64>().min(f64::MAX);
+        if spec.snap(least) < declared[at].0 || spec.snap(most) > complete[at].1 {
             return Err(DataError::new(
                 "the column is a total, and its parts may sum beyond the bounds declared for it",
             )

@@ -3,7 +3,7 @@
 mod bounds;
 mod check;
 
-pub(crate) use bounds::{bounds, lows, parts};
+pub(crate) use bounds::{bounds, declared, lows, parts};
 pub(crate) use check::{check, order};
 
 use crate::{Column, ColumnKind, ColumnSpec, DataError, Result, Schema, datetime};
@@ -140,12 +140,8 @@ impl Constraint {
                 let total = cells(total)?;
                 let parts = parts.iter().map(|part| cells(part)).collect::<Result<Vec<_>>>()?;
                 let differs = |row: usize| {
-                    let sum: f64 = parts.iter().map(|part| part[row]).sum();
-                    let sizes = parts.iter().map(|part| part[row].abs());
-                    let size = sizes.fold(total[row].abs(), f64::max);
-                    // Half a step of the total's decimals, and the noise of adding doubles.
-                    let step = if spec.snap(sum) == sum { 0.0 } else { spec.step().unwrap_or(0.0) };
-                    (total[row] - sum).abs() > 0.5 * step * (1.0 + 1e-6) + 1e-9 * size
+                    let cells: Vec<f64> = parts.iter().map(|part| part[row]).collect();
+                    !total[row].is_nan() && !is_sum(spec, total[row], &cells)
                 };
                 rows.filter(|&row| differs(row)).collect()
             }
@@ -196,6 +192,20 @@ impl fmt::Display for Constraint {
             }
         }
     }
+}
+
+/// Whether a total is the sum of its parts, or that sum rounded to the total's decimals. Each part
+/// is off its decimal by half a unit in the last place and each addition adds as much; where that
+/// leaves open to which side a sum is rounded, either is right. Always with a missing part.
+fn is_sum(spec: &ColumnSpec, total: f64, parts: &[f64]) -> bool {
+    let sum: f64 = parts.iter().sum();
+    let size: f64 = parts.iter().map(|part| part.abs()).sum();
+    if sum.is_nan() || size.is_infinite() {
+        return sum.is_nan() || total == sum;
+    }
+    let noise = 2.0 * f64::EPSILON * (parts.len() as f64 + 1.0) * size;
+    let near = |sum: f64| (total - sum).abs() <= noise;
+    near(sum) || [sum - noise, sum, sum + noise].into_iter().any(|sum| near(spec.snap(sum)))
 }
 
 fn numbers(column: &Column) -> &[f64] {
@@ -307,5 +317,30 @@ mod tests {
         assert!(table(row).unwrap_err().to_string().contains("\"p\" > 0"));
         row = [1.0, 1.0, 12.1, 1.5, 10.6, 0.0];
         assert!(table(row).unwrap_err().to_string().contains("-1 <= \"q\" <= 10.5"));
+    }
+
+    #[test]
+    fn a_sum_is_right_to_the_last_decimal() {
+        let cents = ColumnSpec::number("t", 2);
+        for (total, right) in [(12_345_678.90, true), (12_345_678.91, false)] {
+            assert_eq!(is_sum(&cents, total, &[6_000_000.0, 6_345_678.9]), right, "{total}");
+        }
+        // Off by a cent in any one of a thousand; right for all, though doubles add up unevenly.
+        for row in 0..1_000u32 {
+            let parts = [f64::from(row * 7_919) / 100.0, f64::from(row * 104_729) / 100.0, -0.07];
+            let sum = (i64::from(row) * (7_919 + 104_729) - 7) as f64;
+            for off in [-1.0, 0.0, 1.0] {
+                assert_eq!(is_sum(&cents, (sum + off) / 100.0, &parts), off == 0.0, "row {row}");
+            }
+        }
+        // A tie, on which doubles fall to either side, and a sum that is none.
+        let tenths = ColumnSpec::number("t", 1);
+        for (total, right) in [(0.3, true), (0.4, true), (0.2, false)] {
+            assert_eq!(is_sum(&tenths, total, &[0.25, 0.1]), right, "{total}");
+        }
+        assert!(is_sum(&tenths, 0.4, &[0.26, 0.1]) && !is_sum(&tenths, 0.3, &[0.26, 0.1]));
+        assert!(is_sum(&tenths, 7.0, &[0.26, f64::NAN]));
+        let open = ColumnSpec::number("t", None);
+        assert!(is_sum(&open, 0.3, &[0.1, 0.2]) && !is_sum(&open, 0.300_000_1, &[0.1, 0.2]));
     }
 }

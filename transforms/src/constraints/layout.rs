@@ -28,7 +28,10 @@ pub struct Rewriting {
     pub(super) inner: Arc<Schema>,
     pub(super) pieces: Vec<Piece>,
     pub(super) facts: Facts,
+    /// What a cell may be in any row.
     pub(super) bounds: Vec<(f64, f64)>,
+    /// What is declared for each column itself.
+    pub(super) declared: Vec<(f64, f64)>,
     pub(super) order: Vec<usize>,
     /// Columns of each constraint of combinations.
     pub(super) groups: Vec<Vec<usize>>,
@@ -90,7 +93,8 @@ impl Rewriting {
             specs.push(spec);
         }
         let inner = Arc::new(Schema::new(specs)?);
-        Ok(Self { schema, inner, pieces, facts, bounds, order, groups })
+        let declared = schema.declared_bounds();
+        Ok(Self { schema, inner, pieces, facts, bounds, declared, order, groups })
     }
 
     /// What was learned.

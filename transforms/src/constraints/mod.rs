@@ -11,8 +11,10 @@
 //!
 //! Law: `restore(rewrite(t)) = t`, exactly where a column has decimals or is a date, and to a
 //! relative 1e-12 where its precision is open; and every restored table obeys its constraints,
-//! after rounding too. Bounds pass through orders, so that several constraints on one column
-//! hold together.
+//! after rounding too. Where the parts of a total sum to a tie of its decimals, the total may come
+//! back rounded to the other side. What the bounds of one column ask of another passes through
+//! orders row by row, where both cells are there, so that several constraints on one column hold
+//! together.
 //!
 //! **Missing cells.** A constraint says nothing of a row in which one of its cells is missing. A
 //! missing high cell is a missing difference. Where the low cell of an order, or a part of a sum,
@@ -27,6 +29,7 @@ mod layout;
 mod model;
 mod pieces;
 mod restore;
+mod room;
 
 pub use layout::{Facts, Rewriting};
 pub use model::{Constrained, load};

@@ -3,7 +3,8 @@ use super::pieces::Piece;
 use super::restore::Restored;
 use meg_core::{
     Artifact, Condition, ConditionValue, Control, Error, Event, FitContext, Fitted, Observer,
-    Rejection, Result, SampleContext, SampleRequest, Synthesizer, Table, sample_by_rejection,
+    Rejection, Result, Role, SampleContext, SampleRequest, Schema, Synthesizer, Table,
+    sample_by_rejection,
 };
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -33,8 +34,21 @@ impl Synthesizer for Constrained {
             return self.inner.fit(train, ctx);
         }
         let rewriting = Rewriting::learn(train)?;
+        tell_of_derived_target(train.schema(), ctx.observer);
         let inner = self.inner.fit(&rewriting.rewrite(train)?, ctx)?;
         Ok(Box::new(FittedConstrained { inner, rewriting }))
+    }
+}
+
+/// A total is no column of the rewritten rows, not even where it is the target.
+fn tell_of_derived_target(schema: &Schema, observer: &mut dyn Observer) {
+    for (at, spec) in schema.columns.iter().enumerate() {
+        if spec.role == Role::Target && schema.parts(at).is_some() {
+            observer.note(&format!(
+                "the target {:?} is the total of a sum: the model learns its parts and is told of no target",
+                spec.name
+            ));
+        }
     }
 }
 
@@ -51,9 +65,17 @@ pub fn load(
     }
     let saved: Saved = artifact.state()?;
     let rewriting = Rewriting::new(Arc::new(artifact.schema.clone()), saved.constraints)?;
+    let schema = match saved.inner_schema {
+        Some(schema) => {
+            schema.check()?;
+            rewriting.check_columns(&schema).map_err(|error| Error::Artifact(error.to_string()))?;
+            schema
+        }
+        None => rewriting.inner_schema().as_ref().clone(),
+    };
     let inner = Artifact {
         model: artifact.model.clone(),
-        schema: rewriting.inner_schema().as_ref().clone(),
+        schema,
         state: saved.state,
         tensors: artifact.tensors.clone(),
     };
@@ -71,6 +93,10 @@ struct FittedConstrained {
 #[serde(deny_unknown_fields)]
 struct Saved {
     constraints: Facts,
+    /// The schema of the rows that the inner model makes, which may leave open the decimals of
+    /// numbers. Files of older versions lack it: theirs is that of the rewritten training rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inner_schema: Option<Schema>,
     /// The inner model's own state.
     state: serde_json::Value,
 }
@@ -100,7 +126,11 @@ impl Fitted for FittedConstrained {
 
     fn save(&self) -> Result<Artifact> {
         let inner = self.inner.save()?;
-        let saved = Saved { constraints: self.rewriting.facts().clone(), state: inner.state };
+        let saved = Saved {
+            constraints: self.rewriting.facts().clone(),
+            inner_schema: Some(inner.schema),
+            state: inner.state,
+        };
         let mut artifact = Artifact::new(&inner.model, self.rewriting.schema(), &saved)?;
         artifact.tensors = inner.tensors;
         Ok(artifact)

@@ -1,6 +1,6 @@
 use super::layout::{Rewriting, difference_unit, highest};
 use super::pieces::Piece;
-use meg_core::{Column, DataError, Error, MISSING, Result, Table};
+use meg_core::{Column, DataError, Error, MISSING, Result, Schema, Table};
 
 /// A restored table.
 #[derive(Debug)]
@@ -20,9 +20,10 @@ impl Rewriting {
     /// A data error when the columns are not those of [`Rewriting::inner_schema`], or when a sum
     /// is too large for a number.
     pub fn restore(&self, table: &Table) -> Result<Restored> {
-        self.check_columns(table)?;
+        self.check_columns(table.schema())?;
         let mut columns: Vec<Option<Column>> = vec![None; self.schema.columns.len()];
         let mut moved = vec![0; columns.len()];
+        let mut ceilings = self.ceilings(table)?;
         for (group, members) in self.groups.iter().enumerate() {
             for (member, &at) in members.iter().enumerate() {
                 columns[at] = Some(self.restore_member(table, group, member)?);
@@ -33,7 +34,8 @@ impl Rewriting {
                 continue;
             }
             let column = if self.schema.columns[at].is_numeric() {
-                let known = Known { rewriting: self, table, columns: &columns };
+                let ceiling = ceilings[at].take();
+                let known = Known { rewriting: self, table, columns: &columns, ceiling };
                 Column::Numbers(known.numbers(at, &mut moved[at])?)
             } else {
                 table.columns()[self.place(Piece::Plain(at))?].clone()
@@ -49,14 +51,14 @@ impl Rewriting {
         self.pieces.iter().position(|&other| other == piece)
     }
 
-    fn place(&self, piece: Piece) -> Result<usize> {
+    pub(super) fn place(&self, piece: Piece) -> Result<usize> {
         self.find(piece)
             .ok_or_else(|| Error::data(format!("{piece:?} is not in the rewritten table")))
     }
 
     // A model may leave the decimals of its numbers open; names and storage must be right.
-    fn check_columns(&self, table: &Table) -> Result<()> {
-        let (found, needed) = (&table.schema().columns, &self.inner.columns);
+    pub(super) fn check_columns(&self, schema: &Schema) -> Result<()> {
+        let (found, needed) = (&schema.columns, &self.inner.columns);
         let alike = found.len() == needed.len()
             && found.iter().zip(needed).all(|(found, needed)| {
                 found.name == needed.name
@@ -86,6 +88,8 @@ struct Known<'a> {
     rewriting: &'a Rewriting,
     table: &'a Table,
     columns: &'a [Option<Column>],
+    /// The greatest values that the high cells of orders leave the column being restored.
+    ceiling: Option<Vec<f64>>,
 }
 
 impl Known<'_> {
@@ -94,7 +98,7 @@ impl Known<'_> {
         let apart = rewriting.find(Piece::Apart(at)).map(|place| self.table.numbers(place));
         let apart = |row: usize| apart.map_or(f64::NAN, |cells| cells[row]);
         let rows = 0..self.table.rows();
-        let mut keep = |value: f64, low: f64| self.keep(at, value, low, moved);
+        let mut keep = |row: usize, value: f64, low: f64| self.keep((at, row), value, low, moved);
         if let Some(parts) = rewriting.schema.parts(at) {
             let silent = rewriting.find(Piece::Silent(at)).map(|place| self.table.codes(place));
             let spec = &rewriting.schema.columns[at];
@@ -103,7 +107,7 @@ impl Known<'_> {
                     // Adding a missing part gives NaN.
                     let sum: f64 = parts.iter().map(|&part| self.cell(part, row)).sum();
                     match silent.is_some_and(|flags| flags[row] == 1) {
-                        _ if sum.is_nan() => keep(apart(row), f64::NAN),
+                        _ if sum.is_nan() => keep(row, apart(row), f64::NAN),
                         true => f64::NAN,
                         false => spec.snap(sum),
                     }
@@ -112,11 +116,11 @@ impl Known<'_> {
         }
         if let Some(place) = rewriting.find(Piece::Logarithm(at)) {
             let cells = self.table.numbers(place);
-            return Ok(rows.map(|row| keep(cells[row].exp(), f64::NAN)).collect());
+            return Ok(rows.map(|row| keep(row, cells[row].exp(), f64::NAN)).collect());
         }
         let Some(place) = rewriting.find(Piece::Difference(at)) else {
             let cells = self.table.numbers(rewriting.place(Piece::Plain(at))?);
-            return Ok(rows.map(|row| keep(cells[row], f64::NAN)).collect());
+            return Ok(rows.map(|row| keep(row, cells[row], f64::NAN)).collect());
         };
         let (cells, lows) = (self.table.numbers(place), rewriting.schema.lows(at));
         let unit = difference_unit(&rewriting.schema, at);
@@ -126,7 +130,7 @@ impl Known<'_> {
                 let low = highest(&lows, row, |low, row| self.cell(low, row));
                 let value = low + cells[row] * unit;
                 let lacking = low.is_nan() || (value.is_nan() && !nullable);
-                keep(if lacking { apart(row) } else { value }, low)
+                keep(row, if lacking { apart(row) } else { value }, low)
             })
             .collect())
     }
@@ -139,13 +143,17 @@ impl Known<'_> {
     }
 
     /// The value that the column can hold, nearest to the one drawn, that is neither outside the
-    /// column's bounds nor below `low`. NaN stands for no value and no low cell.
-    fn keep(&self, at: usize, value: f64, low: f64, moved: &mut u64) -> f64 {
+    /// column's declared bounds nor below `low` nor without room for the high cells of its row. NaN
+    /// stands for no value and no low cell.
+    fn keep(&self, (at, row): (usize, usize), value: f64, low: f64, moved: &mut u64) -> f64 {
         if value.is_nan() {
             return value;
         }
         let spec = &self.rewriting.schema.columns[at];
-        let (least, most) = self.rewriting.bounds[at];
+        let (least, mut most) = self.rewriting.declared[at];
+        if let Some(ceiling) = &self.ceiling {
+            most = most.min(ceiling[row]);
+        }
         // `f64::max` passes over NaN.
         let floor = least.max(low);
         let snapped = spec.snap(value);

@@ -3,16 +3,19 @@ use super::generalise::generalise;
 use super::hash::{Key, hash};
 use super::hierarchy::Hierarchy;
 use super::report::Report;
-use super::rules::{Method, NoiseSize, Rule, Rules};
+use super::rules::{Generalise, Method, NoiseSize, Rule, Rules};
 use super::texts::{Texts, category, column_of};
-use meg_core::{Column, ColumnKind, ColumnSpec, Error, Result, Rng, Schema, Seed, Table};
+use crate::scaling::moments;
+use meg_core::{
+    Column, ColumnKind, ColumnSpec, DataError, Error, Result, Rng, Schema, Seed, Table,
+};
 use rand_distr::{Distribution, StandardNormal};
 use std::collections::BTreeMap;
 
 /// What rules need besides the table.
 #[derive(Debug, Clone)]
 pub struct Means<'a> {
-    /// The secret of keyed hashes. Noise and fakes depend on it too where it is given.
+    /// The secret of keyed hashes and of noise. Fakes depend on it too where it is given.
     pub key: Option<&'a Key>,
     /// Hierarchies by the name of their file in the rules.
     pub hierarchies: &'a BTreeMap<String, Hierarchy>,
@@ -35,7 +38,8 @@ impl Rules {
     ///
     /// # Errors
     /// Those of [`Rules::check`]; a request error without a key that is needed; a data error when a
-    /// value is not in its hierarchy, two hashes are equal or no fake can be found.
+    /// value is not in its hierarchy, two hashes are equal, no fake can be found, noise is too small
+    /// to change anything or too large for a number.
     pub fn apply(&self, table: &Table, means: &Means<'_>) -> Result<Masked> {
         self.check(table.schema())?;
         let real = Real::new(self.hidden(table).iter().flat_map(Texts::present));
@@ -48,7 +52,7 @@ impl Rules {
             }
         }
         let after = table_of(self, table, masked)?;
-        let report = Report::new(self, table, &after, means.key.is_some())?;
+        let report = Report::new(self, table, &after, &self.telling(table))?;
         Ok(Masked { table: after, report })
     }
 
@@ -61,13 +65,27 @@ impl Rules {
     /// The columns of which no value may show: all that are masked, but for those in which coarser
     /// or noisy values are meant to be near the real ones.
     fn hidden<'a>(&self, table: &'a Table) -> Vec<Texts<'a>> {
-        let schema = table.schema();
-        let hidden = schema.columns.iter().enumerate().filter(|(_, spec)| {
+        self.texts_where(table, |spec| {
             let method = self.method(&spec.name);
             let near = matches!(method, Some(Method::Generalise(_) | Method::Noise { .. }));
-            method.is_some() && !near && !spec.is_numeric()
-        });
-        hidden.map(|(at, _)| Texts::of(table, at)).collect()
+            method.is_some() && !near
+        })
+    }
+
+    /// The values that would tell something where a kept cell contained them: texts of all masked
+    /// columns. Numbers are in others by chance.
+    fn telling(&self, table: &Table) -> Real {
+        let masked = |spec: &ColumnSpec| self.method(&spec.name).is_some() && !spec.is_numeric();
+        Real::new(self.texts_where(table, masked).iter().flat_map(Texts::present))
+    }
+
+    fn texts_where<'a>(
+        &self,
+        table: &'a Table,
+        wanted: impl Fn(&ColumnSpec) -> bool,
+    ) -> Vec<Texts<'a>> {
+        let columns = table.schema().columns.iter().enumerate();
+        columns.filter(|(_, spec)| wanted(spec)).map(|(at, _)| Texts::of(table, at)).collect()
     }
 }
 
@@ -88,11 +106,8 @@ fn mask(
     Ok(match &rule.method {
         Method::Drop => Vec::new(),
         Method::Suppress => at.iter().map(|&at| suppressed(spec(at), table.rows())).collect(),
-        Method::Hash { digits, shared } => {
-            let key = means
-                .key
-                .ok_or_else(|| Error::Request("a rule with `hash` needs a secret key".into()))?;
-            rewritten(hash(&texts(), key, *digits, *shared)?)
+        Method::Hash { digits, links } => {
+            rewritten(hash(&texts(), key(means, "hash")?, *digits, links)?)
         }
         Method::KeepLast { characters, fill } => {
             let hide = |text: &str| keep_last(text, *characters, *fill);
@@ -104,16 +119,22 @@ fn mask(
             .map(|&at| generalise(table, at, how, means.hierarchies))
             .collect::<Result<_>>()?,
         Method::Noise { size, least, most } => {
+            key(means, "noise")?;
             let mut rng = stream("noise");
             at.iter()
                 .map(|&at| {
                     let range = (least.unwrap_or(f64::MIN), most.unwrap_or(f64::MAX));
-                    let cells = noisy(spec(at), table.numbers(at), *size, range, &mut rng);
-                    (spec(at).kind.clone(), Column::Numbers(cells))
+                    let cells = noisy(spec(at), table.numbers(at), *size, range, &mut rng)?;
+                    Ok((spec(at).kind.clone(), Column::Numbers(cells)))
                 })
-                .collect()
+                .collect::<Result<_>>()?
         }
     })
+}
+
+fn key<'a>(means: &Means<'a>, method: &str) -> Result<&'a Key> {
+    let problem = || Error::Request(format!("a rule with `{method}` needs a secret key"));
+    means.key.ok_or_else(problem)
 }
 
 /// The generator of one rule. Noise that anybody can draw again is noise that anybody can take off:
@@ -156,15 +177,10 @@ fn noisy(
     size: NoiseSize,
     (least, most): (f64, f64),
     rng: &mut Rng,
-) -> Vec<f64> {
-    let moment = matches!(spec.kind, ColumnKind::Datetime { .. });
-    let sd = match size {
-        NoiseSize::Absolute(sd) if moment => sd * 86_400.0,
-        NoiseSize::Absolute(sd) => sd,
-        NoiseSize::Share(share) => share * standard_deviation(cells),
-    };
+) -> Result<Vec<f64>> {
+    let sd = noise_deviation(spec, cells, size)?;
     let bounds = (spec.snap_up(least), spec.snap_down(most));
-    cells
+    let noisy = cells
         .iter()
         .map(|cell| {
             // Drawn for missing cells too, so that these do not shift the noise of others.
@@ -172,15 +188,36 @@ fn noisy(
             let value = spec.snap(cell + draw * sd);
             if value.is_nan() { value } else { value.max(bounds.0).min(bounds.1) }
         })
-        .collect()
+        .collect();
+    Ok(noisy)
 }
 
-/// Of the cells that are there; 0 for none.
-fn standard_deviation(cells: &[f64]) -> f64 {
+/// The standard deviation of noise in the unit of the cells. Noise that rounding takes off again
+/// hides nothing and is refused.
+fn noise_deviation(spec: &ColumnSpec, cells: &[f64], size: NoiseSize) -> Result<f64> {
     let present: Vec<f64> = cells.iter().copied().filter(|cell| !cell.is_nan()).collect();
-    let count = present.len().max(1) as f64;
-    let mean = present.iter().sum::<f64>() / count;
-    (present.iter().map(|cell| (cell - mean).powi(2)).sum::<f64>() / count).sqrt()
+    let moment = matches!(spec.kind, ColumnKind::Datetime { .. });
+    let sd = match size {
+        NoiseSize::Absolute(sd) if moment => sd * 86_400.0,
+        NoiseSize::Absolute(sd) => sd,
+        NoiseSize::Share(share) => share * moments(&present).1,
+    };
+    let refuse = |problem: &str, advice: &str| {
+        Err(DataError::new(problem).column(&spec.name).advice(advice).into())
+    };
+    if !sd.is_finite() {
+        return refuse(
+            "the standard deviation of the noise is too large for a number",
+            "lower `sd` or `share`, or choose `suppress`",
+        );
+    }
+    if !present.is_empty() && (sd == 0.0 || sd < 0.5 * spec.step().unwrap_or(0.0)) {
+        return refuse(
+            "the noise is smaller than half a step of the column's values: rounding would leave most of them as they are",
+            "raise `sd` or `share`, or choose `suppress`; a share of a constant column is no noise at all",
+        );
+    }
+    Ok(sd)
 }
 
 /// The table with masked columns in the places of the real ones.
@@ -196,7 +233,10 @@ fn table_of(
             (Some(Method::Drop), _) => continue,
             (method, Some((kind, column))) => {
                 spec.kind = kind;
-                spec.nullable |= method == Some(&Method::Suppress);
+                spec.nullable |= matches!(
+                    method,
+                    Some(Method::Suppress | Method::Generalise(Generalise::Prefix(_)))
+                );
                 column
             }
             (_, None) => column.clone(),

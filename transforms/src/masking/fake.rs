@@ -1,5 +1,5 @@
 use super::texts::{Texts, column_of};
-use meg_core::{DataError, Result, Rng};
+use meg_core::{DataError, Error, Result, Rng};
 use rand::Rng as _;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -28,9 +28,11 @@ impl Real {
 
     /// Whether a text is a real value or contains one of at least four characters.
     fn shows(&self, text: &str) -> bool {
-        if self.values.contains(text) {
-            return true;
-        }
+        self.values.contains(text) || self.tells(text)
+    }
+
+    /// Whether a text contains a real value of at least four characters.
+    pub(super) fn tells(&self, text: &str) -> bool {
         let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
         ends.push(text.len());
         let count = ends.len() - 1;
@@ -58,9 +60,11 @@ pub(super) fn fake(
     let mut faked = Vec::new();
     for (at, texts) in columns.iter().enumerate() {
         let scope = if shared { 0 } else { at };
-        for text in texts.present() {
-            if let Entry::Vacant(place) = known.entry((scope, text.to_owned())) {
-                place.insert(draw(text, texts.name, real, &mut taken, rng)?);
+        for (row, text) in texts.cells.iter().enumerate() {
+            let Some(text) = text else { continue };
+            if let Entry::Vacant(place) = known.entry((scope, text.clone())) {
+                let fake = draw(text, real, &mut taken, rng);
+                place.insert(fake.ok_or_else(|| not_found(row, texts.name))?);
             }
         }
         faked.push(column_of(texts, |text| known[&(scope, text.to_owned())].clone()));
@@ -68,27 +72,24 @@ pub(super) fn fake(
     Ok(faked)
 }
 
-fn draw(
-    text: &str,
-    column: &str,
-    real: &Real,
-    taken: &mut HashSet<String>,
-    rng: &mut Rng,
-) -> Result<String> {
-    for attempt in 0..TRIES * (LONGER + 1) {
+/// A fake for one text; `None` when the bound of the loop is reached.
+fn draw(text: &str, real: &Real, taken: &mut HashSet<String>, rng: &mut Rng) -> Option<String> {
+    (0..TRIES * (LONGER + 1)).find_map(|attempt| {
         let mut fake: String = text.chars().map(|character| like(character, rng)).collect();
         fake.extend((0..attempt / TRIES).map(|_| letter(b'a', 26, rng)));
-        if !real.shows(&fake) && taken.insert(fake.clone()) {
-            return Ok(fake);
-        }
-    }
+        (!real.shows(&fake) && taken.insert(fake.clone())).then_some(fake)
+    })
+}
+
+/// The value itself is what must not show, in a message either.
+fn not_found(row: usize, column: &str) -> Error {
     let problem =
         format!("no fake was found in {} tries that is not real or taken", TRIES * (LONGER + 1));
-    Err(DataError::new(problem)
+    DataError::new(problem)
+        .row(row as u64 + 1)
         .column(column)
-        .value(text)
         .advice("choose `hash`, `suppress` or `drop` for the column")
-        .into())
+        .into()
 }
 
 fn like(character: char, rng: &mut Rng) -> char {

@@ -1,13 +1,15 @@
 use super::hierarchy::Hierarchy;
 use super::rules::Generalise;
-use super::texts::{Texts, category, coded, column_of};
-use meg_core::{Column, ColumnKind, DataError, Error, Result, Table, datetime, round_to};
+use super::texts::{Texts, category, coded};
+use super::width::Width;
+use meg_core::{Column, ColumnKind, DataError, Error, Result, Table, datetime};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A coarser column in the place of one.
 ///
 /// # Errors
-/// A data error when a value is not in the hierarchy, or a moment has no year.
+/// A data error when a value is not in the hierarchy, a number has no bin of its width, or a moment
+/// has no year. Values are not told: they are what masking is to hide.
 pub(super) fn generalise(
     table: &Table,
     at: usize,
@@ -15,16 +17,18 @@ pub(super) fn generalise(
     hierarchies: &BTreeMap<String, Hierarchy>,
 ) -> Result<(ColumnKind, Column)> {
     match how {
-        Generalise::Width(width) => Ok(bins(
-            table.numbers(at),
-            |cell| (cell / width).floor() as i64,
-            |bin| {
-                let edge = |bin: i64| round_to(bin as f64 * width, 9);
-                format!("{} to under {}", edge(bin), edge(bin + 1))
-            },
-        )),
+        Generalise::Width(width) => {
+            let bins_of_width = Width::new(*width);
+            let bin = |(row, &cell): (usize, &f64)| match cell.is_nan() {
+                true => Ok(0),
+                false => bins_of_width.bin(cell).ok_or_else(|| too_far(table, row, at)),
+            };
+            let known: Vec<i64> =
+                table.numbers(at).iter().enumerate().map(bin).collect::<Result<_>>()?;
+            Ok(bins(table.numbers(at), |row, _| known[row], |bin| bins_of_width.name(bin)))
+        }
         Generalise::Bins(edges) => {
-            let bin = |cell: f64| edges.partition_point(|edge| *edge <= cell) as i64;
+            let bin = |_, cell: f64| edges.partition_point(|edge| *edge <= cell) as i64;
             Ok(bins(table.numbers(at), bin, |bin| {
                 match (edges.get((bin - 1) as usize), edges.get(bin as usize)) {
                     (None, Some(most)) => format!("under {most}"),
@@ -44,8 +48,7 @@ pub(super) fn generalise(
             Ok(coded(&cells, levels, true))
         }
         Generalise::Prefix(characters) => {
-            let prefix = |text: &str| text.chars().take(*characters).collect();
-            Ok(category(&column_of(&Texts::of(table, at), prefix)))
+            Ok(category(&prefixes(&Texts::of(table, at), *characters)))
         }
         Generalise::Hierarchy { file, level } => {
             let hierarchy = hierarchies
@@ -56,14 +59,29 @@ pub(super) fn generalise(
     }
 }
 
-/// Numbers as an ordered category of the bins that occur.
+fn too_far(table: &Table, row: usize, at: usize) -> Error {
+    DataError::new("the number is more than 2^53 times the width of the bins")
+        .row(row as u64 + 1)
+        .column(&table.schema().columns[at].name)
+        .advice("raise `width`, or use `bins`")
+        .into()
+}
+
+/// The first characters. A text that is no longer would show whole: it becomes missing.
+fn prefixes(texts: &Texts<'_>, characters: usize) -> Vec<Option<String>> {
+    let longer = |text: &&String| text.chars().nth(characters).is_some();
+    let prefix = |text: &String| text.chars().take(characters).collect();
+    texts.cells.iter().map(|cell| cell.as_ref().filter(longer).map(prefix)).collect()
+}
+
+/// Numbers as an ordered category of the bins that occur; `bin` takes row and cell.
 fn bins(
     cells: &[f64],
-    bin: impl Fn(f64) -> i64,
+    bin: impl Fn(usize, f64) -> i64,
     name: impl Fn(i64) -> String,
 ) -> (ColumnKind, Column) {
     let bins: Vec<Option<i64>> =
-        cells.iter().map(|&cell| (!cell.is_nan()).then(|| bin(cell))).collect();
+        cells.iter().enumerate().map(|(row, &c)| (!c.is_nan()).then(|| bin(row, c))).collect();
     let occurring: BTreeSet<i64> = bins.iter().flatten().copied().collect();
     let names: Vec<Option<String>> = bins.into_iter().map(|bin| bin.map(&name)).collect();
     coded(&names, occurring.into_iter().map(&name).collect(), true)
@@ -76,7 +94,7 @@ fn years(table: &Table, at: usize, span: f64) -> Result<(ColumnKind, Column)> {
         Some(year) => year
             .parse::<f64>()
             .map(|year| (year / span).floor() * span)
-            .map_err(|_| Error::data(format!("{year:?} is no year"))),
+            .map_err(|_| Error::data("a moment has no year that can be printed")),
     };
     let years = parts(table, at, "%Y")?.iter().map(year).collect::<Result<_>>()?;
     Ok((ColumnKind::Number { decimals: Some(0) }, Column::Numbers(years)))
@@ -115,8 +133,7 @@ fn groups(
             None => Err(DataError::new(format!("the value is not in the hierarchy {file}"))
                 .row(row as u64 + 1)
                 .column(name)
-                .value(text)
-                .advice("add a line for it to the hierarchy")
+                .advice("look the row up, and add a line for its value to the hierarchy")
                 .into()),
         },
     };

@@ -1,3 +1,4 @@
+use super::rules::Links;
 use super::texts::{Texts, column_of};
 use hmac::{Hmac, Mac};
 use meg_core::{DataError, Error, Result};
@@ -68,13 +69,19 @@ pub(super) fn hash(
     columns: &[Texts<'_>],
     key: &Key,
     digits: usize,
-    shared: bool,
+    links: &Links,
 ) -> Result<Vec<Vec<Option<String>>>> {
     let mut taken: HashMap<(usize, String), String> = HashMap::new();
     let mut hashed = Vec::new();
+    let names: Vec<&str> = columns.iter().map(|texts| texts.name).collect();
+    let all = names.join("\n");
     for (at, texts) in columns.iter().enumerate() {
         // Domains keep equal values of different columns apart, unless they are to be linked.
-        let (domain, scope) = if shared { ("", 0) } else { (texts.name, at) };
+        let (domain, scope) = match links {
+            Links::Column => (texts.name, at),
+            Links::Rule => (all.as_str(), 0),
+            Links::Domain(domain) => (domain.as_str(), 0),
+        };
         let mut known: HashMap<&str, String> = HashMap::new();
         for text in texts.present() {
             if known.contains_key(text) {

@@ -1,15 +1,15 @@
 //! `rules.toml`, with errors that name the rule, the key and the nearest known one.
 
-use super::rules::{Generalise, Method, NoiseSize, Rule, Rules};
+use super::rules::{Generalise, Links, Method, NoiseSize, Rule, Rules};
 use meg_core::{Error, Result};
 use serde::de::DeserializeOwned;
-use toml::{Table, Value};
+use toml::Table;
 
 /// Methods with the keys of each, besides `columns` and `method`.
 const METHODS: &[(&str, &[&str])] = &[
     ("drop", &[]),
     ("suppress", &[]),
-    ("hash", &["digits", "shared"]),
+    ("hash", &["digits", "shared", "domain"]),
     ("keep_last", &["characters", "fill"]),
     ("generalise", &["width", "bins", "to", "prefix", "hierarchy", "level"]),
     ("noise", &["sd", "share", "least", "most"]),
@@ -72,15 +72,7 @@ impl Reader {
         Ok(match name {
             "drop" => Method::Drop,
             "suppress" => Method::Suppress,
-            "hash" => {
-                let digits = self.take("digits")?.unwrap_or(32);
-                if !(8..=64).contains(&digits) {
-                    return Err(
-                        self.wrong("digits", &format!("should be in 8..=64, but is {digits}"))
-                    );
-                }
-                Method::Hash { digits, shared: self.take("shared")?.unwrap_or(false) }
-            }
+            "hash" => self.hash()?,
             "keep_last" => {
                 let Some(characters) = self.take("characters")? else {
                     return Err(self.wrong("characters", "is missing: how many of them stay"));
@@ -91,6 +83,27 @@ impl Reader {
             "noise" => self.noise()?,
             _ => Method::Fake { shared: self.take("shared")?.unwrap_or(false) },
         })
+    }
+
+    fn hash(&mut self) -> Result<Method> {
+        let digits = self.take("digits")?.unwrap_or(32);
+        if !(8..=64).contains(&digits) {
+            return Err(self.wrong("digits", &format!("should be in 8..=64, but is {digits}")));
+        }
+        let (shared, domain) = (self.take("shared")?, self.take::<String>("domain")?);
+        if domain.as_deref() == Some("") {
+            return Err(self.wrong("domain", "should be a name, as \"patient\""));
+        }
+        let links = match (shared, domain) {
+            (Some(_), Some(_)) => {
+                let problem = "does not go with `domain`, which links all columns of the rule";
+                return Err(self.wrong("shared", problem));
+            }
+            (_, Some(domain)) => Links::Domain(domain),
+            (Some(true), None) => Links::Rule,
+            _ => Links::Column,
+        };
+        Ok(Method::Hash { digits, links })
     }
 
     fn generalise(&mut self) -> Result<Generalise> {
@@ -120,7 +133,14 @@ impl Reader {
                 Some("month") => Generalise::Month,
                 _ => return Err(self.wrong("to", "should be \"decade\", \"year\" or \"month\"")),
             },
-            "prefix" => Generalise::Prefix(self.take("prefix")?.unwrap_or_default()),
+            "prefix" => match self.take("prefix")?.unwrap_or(0) {
+                0 => {
+                    return Err(
+                        self.wrong("prefix", "should be at least 1; `suppress` leaves none")
+                    );
+                }
+                characters => Generalise::Prefix(characters),
+            },
             _ => {
                 let level = self.take("level")?.unwrap_or(1);
                 if level < 1 {
@@ -152,11 +172,7 @@ impl Reader {
     }
 
     fn take<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>> {
-        let Some(mut value) = self.table.remove(key) else { return Ok(None) };
-        // A whole number is a number too.
-        if let (Value::Integer(number), true) = (&value, is_float::<T>()) {
-            value = Value::Float(*number as f64);
-        }
+        let Some(value) = self.table.remove(key) else { return Ok(None) };
         T::deserialize(value).map(Some).map_err(|error| self.wrong(key, error.message()))
     }
 
@@ -182,10 +198,6 @@ pub(super) fn unknown(problem: &str, name: &str, known: &[&str]) -> String {
         }
         None => problem.to_owned(),
     }
-}
-
-fn is_float<T>() -> bool {
-    std::any::type_name::<T>() == std::any::type_name::<f64>()
 }
 
 #[cfg(test)]
@@ -214,7 +226,7 @@ mod tests {
         let rules = Rules::from_toml(text).unwrap();
         assert_eq!((rules.k, rules.quasi_identifiers.len(), rules.rules.len()), (3, 1, 3));
         assert!(rules.needs_key());
-        assert_eq!(rules.rules[0].method, Method::Hash { digits: 32, shared: true });
+        assert_eq!(rules.rules[0].method, Method::Hash { digits: 32, links: Links::Rule });
         let size = NoiseSize::Absolute(2.0);
         assert_eq!(rules.rules[1].method, Method::Noise { size, least: Some(0.0), most: None });
         assert_eq!(rules.rules[2].method, Method::Generalise(Generalise::Bins(vec![0.0, 1.5])));
@@ -232,6 +244,9 @@ mod tests {
             (rule("method = 'hash'\ndigit = 9"), ["rule 1: digit", "did you mean `digits`"]),
             (rule("method = 'hash'\ndigits = 4"), ["rule 1: digits", "8..=64"]),
             (rule("method = 'hash'\nshared = 4"), ["rule 1: shared", "boolean"]),
+            (rule("method = 'hash'\ndomain = ''"), ["rule 1: domain", "a name"]),
+            (rule("method = 'hash'\nshared = true\ndomain = 'p'"), ["rule 1: shared", "`domain`"]),
+            (rule("method = 'generalise'\nprefix = 0"), ["rule 1: prefix", "at least 1"]),
             (rule("method = 'fake'\nwidth = 4"), ["rule 1: width", "unknown"]),
             (rule("method = 'keep_last'"), ["rule 1: characters", "missing"]),
             (rule("method = 'generalise'"), ["rule 1: method", "exactly one"]),

@@ -33,8 +33,8 @@ pub enum Method {
     Hash {
         /// Hexadecimal digits, 8 to 64.
         digits: usize,
-        /// Equal values in any column of the rule get equal hashes.
-        shared: bool,
+        /// Where else equal values get equal hashes.
+        links: Links,
     },
     /// All but the last characters are replaced.
     KeepLast {
@@ -61,6 +61,17 @@ pub enum Method {
     },
 }
 
+/// Where equal values get equal hashes. The key must be the same in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Links {
+    /// In columns of the same name, in any table.
+    Column,
+    /// In the columns of the rule, and in those of any rule with the same list of columns.
+    Rule,
+    /// In all columns that are hashed in the domain of this name, in any rule and table.
+    Domain(String),
+}
+
 /// How a cell is made coarser.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Generalise {
@@ -74,7 +85,7 @@ pub enum Generalise {
     Year,
     /// The year and month of a moment, as `1989-05`.
     Month,
-    /// The first characters of a text.
+    /// The first characters of a text, at least one; a text that is no longer becomes missing.
     Prefix(usize),
     /// The group of a value in a hierarchy.
     Hierarchy {
@@ -112,12 +123,14 @@ impl Rules {
         })
     }
 
-    /// Whether a rule needs a secret key.
+    /// Whether a rule needs a secret key: without one, whoever knows the seed can hash a known value
+    /// or draw the same noise again and take it off.
     pub fn needs_key(&self) -> bool {
-        self.rules.iter().any(|rule| matches!(rule.method, Method::Hash { .. }))
+        let needs = |method: &Method| matches!(method, Method::Hash { .. } | Method::Noise { .. });
+        self.rules.iter().any(|rule| needs(&rule.method))
     }
 
-    /// Whether a key makes a difference: hashes need one, noise and fakes are drawn under it.
+    /// Whether a key makes a difference: hashes and noise need one, fakes are drawn under it.
     pub fn uses_key(&self) -> bool {
         let uses = |method: &Method| {
             matches!(method, Method::Hash { .. } | Method::Noise { .. } | Method::Fake { .. })
