@@ -36,10 +36,9 @@ fn plans() -> [(&'static str, TablePlan); 4] {
     };
     let number = Step::Ordinal { order: LevelOrder::Code, missing: None };
     let plan = |numbers: &[Step]| TablePlan {
-        drop: Vec::new(),
         numbers: numbers.to_vec(),
         categories: vec![Step::Ordinal { order: LevelOrder::Frequency, missing: None }],
-        target: None,
+        ..TablePlan::default()
     };
     [
         ("standard", plan(&[Step::Standard])),
