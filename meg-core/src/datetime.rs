@@ -1,6 +1,6 @@
 //! Dates and times as seconds since 1970-01-01T00:00:00, in the column's own `strftime` format.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 /// Parses `text` by a `strftime` format; a format without a time of day means midnight.
 /// Returns whole seconds since 1970-01-01T00:00:00, or `None` when the text does not match.
@@ -25,6 +25,12 @@ pub fn print(seconds: f64, format: &str) -> Option<String> {
     Some(text)
 }
 
+/// The first and the last moment that can be printed: the years -262143 to 262142.
+pub fn printable() -> (f64, f64) {
+    let seconds = |moment: DateTime<Utc>| moment.timestamp() as f64;
+    (seconds(DateTime::<Utc>::MIN_UTC), seconds(DateTime::<Utc>::MAX_UTC))
+}
+
 /// The smallest step, in seconds, that a format can tell apart: 86 400 for a pure date. Found by
 /// printing two moments, so that it holds for every directive.
 pub fn resolution(format: &str) -> f64 {
@@ -46,6 +52,17 @@ pub fn is_reversible(format: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_printable_moments_end_where_printing_does() {
+        let (least, most) = printable();
+        let format = "%Y-%m-%d %H:%M:%S";
+        for moment in [least, most] {
+            let text = print(moment, format).expect("it can be printed");
+            assert_eq!(parse(&text, format), Some(moment), "{text}");
+        }
+        assert_eq!([print(least - 1.0, format), print(most + 1.0, format)], [None, None]);
+    }
 
     #[test]
     fn dates_and_times_survive_a_round_trip() {

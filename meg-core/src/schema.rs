@@ -132,13 +132,14 @@ impl ColumnSpec {
     }
 
     /// The nearest value that this numeric column can hold: decimals for numbers, the format's
-    /// resolution for datetimes.
+    /// resolution and the years that can be printed for datetimes.
     pub fn snap(&self, value: f64) -> f64 {
         match &self.kind {
             ColumnKind::Number { decimals: Some(decimals) } => round_to(value, *decimals),
             ColumnKind::Datetime { format } => {
                 let step = datetime::resolution(format);
-                (value / step).round() * step
+                let (least, most) = datetime::printable();
+                (value / step).round().clamp((least / step).ceil(), (most / step).floor()) * step
             }
             _ => value,
         }

@@ -234,9 +234,16 @@ fn check_column(spec: &ColumnSpec, column: &Column) -> Result<()> {
     };
     match (&spec.kind, column) {
         (ColumnKind::Number { .. } | ColumnKind::Datetime { .. }, Column::Numbers(cells)) => {
+            // A moment that cannot be printed would be written as a missing cell.
+            let is_moment = matches!(spec.kind, ColumnKind::Datetime { .. });
+            let (least, most) = datetime::printable();
             for (row, &cell) in cells.iter().enumerate() {
                 if cell.is_infinite() {
                     return error(row, cell.to_string(), "the number is not finite");
+                }
+                if is_moment && (cell < least || cell > most) {
+                    let problem = "the moment lies beyond the years that a date can hold";
+                    return error(row, cell.to_string(), problem);
                 }
                 if !obeys_precision(spec, cell) {
                     return error(
@@ -314,6 +321,21 @@ mod tests {
         check(vec![Column::Numbers(vec![1.0]), Column::Codes(vec![MISSING])], "not nullable");
         Table::new(schema(), vec![Column::Numbers(vec![f64::NAN]), Column::Codes(vec![1])])
             .unwrap();
+    }
+
+    #[test]
+    fn a_moment_that_cannot_be_printed_is_refused() {
+        let kind = ColumnKind::Datetime { format: "%Y-%m-%d".into() };
+        let spec = ColumnSpec::new("day", kind);
+        let schema = Schema::new(vec![spec.clone()]).unwrap();
+        let table = |cell: f64| Table::new(schema.clone(), vec![Column::Numbers(vec![cell])]);
+        for cell in [1e300, -1e300, 1e13] {
+            let error = table(cell).unwrap_err().to_string();
+            assert!(error.contains("row 1: column \"day\"") && error.contains("years"), "{error}");
+            // What the column can hold is printed.
+            assert!(table(spec.snap(cell)).unwrap().text(0, 0).is_some(), "{cell}");
+        }
+        assert_eq!(table(0.0).unwrap().text(0, 0).as_deref(), Some("1970-01-01"));
     }
 
     #[test]

@@ -36,10 +36,9 @@ fn plans() -> [(&'static str, TablePlan); 4] {
     };
     let number = Step::Ordinal { order: LevelOrder::Code, missing: None };
     let plan = |numbers: &[Step]| TablePlan {
-        drop: Vec::new(),
         numbers: numbers.to_vec(),
         categories: vec![Step::Ordinal { order: LevelOrder::Frequency, missing: None }],
-        target: None,
+        ..TablePlan::default()
     };
     [
         ("standard", plan(&[Step::Standard])),
@@ -49,8 +48,22 @@ fn plans() -> [(&'static str, TablePlan); 4] {
     ]
 }
 
+/// The largest memory that the process ever held, in MiB; nothing where the system does not say.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? / 1024)
+}
+
+fn say_peak(after: &str) {
+    if let Some(peak) = peak() {
+        eprintln!("peak memory of the process after {after}: {peak} MiB");
+    }
+}
+
 fn columns(criterion: &mut Criterion) {
     let table = table();
+    say_peak("making the table");
     let mut group = criterion.benchmark_group("columns, 1 000 000 x 15, 2 threads");
     group.sample_size(10);
     for (name, plan) in plans() {
@@ -58,6 +71,7 @@ fn columns(criterion: &mut Criterion) {
         group.bench_function(format!("{name}/encode"), |bencher| {
             bencher.iter(|| black_box(transform.encode(&table, Seed(3), THREADS).unwrap()));
         });
+        say_peak(&format!("encoding through {name}"));
         let encoded = transform.encode(&table, Seed(3), THREADS).unwrap();
         group.bench_function(format!("{name}/decode"), |bencher| {
             bencher.iter_batched(
@@ -66,6 +80,7 @@ fn columns(criterion: &mut Criterion) {
                 criterion::BatchSize::PerIteration,
             );
         });
+        say_peak(&format!("decoding through {name}"));
     }
     group.finish();
 }

@@ -256,6 +256,9 @@ impl<'a> Fit<'a> {
     fn finish(self, mean: f64, scale: f64, largest: f64) -> VariationalMixture {
         let log_unit = scale.ln() + largest.ln();
         let offsets = self.offsets().iter().map(|offset| offset - log_unit).collect();
+        // A column of the smallest doubles there are would have deviations of 0, and one that spans
+        // all doubles infinite ones.
+        let deviation = |v: &f64| (scale * v.sqrt() * largest).clamp(f64::MIN_POSITIVE, f64::MAX);
         let mut left = 1.0;
         let mut weights: Vec<f64> = (0..self.mean.len())
             .map(|k| {
@@ -270,7 +273,7 @@ impl<'a> Fit<'a> {
         VariationalMixture {
             weights,
             means: self.mean.iter().map(|m| (mean + scale * m) * largest).collect(),
-            deviations: self.variance.iter().map(|v| scale * v.sqrt() * largest).collect(),
+            deviations: self.variance.iter().map(deviation).collect(),
             offsets,
         }
     }

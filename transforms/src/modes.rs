@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// drawn from and its place within that mode.
 ///
 /// Law: `decode(encode(x)) = x` up to single precision times the mode's width, for values within
-/// 3.96 standard deviations of their mode; farther ones are cut there, as published.
+/// 3.96 standard deviations of their mode; farther ones are cut there, as published. Every place and
+/// every decoded value is finite, for the smallest and the largest doubles too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModeNormalizer {
     mixture: VariationalMixture,
@@ -77,15 +78,29 @@ impl ModeNormalizer {
 
     fn place(&self, mode: usize, value: f64) -> f32 {
         let k = self.kept[mode];
-        let place = (value - self.mixture.means[k]) / (WIDTH * self.mixture.deviations[k]);
+        let (mean, deviation) = (self.mixture.means[k], self.mixture.deviations[k]);
+        let (away, width) = (value - mean, WIDTH * deviation);
+        // The distance between two legal numbers may be too large for a double; an eighth never is.
+        let place = match away.is_finite() && width.is_finite() {
+            true => away / width,
+            false => (0.125 * value - 0.125 * mean) / (0.125 * WIDTH * deviation),
+        };
         place.clamp(-EDGE, EDGE) as f32
     }
 
-    /// The value at a place of a mode; places beyond `[-1, 1]` are cut.
+    /// The value at a place of a mode; places beyond `[-1, 1]` are cut, and so are values beyond the
+    /// largest double.
     pub fn decode(&self, mode: usize, place: f32) -> f64 {
         let k = self.kept[mode];
         let place = f64::from(place.clamp(-1.0, 1.0));
-        self.mixture.means[k] + place * WIDTH * self.mixture.deviations[k]
+        let (mean, deviation) = (self.mixture.means[k], self.mixture.deviations[k]);
+        let value = mean + place * WIDTH * deviation;
+        if value.is_finite() {
+            return value;
+        }
+        // On the way it may be too large for a double although the value is not.
+        let eighth = 0.125 * mean + place * WIDTH * (0.125 * deviation);
+        (8.0 * eighth).clamp(f64::MIN, f64::MAX)
     }
 }
 

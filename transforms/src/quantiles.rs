@@ -4,6 +4,12 @@ use meg_core::Rng;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
+/// Summaries of a column that are saved have at most this many points for so many cells: every point
+/// then stands for five cells at least, and neither a cell nor a small group of them can be read off.
+pub(crate) fn a_fifth(cells: usize) -> usize {
+    cells / 5
+}
+
 /// The values in ascending order.
 pub(crate) fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_unstable_by(f64::total_cmp);
@@ -33,8 +39,9 @@ pub(crate) fn between(low: f64, high: f64, share: f64) -> f64 {
 
 /// A distribution as a few quantiles, enough to draw from it.
 ///
-/// Values are needed by the handful before a point is kept: so that a small group of rows cannot be
-/// read off a saved sketch, there are at most a fifth as many points as values.
+/// There are at most [`a_fifth`] as many points as values. The outermost points are inner quantiles:
+/// the smallest and the largest value belong to a row each, and are not kept. Draws therefore stay
+/// between them; half a point's share on each side is drawn a little nearer to the middle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Sketch {
@@ -42,17 +49,15 @@ pub(crate) struct Sketch {
 }
 
 impl Sketch {
-    /// Evenly spaced quantiles of sorted values, at most `most` of them. Fewer than ten values
-    /// leave the sketch empty.
+    /// Quantiles of sorted values, at most `most` of them, at the middles of as many equal shares.
+    /// Fewer than ten values leave the sketch empty.
     pub(crate) fn of(sorted: &[f64], most: usize) -> Self {
-        let count = most.min(sorted.len() / 5);
+        let count = most.min(a_fifth(sorted.len()));
         if count < 2 {
             return Self { points: Vec::new() };
         }
-        let step = 1.0 / (count - 1) as f64;
-        Self {
-            points: (0..count).map(|at| quantile(sorted, (at as f64 * step).min(1.0))).collect(),
-        }
+        let middle = |at: usize| (at as f64 + 0.5) / count as f64;
+        Self { points: (0..count).map(|at| quantile(sorted, middle(at))).collect() }
     }
 
     /// A draw, or nothing from an empty sketch.

@@ -1,5 +1,5 @@
 use crate::column::{NumberMap, Range, observed};
-use crate::quantiles::{between, quantile, sorted};
+use crate::quantiles::{a_fifth, between, quantile, sorted};
 use meg_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use statrs::function::erf::{erfc, erfc_inv};
@@ -7,9 +7,14 @@ use statrs::function::erf::{erfc, erfc_inv};
 /// To a standard normal by ranks: the distribution function between landmarks, then the normal's
 /// quantile function, as scikit-learn's `QuantileTransformer`.
 ///
-/// Law: comes back within 1e-7 of the distance between its neighbouring landmarks; encoded numbers
-/// lie in `[-5.2, 5.2]` (shares of 1e-7 and 1 - 1e-7); numbers beyond the training range become its
-/// ends. Tied values share the middle of their ranks. A constant column becomes 0.
+/// Law: comes back within 1e-7 times the number of landmarks of the distance between its
+/// neighbouring landmarks, because shares below 1e-7 and above 1 - 1e-7 are cut: in the outermost
+/// gaps that much of a gap is lost, elsewhere only last digits. Encoded numbers lie in `[-5.2, 5.2]`;
+/// numbers beyond the training range become its ends. Tied values share the middle of their ranks.
+/// A constant column becomes 0.
+///
+/// There are at most a fifth as many landmarks as cells, so that a saved transform does not hold
+/// the column. Its first and last landmark are the column's smallest and largest cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RankNormal {
     /// Values at the landmarks, strictly increasing.
@@ -22,7 +27,8 @@ pub struct RankNormal {
 const EDGE: f64 = 1e-7;
 
 impl RankNormal {
-    /// Fits to cells with at most `landmarks` quantiles; NaN is missing and left out.
+    /// Fits to cells with at most `landmarks` quantiles, and at most one for every five cells beyond
+    /// the two ends; NaN is missing and left out.
     ///
     /// # Errors
     /// A recipe error for fewer than 2 landmarks; a data error for an infinite cell.
@@ -36,7 +42,7 @@ impl RankNormal {
             let only = cells.first().copied().unwrap_or(0.0);
             return Ok(Self { values: vec![only], shares: vec![0.5] });
         }
-        let last = landmarks.min(cells.len()) - 1;
+        let last = landmarks.min(a_fifth(cells.len()).max(2)) - 1;
         let (mut values, mut shares): (Vec<f64>, Vec<(f64, f64)>) = (Vec::new(), Vec::new());
         for at in 0..=last {
             let share = at as f64 / last as f64;

@@ -1,6 +1,9 @@
 //! What transforms of codes must do beyond coming back.
 
+mod data;
+
 use meg_core::{Column, ColumnSpec, MISSING, Rng, Schema, Seed, Table};
+use proptest::prelude::*;
 use rand::Rng as _;
 use transforms::{
     BinaryCode, ColumnTransform, GroupRare, HashedCode, LevelOrder, MirrorFlag, MirrorFlags,
@@ -68,6 +71,95 @@ fn many_levels_take_few_units() {
     assert!(error.contains("cannot tell 100000 levels apart"), "{error}");
     let error = SmoothedOneHot::new(3, 1.0).unwrap_err().to_string();
     assert!(error.contains("gamma"), "{error}");
+}
+
+#[test]
+fn a_code_without_levels_answers_that_there_is_none() {
+    let codes: [Box<dyn UnitCode>; 4] = [
+        Box::new(OneHot::new(0)),
+        Box::new(SmoothedOneHot::new(0, 0.2).unwrap()),
+        Box::new(BinaryCode::new(0)),
+        Box::new(HashedCode::new(0, 2, 4).unwrap()),
+    ];
+    for code in codes {
+        assert_eq!(code.read(&vec![0.5; code.width()]), MISSING, "{code:?}");
+    }
+}
+
+#[test]
+fn a_damaged_hashed_code_cannot_ask_for_a_table_of_a_billion_levels() {
+    let error = HashedCode::new(1 << 21, 8, 256).unwrap_err().to_string();
+    assert!(error.contains("`levels`") && error.contains("at most 1048576"), "{error}");
+    let read = |levels: usize, buckets: usize| {
+        let text = format!("{{\"levels\":{levels},\"hashes\":8,\"buckets\":{buckets},\"salt\":3}}");
+        serde_json::from_str::<HashedCode>(&text)
+    };
+    assert!(read(1 << 30, 256).is_err());
+    // Three levels more than there are tuples of buckets.
+    assert!(read(259, 2).is_err());
+    assert_eq!(read(100, 256).unwrap().levels(), 100);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn units_come_back_and_any_units_are_a_known_code(
+        levels in 1usize..400,
+        units in prop::collection::vec(-1f32..2.0, 400),
+        seed in 0u64..1_000,
+    ) {
+        let mut rng = Seed(seed).stream("units");
+        for code in unit_codes(levels) {
+            let level = rng.random_range(0..levels as u32);
+            let mut written = vec![0.0; code.width()];
+            code.write(level, &mut written, &mut rng).unwrap();
+            prop_assert_eq!(code.read(&written), level);
+            prop_assert!((code.read(&units[..code.width()]) as usize) < levels);
+        }
+    }
+
+    #[test]
+    fn flags_come_back_and_a_restored_table_obeys_them(
+        rows in prop::collection::vec((any::<bool>(), any::<bool>(), 0u32..2), 1..60)
+    ) {
+        let schema = Schema::new(vec![
+            ColumnSpec::category("first known", ["n", "y"]),
+            ColumnSpec::number("first", 0).nullable(),
+            ColumnSpec::category("free", ["a", "b"]),
+            ColumnSpec::category("second", ["low", "high"]).nullable(),
+            ColumnSpec::category("second known", ["y", "n"]),
+        ]).unwrap();
+        let columns = |rows: &[(bool, bool, u32)]| vec![
+            Column::Codes(rows.iter().map(|row| u32::from(row.0)).collect()),
+            Column::Numbers(rows.iter().map(|row| if row.0 { 3.0 } else { f64::NAN }).collect()),
+            Column::Codes(rows.iter().map(|row| row.2).collect()),
+            Column::Codes(rows.iter().map(|row| if row.1 { row.2 } else { MISSING }).collect()),
+            Column::Codes(rows.iter().map(|row| u32::from(!row.1)).collect()),
+        ];
+        let table = Table::new(schema.clone(), columns(&rows)).unwrap();
+        let flags = MirrorFlags::find(&table);
+        let stripped = flags.strip(&table).unwrap();
+        prop_assert_eq!(&flags.restore(&stripped, &schema).unwrap(), &table);
+        // Whatever is missing afterwards, the restored flags say so.
+        let mixed: Vec<_> = rows.iter().rev().map(|row| (row.1, row.0, row.2)).collect();
+        let mixed = Table::new(schema.clone(), columns(&mixed)).unwrap();
+        let names: Vec<&str> =
+            stripped.schema().columns.iter().map(|spec| spec.name.as_str()).collect();
+        let kept: Vec<usize> = names.iter().map(|name| schema.find(name).unwrap()).collect();
+        let restored = flags.restore(&mixed.select_columns(&kept).unwrap(), &schema).unwrap();
+        for flag in flags.flags() {
+            let (at, of) = (schema.find(&flag.flag).unwrap(), schema.find(&flag.of).unwrap());
+            for row in 0..restored.rows() {
+                let says = match restored.columns()[of].is_missing(row) {
+                    true => &flag.missing,
+                    false => &flag.present,
+                };
+                let text = restored.text(row, at);
+                prop_assert_eq!(text.as_ref(), Some(says));
+            }
+        }
+    }
 }
 
 #[test]
@@ -217,12 +309,7 @@ fn flags_that_mirror_missing_cells_are_found_and_kept_consistent() {
 
 /// Cells of `sick.data` without its last field, or nothing where the file is not there.
 fn thyroid() -> Option<Table> {
-    let Some(data) = std::env::var_os("MEG_DATA") else {
-        eprintln!("skipped: MEG_DATA is not set");
-        return None;
-    };
-    let path = std::path::Path::new(&data).join("thyroid/sick.data");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = data::read("thyroid/sick.data")?;
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
     let (mut specs, mut columns) = (Vec::new(), Vec::new());
     for at in 0..rows[0].len() - 1 {

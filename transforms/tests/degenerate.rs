@@ -2,7 +2,11 @@
 //! a reason, and no step makes a NaN of a number.
 
 use meg_core::{Column, ColumnKind, ColumnSpec, MISSING, Seed};
-use transforms::{BinInverse, BinRule, Chain, DateUnit, Fill, LevelOrder, Lowest, Powers, Step};
+use meg_core::{Schema, Silent, Table};
+use transforms::{
+    BinInverse, BinRule, Bins, Chain, DateNumber, DateUnit, EncoderOptions, Fill, FittedStep,
+    LevelOrder, Lowest, Powers, Step, TableEncoder,
+};
 
 const TINY: f64 = 5e-324;
 
@@ -24,7 +28,14 @@ fn number_columns() -> Vec<(&'static str, Vec<f64>)> {
         ("1e300", vec![1e300, 2e300, 3e300, 1e299]),
         ("both ends", vec![-1.7e308, 0.0, 1.7e308]),
         ("the largest double alone", vec![f64::MAX; 4]),
+        ("the two ends alone", vec![f64::MIN, f64::MAX, f64::MIN]),
+        ("the ends and missing", vec![1.7e308, f64::NAN, -1.7e308, 1.0, 1.0]),
         ("denormals", vec![TINY, 1e-310, 3e-315, 0.0]),
+        ("a few of the smallest doubles", (0..4).map(|at| f64::from(at) * TINY).collect()),
+        (
+            "neighbouring doubles",
+            (0..60).map(|at| 1.0 + f64::from(at % 3) * f64::EPSILON).collect(),
+        ),
         ("the smallest double", vec![0.0, TINY]),
         ("small and large", vec![1e-300, 1.0, 1e300]),
         ("an outlier among ones", outlier),
@@ -73,21 +84,58 @@ fn spec(step: &Step) -> ColumnSpec {
     }
 }
 
+fn cells_of(name: &str) -> Vec<f64> {
+    number_columns().into_iter().find(|column| column.0 == name).unwrap().1
+}
+
+fn size(cells: &[f64]) -> f64 {
+    cells.iter().fold(0.0f64, |most, x| if x.is_nan() { most } else { most.max(x.abs()) })
+}
+
 /// How far a cell may come back: exactly the step's law where it has one that is not "in its bin".
 fn tolerance(step: &Step, cells: &[f64]) -> Option<f64> {
-    let size =
-        cells.iter().fold(0.0f64, |most, x| if x.is_nan() { most } else { most.max(x.abs()) });
+    let size = size(cells);
     match step {
         Step::Standard | Step::Robust => Some(1e-12 * size + 1e-320),
         // A range below the smallest normal double is not stretched.
         Step::MinMax { .. } => Some(1e-12 * size + 3e-308),
         Step::Log { shift } => Some(1e-12 * (size + shift)),
         Step::YeoJohnson { powers: Powers::Reversible } => Some(1e-6 * (size + 1.0)),
-        Step::RankNormal { .. } => Some(2e-7 * size + 1e-320),
+        // The distance between landmarks is twice the size at most.
+        Step::RankNormal { landmarks } => {
+            let landmarks = (*landmarks).min((cells.len() / 5).max(2));
+            Some((2e-7 * landmarks as f64 + 1e-9) * size + 1e-320)
+        }
         Step::NullIndicator { .. } => Some(0.0),
         Step::Date { .. } => Some(1.0 + 1e-12 * size),
-        // Cut at the edge of a mode, or in a bin: checked by their own laws.
+        // Cut at the edge of a mode, or in a bin: see below.
         _ => None,
+    }
+}
+
+/// The law of steps that lose something: cells come back in their bin, or near themselves unless
+/// they were cut at the edge of a mode.
+fn assert_own_law(case: &str, step: &FittedStep, cells: &[f64], parts: &[Column], back: &[f64]) {
+    let size = size(cells);
+    for (row, (x, y)) in cells.iter().zip(back).enumerate() {
+        match (step, parts) {
+            _ if x.is_nan() => {}
+            (FittedStep::Bins(bins), [Column::Codes(codes)]) => {
+                let bin = codes[row] as usize;
+                assert_eq!(bins.bin(*y), bin, "{case}: {x} came back as {y}");
+                let (low, high) = (bins.edges()[bin], bins.edges()[bin + 1]);
+                assert!(low <= *x && *x <= high, "{case}: {x} in ({low}, {high}]");
+            }
+            (FittedStep::Modes(_) | FittedStep::SoftModes(_), [Column::Numbers(places), _]) => {
+                let cut = places[row].abs() > 0.9899;
+                // Single precision of a mode's width: eight deviations. Places of the smallest
+                // doubles are denormal, too.
+                let far = 1e-5 * size + 1e-320;
+                let near = (0.125 * x - 0.125 * y).abs() <= 0.125 * far;
+                assert!(cut || near, "{case}: {x} came back as {y}");
+            }
+            _ => {}
+        }
     }
 }
 
@@ -132,8 +180,10 @@ fn every_number_column_passes_or_is_refused_with_a_reason() {
                     }
                 }
             }
-            let back = chain.decode(parts, &mut rng).unwrap_or_else(|e| panic!("{case}: {e}"));
+            let back =
+                chain.decode(parts.clone(), &mut rng).unwrap_or_else(|e| panic!("{case}: {e}"));
             let Column::Numbers(back) = back else { panic!("{case}: no numbers") };
+            assert_own_law(&case, &chain.steps()[0], &cells, &parts, &back);
             let tolerance = tolerance(&step, &cells);
             for (x, y) in cells.iter().zip(&back) {
                 assert_eq!(x.is_nan(), y.is_nan(), "{case}: {x} {y}");
@@ -150,7 +200,10 @@ fn every_number_column_passes_or_is_refused_with_a_reason() {
             "infinite" | "minus infinite" => {
                 error.contains("row 2") && error.contains("not finite")
             }
-            "both ends" => match step {
+            _ if matches!(step, Step::Date { .. }) => {
+                size(&cells_of(name)) > 1e299 && error.contains("beyond the years")
+            }
+            "both ends" | "the two ends alone" | "the ends and missing" => match step {
                 Step::Log { .. } => error.contains("no logarithm"),
                 Step::YeoJohnson { .. } => error.contains("no power"),
                 _ => error.contains("no finite image"),
@@ -225,11 +278,145 @@ fn decoding_answers_any_finite_number_and_refuses_the_rest() {
         for (x, y) in wild.iter().zip(&back) {
             assert!(y.is_finite() || x.is_nan(), "{step:?}: {x} became {y}");
         }
-        if !matches!(step, Step::NullIndicator { .. }) {
-            let parts = [vec![Column::Numbers(vec![f64::INFINITY])], sides(1)].concat();
-            let error = chain.decode(parts, &mut rng).unwrap_err().to_string();
-            assert!(error.contains("row 1: column \"x\""), "{step:?}: {error}");
+        let parts = [vec![Column::Numbers(vec![f64::INFINITY])], sides(1)].concat();
+        let error = chain.decode(parts, &mut rng).unwrap_err().to_string();
+        assert!(error.contains("row 1: column \"x\""), "{step:?}: {error}");
+    }
+}
+
+#[test]
+fn an_infinite_number_beside_an_indicator_is_refused_unless_it_stands_for_missing() {
+    let column = Column::Numbers(vec![1.0, f64::NAN]);
+    let step = Step::NullIndicator { fill: Fill::Mean };
+    let mut rng = Seed(1).stream("indicator");
+    let chain = Chain::fit(&[step], &ColumnSpec::number("x", None), &column, None, &mut rng);
+    let chain = chain.unwrap();
+    let mut decode = |missing: u32| {
+        let main = Column::Numbers(vec![2.0, f64::INFINITY]);
+        chain.decode(vec![main, Column::Codes(vec![0, missing])], &mut rng)
+    };
+    let error = decode(0).unwrap_err().to_string();
+    assert!(error.contains("row 2: column \"x\"") && error.contains("not finite"), "{error}");
+    assert!(decode(1).unwrap().is_missing(1));
+}
+
+#[test]
+fn every_number_column_goes_through_the_table_encoder() {
+    for (name, cells) in number_columns() {
+        if cells.iter().any(|cell| cell.is_infinite()) || cells.is_empty() {
+            continue;
         }
+        let schema = Schema::new(vec![ColumnSpec::number("x", None).nullable()]).unwrap();
+        let table = Table::new(schema, vec![Column::Numbers(cells.clone())]).unwrap();
+        for clip in [true, false] {
+            let options = EncoderOptions { clip, ..EncoderOptions::default() };
+            let encoder = TableEncoder::fit(&table, &options, Seed(1), 1, &mut Silent).unwrap();
+            encoder.check().unwrap_or_else(|error| panic!("{name}: {error}"));
+            let encoded = encoder.encode(&table, Seed(2), 1).unwrap();
+            assert!(encoded.places.iter().all(|place| place.abs() <= 1.0), "{name}: {encoded:?}");
+            let mut rng = Seed(3).stream("decode");
+            let back = encoder.decode_cells(&encoded, &mut rng).unwrap();
+            let back = Table::new(table.schema().clone(), back).unwrap();
+            for (row, (x, y)) in cells.iter().zip(back.numbers(0)).enumerate() {
+                assert_eq!(x.is_nan(), y.is_nan(), "{name}");
+                let cut = !encoded.place_units.is_empty() && encoded.places(row)[0].abs() > 0.9899;
+                let near = (0.125 * x - 0.125 * y).abs() <= 0.125 * (1e-5 * size(&cells) + 1e-320);
+                assert!(x.is_nan() || cut || near, "{name}: {x} came back as {y}");
+            }
+            // Whatever a generator makes of the places, no number is infinite.
+            let mut wild = encoded.clone();
+            wild.places.iter_mut().for_each(|place| *place = place.signum() * 1e30);
+            let wild = encoder.decode_cells(&wild, &mut rng).unwrap();
+            Table::new(table.schema().clone(), wild).unwrap();
+        }
+    }
+}
+
+#[test]
+fn bins_of_any_draw_are_those_of_their_code() {
+    // Neighbouring doubles: a draw between them is rounded to one of the two.
+    let cells: Vec<f64> = (0..60).map(|at| 1.0 + f64::from(at % 3) * f64::EPSILON).collect();
+    let zeros = [vec![0.0; 30], (1..31).map(f64::from).collect()].concat();
+    for (cells, bins) in [(cells, 2), (zeros, 3)] {
+        for lowest in [Lowest::Included, Lowest::Missing] {
+            let (rule, options) = (BinRule::EqualWidth { bins }, (BinInverse::Draw, lowest));
+            let mut rng = Seed(5).stream("draws");
+            let bins = Bins::fit(&cells, &rule, options, None, &mut rng).unwrap();
+            let chain = Chain::fit(
+                &[Step::Bins { rule, inverse: BinInverse::Draw, lowest }],
+                &ColumnSpec::number("x", None),
+                &Column::Numbers(cells.clone()),
+                None,
+                &mut rng,
+            )
+            .unwrap();
+            let codes = (0..2_000).map(|at| at % bins.bins() as u32).collect();
+            let codes = vec![Column::Codes(codes)];
+            let drawn = chain.decode(codes.clone(), &mut rng).unwrap();
+            assert_eq!(chain.encode(drawn, &mut rng).unwrap(), codes, "{lowest:?} {cells:?}");
+        }
+    }
+}
+
+#[test]
+fn any_number_decodes_to_a_moment_that_can_be_printed() {
+    for format in ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"] {
+        let spec = ColumnSpec::new("t", ColumnKind::Datetime { format: format.into() });
+        for unit in [DateUnit::Days, DateUnit::Seconds] {
+            let date = DateNumber::fit(&[0.0, 864_000.0], &spec, unit).unwrap();
+            let chain = Chain::fit(
+                &[Step::Date { unit }],
+                &spec,
+                &Column::Numbers(vec![0.0, 864_000.0]),
+                None,
+                &mut Seed(1).stream("date"),
+            )
+            .unwrap();
+            assert_eq!(chain.steps(), [FittedStep::Date(date)]);
+            let wild = vec![-1e300, -1e14, -3.7, 1e7 + 0.3, 1e14, 1e300, f64::NAN];
+            let parts = vec![Column::Numbers(wild)];
+            let back = chain.decode(parts, &mut Seed(1).stream("date")).unwrap();
+            let schema = Schema::new(vec![spec.clone().nullable()]).unwrap();
+            let table = Table::new(schema, vec![back]).unwrap();
+            for row in 0..6 {
+                let text = table.text(row, 0).unwrap_or_else(|| panic!("{format}: row {row}"));
+                let read = meg_core::datetime::parse(&text, format);
+                assert_eq!(read, Some(table.numbers(0)[row]), "{format}: {text}");
+            }
+        }
+    }
+    let spec = ColumnSpec::new("t", ColumnKind::Datetime { format: "%Y".into() });
+    let error = DateNumber::fit(&[0.0, 1e300], &spec, DateUnit::Days).unwrap_err().to_string();
+    assert!(error.contains("row 2") && error.contains("beyond the years"), "{error}");
+}
+
+#[test]
+fn ranks_in_the_outermost_gaps_come_back_within_a_ten_millionth_of_the_column_times_landmarks() {
+    // 1 000 landmarks at 0, 1, 2... and then cells very near to both ends.
+    let cells: Vec<f64> = (0..9_991).map(|row| f64::from(row) / 10.0).collect();
+    let landmarks = 1_000;
+    let step = Step::RankNormal { landmarks };
+    let mut rng = Seed(1).stream("ranks");
+    let spec = ColumnSpec::number("x", None);
+    let chain = Chain::fit(&[step], &spec, &Column::Numbers(cells), None, &mut rng).unwrap();
+    let near = vec![0.5e-4, 0.99e-4, 3e-4, 500.5, 999.0 - 0.99e-4];
+    let encoded = chain.encode(Column::Numbers(near.clone()), &mut rng).unwrap();
+    let Column::Numbers(back) = chain.decode(encoded, &mut rng).unwrap() else { panic!() };
+    let far: Vec<f64> = near.iter().zip(&back).map(|(x, y)| (x - y).abs()).collect();
+    assert!(far.iter().all(|&far| far <= 1e-7 * landmarks as f64), "{far:?}");
+    // More than a ten-millionth of a gap is lost, but only there.
+    assert!(far[0] > 1e-5 && far[1] > 5e-5 && far[3] < 1e-9, "{far:?}");
+}
+
+#[test]
+fn settings_are_checked_for_columns_without_two_values_too() {
+    for cells in [vec![], vec![f64::NAN], vec![1.0; 5]] {
+        let rule = BinRule::Quantile { bins: 0 };
+        let step = Step::Bins { rule, inverse: BinInverse::Centre, lowest: Lowest::Included };
+        let mut rng = Seed(1).stream("settings");
+        let spec = ColumnSpec::number("x", None);
+        let error = Chain::fit(&[step], &spec, &Column::Numbers(cells), None, &mut rng);
+        assert!(error.unwrap_err().to_string().contains("`bins`"));
     }
 }
 
@@ -242,6 +429,7 @@ fn settings_out_of_range_and_wrong_cells_are_refused_by_name() {
         (Step::RankNormal { landmarks: 1 }, "`landmarks`"),
         (bins(BinRule::EqualWidth { bins: 0 }), "`bins`"),
         (bins(BinRule::KMeans { bins: 0 }), "`bins`"),
+        (bins(BinRule::Quantile { bins: 2_000_000 }), "`bins`"),
         (bins(BinRule::MinimumDescription), "column \"x\": bins by minimum description"),
         (Step::SoftModes { components: 0 }, "`components`"),
         (Step::Modes { components: 10, threshold: 2.0 }, "`components`"),

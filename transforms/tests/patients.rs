@@ -1,18 +1,15 @@
 //! The preset of the vanilla GAN on Synthea's patients table, beside the rows that its source
 //! prints.
 
+mod data;
+
 use meg_core::{Column, ColumnSpec, MISSING, Schema, Seed, Table};
 use std::collections::BTreeSet;
 use transforms::{TablePreset, TableTransform};
 
 /// The patients table, or nothing where it is not there. No cell of it is quoted.
 fn patients() -> Option<Table> {
-    let Some(data) = std::env::var_os("MEG_DATA") else {
-        eprintln!("skipped: MEG_DATA is not set");
-        return None;
-    };
-    let path = std::path::Path::new(&data).join("patients/patients.csv");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = data::read("patients/patients.csv")?;
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().unwrap().split(',').collect();
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();

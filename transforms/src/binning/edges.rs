@@ -2,7 +2,9 @@ use super::checked;
 use crate::quantiles::quantile;
 use meg_core::Result;
 
-/// Edges of bins of one width over sorted values, equal to `numpy.linspace` to the last digit.
+/// Edges of bins of one width over sorted values, equal to `numpy.linspace` to the last digit. Where
+/// numpy's would pass the largest value (widths of a few of the smallest doubles, which round up),
+/// they are the largest value.
 ///
 /// # Errors
 /// A recipe error for no bins or more than a million.
@@ -25,7 +27,7 @@ pub fn equal_width_edges(sorted: &[f64], bins: usize) -> Result<Vec<f64>> {
         _ if step == 0.0 => at as f64 / bins as f64 * gap + least,
         _ => at as f64 * step + least,
     };
-    Ok((0..=bins).map(edge).collect())
+    Ok((0..=bins).map(|at| edge(at).min(most)).collect())
 }
 
 /// Edges with as many sorted values between each two, equal to `numpy.quantile` at

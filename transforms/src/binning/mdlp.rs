@@ -25,38 +25,47 @@ pub(super) fn edges(cells: &[f64], target: &[u32]) -> Result<Vec<f64>> {
     Ok(edges)
 }
 
-/// Rows of equal value, counted by class.
+/// Rows of equal value, counted by class. Only the classes that a value has are kept, so that this
+/// is never longer than the column, however many classes there are.
 struct Groups {
     values: Vec<f64>,
-    /// Row-major counts: as many per value as there are classes.
-    counts: Vec<u32>,
+    /// Where the counts of each value begin, and where the last ones end.
+    starts: Vec<usize>,
+    /// Class and rows, by value and then by class.
+    counts: Vec<(u32, u32)>,
     classes: usize,
 }
 
 impl Groups {
     fn new(cells: &[f64], target: &[u32]) -> Self {
-        let mut rows: Vec<(f64, u32)> = cells.iter().copied().zip(target.iter().copied()).collect();
-        rows.retain(|(cell, _)| !cell.is_nan());
-        rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let mut known: Vec<u32> = rows.iter().map(|&(_, class)| class).collect();
+        let mut known = target.to_vec();
         known.sort_unstable();
         known.dedup();
-        let classes = known.len();
-        let (mut values, mut counts): (Vec<f64>, Vec<u32>) = (Vec::new(), Vec::new());
+        let class = |code: &u32| known.binary_search(code).expect("every class is known") as u32;
+        // Adding 0 makes one value of 0 and -0.
+        let cells = cells.iter().map(|cell| cell + 0.0);
+        let mut rows: Vec<(f64, u32)> = cells.zip(target.iter().map(class)).collect();
+        rows.retain(|(cell, _)| !cell.is_nan());
+        rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let (mut values, mut starts): (Vec<f64>, Vec<usize>) = (Vec::new(), Vec::new());
+        let mut counts: Vec<(u32, u32)> = Vec::new();
         for (cell, class) in rows {
-            if values.last() != Some(&cell) {
+            let is_new = values.last() != Some(&cell);
+            if is_new {
                 values.push(cell);
-                counts.resize(counts.len() + classes, 0);
+                starts.push(counts.len());
             }
-            let class = known.binary_search(&class).expect("every class is known");
-            let first = counts.len() - classes;
-            counts[first + class] += 1;
+            match counts.last_mut() {
+                Some((last, rows)) if !is_new && *last == class => *rows += 1,
+                _ => counts.push((class, 1)),
+            }
         }
-        Self { values, counts, classes }
+        starts.push(counts.len());
+        Self { values, starts, counts, classes: known.len() }
     }
 
-    fn of(&self, group: usize) -> &[u32] {
-        &self.counts[group * self.classes..(group + 1) * self.classes]
+    fn of(&self, groups: std::ops::Range<usize>) -> &[(u32, u32)] {
+        &self.counts[self.starts[groups.start]..self.starts[groups.end]]
     }
 
     /// Appends the first group above each cut between `from` and `to`. Loops over the part that is
@@ -76,29 +85,28 @@ impl Groups {
 
     /// The cut of least entropy, if it pays.
     fn best_cut(&self, from: usize, to: usize) -> Option<usize> {
-        let mut above = vec![0u64; self.classes];
-        for group in from..to {
-            add(&mut above, self.of(group));
-        }
-        let whole = Part::of(&above);
-        let mut below = vec![0u64; self.classes];
-        let mut best: Option<(f64, usize, Part, Part)> = None;
+        let mut above = Counted::new(self.classes, self.of(from..to));
+        let mut below = Counted::new(self.classes, &[]);
+        let whole = above.part();
+        let mut best: Option<(i128, usize)> = None;
         for group in from..to.saturating_sub(1) {
-            add(&mut below, self.of(group));
-            for (left, &moved) in above.iter_mut().zip(self.of(group)) {
-                *left -= u64::from(moved);
+            for &(class, rows) in self.of(group..group + 1) {
+                below.change(class, i64::from(rows));
+                above.change(class, -i64::from(rows));
             }
             // The best cut is never inside a run of one class (their theorem 1).
             if self.same_class(group, group + 1) {
                 continue;
             }
-            let (low, high) = (Part::of(&below), Part::of(&above));
-            let entropy = (low.rows * low.entropy + high.rows * high.entropy) / whole.rows;
-            if best.as_ref().is_none_or(|(least, ..)| entropy < *least) {
-                best = Some((entropy, group + 1, low, high));
+            let entropy = below.bits() + above.bits();
+            if best.is_none_or(|(least, _)| entropy < least) {
+                best = Some((entropy, group + 1));
             }
         }
-        let (entropy, cut, low, high) = best?;
+        let (_, cut) = best?;
+        let low = Counted::new(self.classes, self.of(from..cut)).part();
+        let high = Counted::new(self.classes, self.of(cut..to)).part();
+        let entropy = (low.rows * low.entropy + high.rows * high.entropy) / whole.rows;
         let gain = whole.entropy - entropy;
         let sides = whole.cost() - low.cost() - high.cost();
         let delta = (3f64.powf(whole.classes) - 2.0).log2() - sides;
@@ -108,19 +116,54 @@ impl Groups {
     }
 
     fn same_class(&self, one: usize, other: usize) -> bool {
-        let only = |group: usize| {
-            let mut seen = self.of(group).iter().enumerate().filter(|(_, count)| **count > 0);
-            let first = seen.next().map(|(class, _)| class);
-            if seen.next().is_some() { None } else { first }
+        let only = |group: usize| match self.of(group..group + 1) {
+            [(class, _)] => Some(*class),
+            _ => None,
         };
         only(one).is_some() && only(one) == only(other)
     }
 }
 
-fn add(counts: &mut [u64], more: &[u32]) {
-    for (count, &more) in counts.iter_mut().zip(more) {
-        *count += u64::from(more);
+/// Rows of a part by class, with their entropy kept up as rows come and go.
+struct Counted {
+    rows: Vec<u32>,
+    total: u32,
+    /// The sum of `n log2 n` over the classes, exact in its unit: equal parts have equal sums,
+    /// whatever came and went.
+    sum: i128,
+}
+
+impl Counted {
+    fn new(classes: usize, counts: &[(u32, u32)]) -> Self {
+        let mut counted = Self { rows: vec![0; classes], total: 0, sum: 0 };
+        for &(class, rows) in counts {
+            counted.change(class, i64::from(rows));
+        }
+        counted
     }
+
+    fn change(&mut self, class: u32, more: i64) {
+        let rows = &mut self.rows[class as usize];
+        self.sum -= n_log_n(*rows);
+        *rows = (i64::from(*rows) + more) as u32;
+        self.sum += n_log_n(*rows);
+        self.total = (i64::from(self.total) + more) as u32;
+    }
+
+    /// Rows times class entropy.
+    fn bits(&self) -> i128 {
+        n_log_n(self.total) - self.sum
+    }
+
+    fn part(&self) -> Part {
+        Part::of(&self.rows)
+    }
+}
+
+/// `n log2 n` in units of 2^-40.
+fn n_log_n(n: u32) -> i128 {
+    let n = f64::from(n);
+    if n > 0.0 { (n * n.log2() * (1u64 << 40) as f64).round() as i128 } else { 0 }
 }
 
 /// Rows, classes and class entropy (in bits) of a part.
@@ -131,11 +174,11 @@ struct Part {
 }
 
 impl Part {
-    fn of(counts: &[u64]) -> Self {
-        let rows = counts.iter().sum::<u64>() as f64;
+    fn of(counts: &[u32]) -> Self {
+        let rows = counts.iter().map(|&count| u64::from(count)).sum::<u64>() as f64;
         let seen = counts.iter().filter(|count| **count > 0);
         let entropy = seen.clone().map(|&count| {
-            let share = count as f64 / rows;
+            let share = f64::from(count) / rows;
             -share * share.log2()
         });
         Self { rows, classes: seen.count() as f64, entropy: entropy.sum() }
@@ -184,6 +227,75 @@ mod tests {
         assert_eq!(edges(&[0.0, 1.0], &[0, 1]).unwrap(), [0.0, 0.5, 1.0]);
         // a b a b: the best gain is 0.311, the price at least (log2(3) + log2(7) - 2) / 4 = 0.598.
         assert_eq!(edges(&[0.0, 1.0, 2.0, 3.0], &[0, 1, 0, 1]).unwrap(), [0.0, 3.0]);
+    }
+
+    /// The criterion of the paper on all cuts, from counts made anew for each.
+    fn edges_by_trial(cells: &[(f64, u32)], classes: u32, cuts: &mut Vec<f64>) {
+        let part = |rows: &[(f64, u32)]| {
+            let count = |class| rows.iter().filter(|row| row.1 == class).count() as u32;
+            Part::of(&(0..classes).map(count).collect::<Vec<_>>())
+        };
+        let inside = (1..cells.len()).filter(|&at| cells[at - 1].0 < cells[at].0);
+        let entropy = |&at: &usize| {
+            let (low, high) = (part(&cells[..at]), part(&cells[at..]));
+            low.rows * low.entropy + high.rows * high.entropy
+        };
+        let Some(at) = inside.min_by(|a, b| entropy(a).total_cmp(&entropy(b))) else { return };
+        let (whole, low, high) = (part(cells), part(&cells[..at]), part(&cells[at..]));
+        let delta =
+            (3f64.powf(whole.classes) - 2.0).log2() - whole.cost() + low.cost() + high.cost();
+        let gain = whole.entropy - entropy(&at) / whole.rows;
+        if gain > ((whole.rows - 1.0).log2() + delta) / whole.rows {
+            cuts.push(0.5 * (cells[at - 1].0 + cells[at].0));
+            edges_by_trial(&cells[..at], classes, cuts);
+            edges_by_trial(&cells[at..], classes, cuts);
+        }
+    }
+
+    #[test]
+    fn the_cuts_are_those_of_a_trial_of_all() {
+        let mut rng = Seed(5).stream("values");
+        for classes in [2, 3, 7] {
+            let mut rows: Vec<(f64, u32)> = (0..400)
+                .map(|_| {
+                    let cell: u32 = rng.random_range(0..150);
+                    let own = (cell / 30) % classes;
+                    let class =
+                        if rng.random_bool(0.8) { own } else { rng.random_range(0..classes) };
+                    (f64::from(cell), class)
+                })
+                .collect();
+            rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let mut expected = Vec::new();
+            edges_by_trial(&rows, classes, &mut expected);
+            expected.sort_by(f64::total_cmp);
+            let (cells, target): (Vec<f64>, Vec<u32>) = rows.iter().copied().unzip();
+            let edges = edges(&cells, &target).unwrap();
+            let found = &edges[1..edges.len() - 1];
+            assert_eq!(found, expected);
+            assert!(found.len() > 2, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn many_values_of_many_classes_take_no_more_room_than_the_column() {
+        // A dense matrix of the counts would have 800 million cells.
+        let rows = 200_000;
+        let cells: Vec<f64> = (0..rows).map(f64::from).collect();
+        let target: Vec<u32> =
+            (0..rows as u32).map(|row| row.wrapping_mul(2_654_435_761) % 4_000).collect();
+        let groups = Groups::new(&cells, &target);
+        assert_eq!(
+            (groups.counts.len(), groups.starts.len(), groups.classes),
+            (200_000, 200_001, 4_000)
+        );
+        assert_eq!(edges(&cells, &target).unwrap(), [0.0, 199_999.0]);
+    }
+
+    #[test]
+    fn both_zeros_are_one_value() {
+        let edges = edges(&[0.0, -0.0, 0.0, -0.0, 1.0, 1.0, 1.0], &[0, 1, 1, 0, 2, 2, 2]).unwrap();
+        assert_eq!(edges, [0.0, 0.5, 1.0]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod mdlp;
 pub use edges::{equal_width_edges, quantile_edges};
 
 use crate::column::{ColumnTransform, Parts, into_codes, into_numbers, number_error, observed};
-use crate::quantiles::{Sketch, between, sorted};
+use crate::quantiles::{Sketch, a_fifth, between, sorted};
 use meg_core::{Column, DataError, Error, MISSING, Result, Rng};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -24,12 +24,12 @@ pub enum BinRule {
     /// As many rows in each bin as ties allow (`numpy.quantile`); equal edges are merged, so that
     /// there may be fewer bins.
     Quantile {
-        /// Number of bins, at most.
+        /// Number of bins, at most; never more than one for every five cells.
         bins: usize,
     },
     /// Each cell to the nearest of the centres of k-means.
     KMeans {
-        /// Number of bins, at most.
+        /// Number of bins, at most; never more than one for every five cells.
         bins: usize,
     },
     /// Cuts that tell the target's classes apart, as many as minimum description length pays for
@@ -55,7 +55,8 @@ pub enum BinInverse {
 pub enum Lowest {
     /// It belongs to the first bin (`include_lowest=True` of `pandas.cut`).
     Included,
-    /// It becomes missing, as `pandas.cut` has it unless told otherwise.
+    /// It becomes missing, as `pandas.cut` has it unless told otherwise. The cells of a constant
+    /// column stay.
     Missing,
 }
 
@@ -65,6 +66,9 @@ pub enum Lowest {
 /// `encode(decode(i)) = i`. Cells beyond the training range fall into the outer bins (`pandas.cut`
 /// makes them missing). With [`Lowest::Missing`] the smallest training cell comes back missing.
 /// A constant column is one bin without width and comes back exactly.
+///
+/// What is saved: the edges, whose ends are the column's smallest and largest cell, and for draws at
+/// most one quantile for every five cells of a bin, its smallest and largest cell left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bins {
     /// One more than there are bins, increasing; equal only when the column is constant.
@@ -77,10 +81,20 @@ pub struct Bins {
 /// Quantiles kept of the cells of a bin, at most.
 const POINTS: usize = 17;
 
+impl BinRule {
+    fn check(&self) -> Result<()> {
+        match *self {
+            BinRule::EqualWidth { bins }
+            | BinRule::Quantile { bins }
+            | BinRule::KMeans { bins } => checked(bins).map(|_| ()),
+            BinRule::MinimumDescription => Ok(()),
+        }
+    }
+}
+
 impl Bins {
     /// Finds the bins of cells; NaN is missing and left out. `target` holds the class of each row
-    /// and is used by [`BinRule::MinimumDescription`] alone. The result includes the lowest cell
-    /// and decodes to centres.
+    /// and is used by [`BinRule::MinimumDescription`] alone.
     ///
     /// # Errors
     /// A recipe error for no bins or more than a million; a data error for an infinite cell and for
@@ -88,16 +102,21 @@ impl Bins {
     pub fn fit(
         cells: &[f64],
         rule: &BinRule,
+        (inverse, lowest): (BinInverse, Lowest),
         target: Option<&[u32]>,
         rng: &mut Rng,
     ) -> Result<Self> {
+        rule.check()?;
         let values = sorted(observed(cells)?);
+        let most = a_fifth(values.len()).max(1);
         let edges = match (*rule, values.first().zip(values.last())) {
             (_, None) => vec![0.0, 0.0],
             (_, Some((&least, &most))) if least == most => vec![least, most],
             (BinRule::EqualWidth { bins }, _) => increasing(&equal_width_edges(&values, bins)?),
-            (BinRule::Quantile { bins }, _) => increasing(&quantile_edges(&values, bins)?),
-            (BinRule::KMeans { bins }, _) => kmeans::edges(&values, checked(bins)?, rng)?,
+            (BinRule::Quantile { bins }, _) => {
+                increasing(&quantile_edges(&values, bins.min(most))?)
+            }
+            (BinRule::KMeans { bins }, _) => kmeans::edges(&values, bins.min(most), rng)?,
             (BinRule::MinimumDescription, _) => {
                 let target = target.ok_or_else(|| {
                     Error::data("bins by minimum description length need a target column")
@@ -105,28 +124,11 @@ impl Bins {
                 mdlp::edges(cells, target)?
             }
         };
-        let mut bins = Self {
-            edges,
-            inverse: BinInverse::Centre,
-            lowest: Lowest::Included,
-            within: Vec::new(),
-        };
-        bins.within = bins.sketches(&values);
+        let mut bins = Self { edges, inverse, lowest, within: Vec::new() };
+        if inverse == BinInverse::Draw {
+            bins.within = bins.sketches(&values);
+        }
         Ok(bins)
-    }
-
-    /// The same bins with another inverse.
-    #[must_use]
-    pub fn inverse(mut self, inverse: BinInverse) -> Self {
-        self.inverse = inverse;
-        self
-    }
-
-    /// The same bins with another rule for the lowest cell.
-    #[must_use]
-    pub fn lowest(mut self, lowest: Lowest) -> Self {
-        self.lowest = lowest;
-        self
     }
 
     /// The edges, in ascending order.
@@ -145,8 +147,16 @@ impl Bins {
         below.saturating_sub(1).min(self.bins() - 1)
     }
 
+    /// Whether a cell at the lowest edge is missing, and so in no bin.
+    fn leaves_lowest_out(&self) -> bool {
+        self.lowest == Lowest::Missing && self.edges[0] < self.edges[1]
+    }
+
     fn sketches(&self, sorted: &[f64]) -> Vec<Sketch> {
-        let mut from = 0;
+        let mut from = match self.leaves_lowest_out() {
+            true => sorted.partition_point(|&value| value <= self.edges[0]),
+            false => 0,
+        };
         (0..self.bins())
             .map(|bin| {
                 let to = if bin + 1 == self.bins() {
@@ -165,11 +175,20 @@ impl Bins {
         let (low, high) = (self.edges[bin], self.edges[bin + 1]);
         match self.inverse {
             BinInverse::Centre => centre(low, high),
-            // One minus a draw from [0, 1): the bin is open below.
-            BinInverse::Draw => self.within[bin]
-                .draw(rng)
-                .unwrap_or_else(|| between(low, high, 1.0 - rng.random::<f64>())),
+            BinInverse::Draw => {
+                let drawn = self.within[bin].draw(rng);
+                let drawn = drawn.unwrap_or_else(|| between(low, high, rng.random::<f64>()));
+                drawn.clamp(self.least(bin), high)
+            }
         }
+    }
+
+    /// The smallest number of a bin: the double above its lower edge, or the edge itself where that
+    /// belongs to it. Draws are rounded, so that they may meet an edge that does not.
+    fn least(&self, bin: usize) -> f64 {
+        let low = self.edges[bin];
+        let closed = bin == 0 && !self.leaves_lowest_out();
+        if closed { low } else { low.next_up() }
     }
 }
 
@@ -198,10 +217,7 @@ fn increasing(edges: &[f64]) -> Vec<f64> {
 impl ColumnTransform for Bins {
     fn encode(&self, cells: Column, _rng: &mut Rng) -> Result<Parts> {
         let cells = into_numbers(cells)?;
-        let lowest = match self.lowest {
-            Lowest::Included => f64::NAN,
-            Lowest::Missing => self.edges[0],
-        };
+        let lowest = if self.leaves_lowest_out() { self.edges[0] } else { f64::NAN };
         let mut codes = Vec::with_capacity(cells.len());
         for (row, &cell) in cells.iter().enumerate() {
             if cell.is_infinite() {
@@ -233,7 +249,7 @@ impl ColumnTransform for Bins {
         let sound = self.edges.len() > 1
             && (increasing || point)
             && self.edges.iter().all(|edge| edge.is_finite())
-            && self.within.len() == self.bins()
+            && self.within.len() == if self.inverse == BinInverse::Draw { self.bins() } else { 0 }
             && self.within.iter().all(Sketch::is_sound);
         if sound { Ok(()) } else { Err(Error::Artifact("the bins are damaged".into())) }
     }

@@ -1,5 +1,5 @@
 use super::Parts;
-use meg_core::{Column, DataError, Error, Result};
+use meg_core::{Column, ColumnSpec, DataError, Error, Result};
 
 /// The numbers of a column that must hold numbers.
 pub(crate) fn into_numbers(cells: Column) -> Result<Vec<f64>> {
@@ -14,6 +14,34 @@ pub(crate) fn into_codes(cells: Column) -> Result<Vec<u32>> {
     match cells {
         Column::Codes(cells) => Ok(cells),
         _ => Err(Error::data("this transform takes codes of levels")),
+    }
+}
+
+/// Checks that the cells of a column mean what they meant in training: codes are positions among the
+/// levels, and the same number is another thing as a moment.
+pub(crate) fn check_alike(trained: &ColumnSpec, given: &ColumnSpec) -> Result<()> {
+    let refuse = |problem: String| {
+        let advice = "read the table with the schema of the training rows";
+        Err(DataError::new(problem).column(&given.name).advice(advice).into())
+    };
+    if trained.name != given.name {
+        return refuse(format!("the training rows have the column {:?} here", trained.name));
+    }
+    if trained.kind.name() != given.kind.name() {
+        let (was, is) = (trained.kind.name(), given.kind.name());
+        return refuse(format!(
+            "the column is of kind {is:?}, but was of kind {was:?} in training"
+        ));
+    }
+    let (was, is) = (trained.levels(), given.levels());
+    if was.len() != is.len() {
+        return refuse(format!("{} levels where training had {}", is.len(), was.len()));
+    }
+    match was.iter().zip(is).position(|(was, is)| was != is) {
+        None => Ok(()),
+        Some(at) => {
+            refuse(format!("level {} is {:?}, but was {:?} in training", at + 1, is[at], was[at]))
+        }
     }
 }
 

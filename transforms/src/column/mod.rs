@@ -9,7 +9,7 @@ pub use chain::Chain;
 pub use number_map::{NumberMap, Range};
 pub use step::{FitColumn, FittedStep, Step};
 
-pub(crate) use cells::{into_codes, into_numbers, number_error, observed};
+pub(crate) use cells::{check_alike, into_codes, into_numbers, number_error, observed};
 
 use meg_core::{Column, Result, Rng};
 

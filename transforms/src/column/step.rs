@@ -206,10 +206,9 @@ impl Step {
             Step::Log { shift } => Log::fit(numbers, *shift)?.into(),
             Step::YeoJohnson { powers } => YeoJohnson::fit(numbers, *powers)?.into(),
             Step::RankNormal { landmarks } => RankNormal::fit(numbers, *landmarks)?.into(),
-            Step::Bins { rule, inverse, lowest } => Bins::fit(numbers, rule, context.target, rng)?
-                .inverse(*inverse)
-                .lowest(*lowest)
-                .into(),
+            Step::Bins { rule, inverse, lowest } => {
+                Bins::fit(numbers, rule, (*inverse, *lowest), context.target, rng)?.into()
+            }
             Step::NullIndicator { fill } => NullIndicator::fit(numbers, fill)?.into(),
             Step::Date { unit } => DateNumber::fit(numbers, context.spec, *unit)?.into(),
             Step::Modes { components, threshold } => {

@@ -15,7 +15,8 @@ pub enum DateUnit {
 /// A moment as days or seconds since the first training moment.
 ///
 /// Law: comes back exactly; any number decodes to a moment that the column's format can print
-/// without loss (decoding rounds to its resolution).
+/// without loss (decoding rounds to its resolution; beyond the years that a date can hold, the first
+/// or last moment that it can).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DateNumber {
     unit: f64,
@@ -27,7 +28,8 @@ impl DateNumber {
     /// Fits to the cells of a datetime column, seconds since 1970; NaN is missing and left out.
     ///
     /// # Errors
-    /// A data error for a column of another kind and for an infinite cell.
+    /// A data error for a column of another kind, for an infinite cell and for a moment beyond the
+    /// years that a date can hold.
     pub fn fit(cells: &[f64], spec: &ColumnSpec, unit: DateUnit) -> Result<Self> {
         let ColumnKind::Datetime { format } = &spec.kind else {
             let problem = format!("a column of kind \"{}\" holds no dates", spec.kind.name());
@@ -39,20 +41,32 @@ impl DateNumber {
             DateUnit::Seconds => 1.0,
         };
         let range = Range::of(&observed(cells)?);
+        if let Some(row) = cells.iter().position(|&cell| !cell.is_nan() && !is_printable(cell)) {
+            let error = DataError::new("the moment lies beyond the years that a date can hold");
+            let error = error.row(row as u64 + 1).value(cells[row].to_string());
+            return Err(error.advice("mark the cell as missing, or correct it").into());
+        }
         Ok(Self { unit, resolution: datetime::resolution(format), range })
     }
+}
+
+fn is_printable(moment: f64) -> bool {
+    let (least, most) = datetime::printable();
+    (least..=most).contains(&moment)
 }
 
 impl NumberMap for DateNumber {
     const NAME: &'static str = "the count of days or seconds";
 
     fn forward(&self, x: f64) -> f64 {
-        (x - self.range.least) / self.unit
+        if is_printable(x) { (x - self.range.least) / self.unit } else { f64::NAN }
     }
 
     fn backward(&self, y: f64) -> f64 {
         let seconds = self.range.least + y * self.unit;
-        (seconds / self.resolution).round() * self.resolution
+        let (least, most) = datetime::printable();
+        let step = |moment: f64| moment / self.resolution;
+        step(seconds).round().clamp(step(least).ceil(), step(most).floor()) * self.resolution
     }
 
     fn range(&self) -> Range {

@@ -5,6 +5,7 @@ mod encoded;
 pub use decode::DecodedRows;
 pub use encoded::Encoded;
 
+use crate::column::check_alike;
 use column::{Block, encode_column, fit_column};
 use meg_core::{
     ColumnKind, DataError, Error, Event, Observer, Phase, Result, Schema, Seed, Table, parallel,
@@ -220,8 +221,9 @@ impl TableEncoder {
     ///
     /// # Errors
     /// A data error when a cell could not occur in the training rows (an unobserved level, another
-    /// value of a constant column).
+    /// value of a constant column), and when the columns have other names, kinds or levels.
     pub fn encode(&self, table: &Table, seed: Seed, threads: usize) -> Result<Encoded> {
+        self.check_columns(table.schema())?;
         let rows = table.rows();
         let columns = parallel::map(threads, self.blocks.len(), |at| {
             let mut rng = seed.stream(&format!("encode/{at}"));
@@ -237,6 +239,18 @@ impl TableEncoder {
             hot_at = scatter(&mut encoded.hot, hot_per_row, hot_at, hot);
         }
         Ok(encoded)
+    }
+
+    fn check_columns(&self, given: &Arc<Schema>) -> Result<()> {
+        if Arc::ptr_eq(given, &self.schema) {
+            return Ok(());
+        }
+        let (was, is) = (&self.schema.columns, &given.columns);
+        if was.len() != is.len() {
+            let problem = format!("{} columns where training had {}", is.len(), was.len());
+            return Err(DataError::new(problem).into());
+        }
+        was.iter().zip(is).try_for_each(|(was, is)| check_alike(was, is))
     }
 
     fn units(&self, activation: Activation) -> Vec<u32> {

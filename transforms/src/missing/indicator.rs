@@ -87,12 +87,19 @@ impl ColumnTransform for NullIndicator {
 
     fn decode(&self, parts: Parts, _rng: &mut Rng) -> Result<Column> {
         if !self.nullable {
-            return parts.alone();
+            let cells = into_numbers(parts.alone()?)?;
+            if let Some(row) = cells.iter().position(|cell| cell.is_infinite()) {
+                return Err(number_error(row, cells[row], "the number is not finite"));
+            }
+            return Ok(Column::Numbers(cells));
         }
         let (main, side) = parts.pair()?;
         let (mut cells, side) = (into_numbers(main)?, into_codes(side)?);
         for (row, (cell, missing)) in cells.iter_mut().zip(side).enumerate() {
             match missing {
+                0 if cell.is_infinite() => {
+                    return Err(number_error(row, *cell, "the number is not finite"));
+                }
                 0 => {}
                 1 => *cell = f64::NAN,
                 other => {

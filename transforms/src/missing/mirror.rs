@@ -36,13 +36,11 @@ impl MirrorFlags {
         for flag in 0..specs.len() {
             let mut others: Vec<usize> = (0..specs.len()).filter(|&of| of != flag).collect();
             others.sort_by_key(|&of| (of.abs_diff(flag), of < flag));
-            let is_flag = |name: &String| flags.iter().any(|known| &known.flag == name);
-            let fits = others.into_iter().find_map(|of| {
-                // A flag that leaves the table cannot be what another one is restored from.
-                let kept = !is_flag(&specs[of].name);
-                let levels = if kept { mirrored(table, flag, of) } else { None };
-                levels.map(|levels| (of, levels))
-            });
+            // A flag leaves the table, but none is restored from another: a flag has no missing cell,
+            // and what it speaks of has one.
+            let fits = others
+                .into_iter()
+                .find_map(|of| mirrored(table, flag, of).map(|levels| (of, levels)));
             if let Some((of, (present, missing))) = fits {
                 let level = |code: u32| specs[flag].levels()[code as usize].clone();
                 flags.push(MirrorFlag {

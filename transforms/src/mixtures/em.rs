@@ -234,9 +234,12 @@ impl Fit {
         let kept = || (0..self.means.len()).filter(|&k| self.weights[k] > 0.0);
         let total: f64 = kept().map(|k| self.weights[k]).sum();
         let mean = |k: usize| (column.mean + column.scale * self.means[k]) * column.largest;
-        // A column of the smallest doubles there are would have deviations of 0.
-        let deviation =
-            |k: usize| (self.deviations[k] * column.scale * column.largest).max(f64::MIN_POSITIVE);
+        // A column of the smallest doubles there are would have deviations of 0, and one that spans
+        // all doubles infinite ones.
+        let deviation = |k: usize| {
+            let deviation = self.deviations[k] * column.scale * column.largest;
+            deviation.clamp(f64::MIN_POSITIVE, f64::MAX)
+        };
         EmMixture {
             weights: kept().map(|k| self.weights[k] / total).collect(),
             means: kept().map(mean).collect(),

@@ -31,9 +31,8 @@ impl ModePlaces {
         }
         let values = observed(cells)?;
         let range = Range::of(&values);
-        // The difference of the smallest doubles has no square: such a column counts as constant.
-        let apart = 0.5 * range.most - 0.5 * range.least >= f64::MIN_POSITIVE;
-        let modes = apart.then(|| ModeNormalizer::fit(&values, components, threshold, rng));
+        let fit = || ModeNormalizer::fit(&values, components, threshold, rng);
+        let modes = (!range.is_point()).then(fit);
         Ok(Self { modes, range })
     }
 

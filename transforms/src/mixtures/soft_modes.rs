@@ -54,7 +54,14 @@ impl SoftModes {
         };
         mixture.responsibilities(number, shares);
         let k = likeliest(shares);
-        let place = (0.5 * number - 0.5 * mixture.means[k]) / (WIDTH * 0.5 * mixture.deviations[k]);
+        let (away, width) = (number - mixture.means[k], WIDTH * mixture.deviations[k]);
+        // The distance between two legal numbers may be too large for a double; a quarter never is.
+        let place = match away.is_finite() && width.is_finite() {
+            true => away / width,
+            false => {
+                (0.25 * number - 0.25 * mixture.means[k]) / (0.25 * WIDTH * mixture.deviations[k])
+            }
+        };
         place.clamp(-EDGE, EDGE)
     }
 
@@ -65,9 +72,15 @@ impl SoftModes {
 
     fn number(&self, place: f64, mode: usize) -> f64 {
         let Some(mixture) = &self.mixture else { return self.range.least };
-        let number =
-            mixture.means[mode] + place.clamp(-1.0, 1.0) * WIDTH * mixture.deviations[mode];
-        if number.is_finite() { number } else { number.clamp(self.range.least, self.range.most) }
+        let (mean, deviation) = (mixture.means[mode], mixture.deviations[mode]);
+        let away = place.clamp(-1.0, 1.0) * WIDTH;
+        let number = mean + away * deviation;
+        if number.is_finite() {
+            return number;
+        }
+        // On the way it may be too large for a double although the number is not.
+        let number = 4.0 * (0.25 * mean + away * (0.25 * deviation));
+        number.clamp(self.range.least, self.range.most)
     }
 }
 

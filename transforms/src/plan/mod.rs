@@ -4,20 +4,28 @@ mod presets;
 
 pub use presets::TablePreset;
 
-use crate::column::{Chain, Step};
-use meg_core::{Column, ColumnSpec, DataError, Result, Schema, Seed, Table, parallel};
+use crate::column::{Chain, Step, check_alike};
+use meg_core::{
+    Column, ColumnKind, ColumnSpec, DataError, Error, Result, Schema, Seed, Table, parallel,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// Which columns are kept, and which steps each goes through.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Which columns are kept, and which steps each goes through. What is left out of a plan is empty: by
+/// default every column is kept as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TablePlan {
     /// Columns left out.
     pub drop: Vec<String>,
-    /// Steps of a number or datetime column.
+    /// Steps of a number column.
     pub numbers: Vec<Step>,
+    /// Steps of a datetime column.
+    pub dates: Vec<Step>,
     /// Steps of a category column.
     pub categories: Vec<Step>,
+    /// Steps of single columns, in place of those of their kind.
+    pub columns: BTreeMap<String, Vec<Step>>,
     /// Column whose classes binning may look at.
     pub target: Option<String>,
 }
@@ -25,7 +33,8 @@ pub struct TablePlan {
 /// A plan fitted to a table.
 ///
 /// Law: each kept column obeys the law of its chain; decoded numbers are rounded as their column
-/// declares.
+/// declares. Constraints between kept columns stay: a decoded table obeys them or is refused. Where
+/// steps lose something (bins), rewrite the table first ([`crate::constraints`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableTransform {
     schema: Schema,
@@ -36,8 +45,8 @@ impl TablePlan {
     /// Fits every kept column, on up to `threads` threads; the result does not depend on them.
     ///
     /// # Errors
-    /// A request error for a column that is not there, a data error for an identifier or text that
-    /// is not dropped and for cells that a step cannot take.
+    /// A request error for a column that is not there or is dropped and has steps, a data error for an
+    /// identifier or text that is not dropped and for cells that a step cannot take.
     pub fn fit(&self, table: &Table, seed: Seed, threads: usize) -> Result<TableTransform> {
         let kept = self.kept(table)?;
         let target = match &self.target {
@@ -51,14 +60,17 @@ impl TablePlan {
             let steps = self.steps(spec)?;
             Chain::fit(steps, spec, &table.columns()[column], target.as_deref(), &mut rng)
         });
-        let specs = kept.iter().map(|&at| table.schema().columns[at].clone()).collect();
         let chains = chains.into_iter().collect::<Result<_>>()?;
-        Ok(TableTransform { schema: Schema::new(specs)?, chains })
+        let schema = table.schema().select(|spec| !self.drop.contains(&spec.name))?;
+        Ok(TableTransform { schema, chains })
     }
 
     fn kept(&self, table: &Table) -> Result<Vec<usize>> {
-        for name in &self.drop {
+        for name in self.drop.iter().chain(self.columns.keys()) {
             table.schema().find(name)?;
+        }
+        if let Some(name) = self.columns.keys().find(|name| self.drop.contains(name)) {
+            return Err(Error::Request(format!("the column {name:?} has steps, but is dropped")));
         }
         let names = table.schema().columns.iter().map(|spec| &spec.name);
         let kept = names.enumerate().filter(|(_, name)| !self.drop.contains(name));
@@ -66,14 +78,20 @@ impl TablePlan {
     }
 
     fn steps(&self, spec: &ColumnSpec) -> Result<&[Step]> {
-        if spec.is_numeric() {
-            Ok(&self.numbers)
-        } else if spec.is_category() {
-            Ok(&self.categories)
-        } else {
-            let problem = format!("a column of kind \"{}\" has no encoding", spec.kind.name());
-            Err(DataError::new(problem).column(&spec.name).advice("drop the column").into())
-        }
+        let own = self.columns.get(&spec.name);
+        let steps = match &spec.kind {
+            ColumnKind::Number { .. } => own.unwrap_or(&self.numbers),
+            ColumnKind::Datetime { .. } => own.unwrap_or(&self.dates),
+            ColumnKind::Category { .. } => own.unwrap_or(&self.categories),
+            kind => {
+                let problem = format!("a column of kind \"{}\" has no encoding", kind.name());
+                return Err(DataError::new(problem)
+                    .column(&spec.name)
+                    .advice("drop the column")
+                    .into());
+            }
+        };
+        Ok(steps)
     }
 }
 
@@ -102,11 +120,15 @@ impl TableTransform {
     /// The parts of each kept column (see [`Chain::encode`]).
     ///
     /// # Errors
-    /// A request error for a column that is not there; a data error that names column, row and
-    /// value for a cell that cannot be encoded.
+    /// A request error for a column that is not there; a data error for a column of another kind or
+    /// with other levels than in training, and one that names column, row and value for a cell that
+    /// cannot be encoded.
     pub fn encode(&self, table: &Table, seed: Seed, threads: usize) -> Result<Vec<Vec<Column>>> {
         let found = self.schema.columns.iter().map(|spec| table.schema().find(&spec.name));
         let found = found.collect::<Result<Vec<usize>>>()?;
+        for (trained, &at) in self.schema.columns.iter().zip(&found) {
+            check_alike(trained, &table.schema().columns[at])?;
+        }
         let parts = parallel::map(threads, found.len(), |at| {
             let mut rng = seed.stream(&format!("plan-encode/{at}"));
             self.chains[at].encode(table.columns()[found[at]].clone(), &mut rng)
@@ -138,12 +160,12 @@ impl TableTransform {
     /// Checks a transform that was read from a file.
     ///
     /// # Errors
-    /// [`meg_core::Error::Artifact`] that names column and step.
+    /// [`Error::Artifact`] that names column and step.
     pub fn check(&self) -> Result<()> {
         self.schema.check()?;
         if self.chains.len() != self.schema.columns.len() {
             let problem = "the table's transform has another number of columns";
-            return Err(meg_core::Error::Artifact(problem.into()));
+            return Err(Error::Artifact(problem.into()));
         }
         self.chains.iter().try_for_each(Chain::check)
     }

@@ -66,5 +66,6 @@ fn patients(lowest: Lowest, powers: Powers) -> TablePlan {
     let mut categories = vec![ranks(LevelOrder::Text, Some(-1.0))];
     categories.extend(to_normal);
     let drop = PERSONAL.map(str::to_owned).to_vec();
-    TablePlan { drop, numbers, categories, target: None }
+    let dates = numbers.clone();
+    TablePlan { drop, numbers, dates, categories, ..TablePlan::default() }
 }

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// The natural logarithm of the number plus a shift.
 ///
-/// Law: comes back within 1e-12 times the number plus the shift. The range of the encoded column
-/// is open on both sides.
+/// Law: comes back within 1e-12 times the sum of the sizes of number and shift: near `-shift` the
+/// two cancel, and what is left has no more digits than they had. The range of the encoded column is
+/// open on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Log {
     shift: f64,

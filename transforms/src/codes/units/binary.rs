@@ -1,5 +1,5 @@
 use super::{UnitCode, known};
-use meg_core::{Result, Rng};
+use meg_core::{MISSING, Result, Rng};
 use serde::{Deserialize, Serialize};
 
 /// One unit per binary digit of the code: 17 units for 100 000 levels.
@@ -56,6 +56,9 @@ impl UnitCode for BinaryCode {
     }
 
     fn read(&self, units: &[f32]) -> u32 {
+        if self.levels == 0 {
+            return MISSING;
+        }
         let width = self.width();
         let spelt = Self::free(units, width);
         if (spelt as usize) < self.levels {

@@ -1,5 +1,5 @@
 use super::{UnitCode, argmax, known};
-use meg_core::{Error, Result, Rng};
+use meg_core::{Error, MISSING, Result, Rng};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -8,7 +8,9 @@ use std::collections::HashMap;
 ///
 /// Law: comes back exactly, because a salt is chosen under which no two levels agree in all
 /// buckets. Buckets that no level has together are read as the likeliest level, each hash's units
-/// taken for probabilities; that reads through all levels, so it is slow for many of them.
+/// taken for probabilities; that reads through all levels, so it is slow for many of them. There are
+/// at most a million levels (2^20): the few bytes of a damaged file cannot ask for more memory than
+/// the table of that many.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct HashedCode {
@@ -27,19 +29,26 @@ struct Written {
 
 /// Salts that are tried before the levels count as too many.
 const SALTS: u64 = 200;
+/// Levels, at most.
+const LEVELS: usize = 1 << 20;
 
 impl HashedCode {
     /// For codes `0..levels`.
     ///
     /// # Errors
     /// A recipe error when hashes or buckets are out of range (1 to 8 hashes of 2 to 256 buckets),
-    /// or too few to tell so many levels apart.
+    /// or too few to tell so many levels apart, or when there are more than 2^20 levels.
     pub fn new(levels: usize, hashes: usize, buckets: usize) -> Result<Self> {
         if !(1..=8).contains(&hashes) || !(2..=256).contains(&buckets) {
             let problem = format!(
                 "should be 1 to 8 hashes of 2 to 256 buckets, but are {hashes} of {buckets}"
             );
             return Err(Error::Recipe { key: "hashes".into(), problem });
+        }
+        if levels > LEVELS {
+            let problem =
+                format!("should be at most {LEVELS}, but are {levels}; group rare levels");
+            return Err(Error::Recipe { key: "levels".into(), problem });
         }
         let salts = (0..SALTS).map(|salt| Written { levels, hashes, buckets, salt });
         match salts.filter_map(|written| Self::try_from(written).ok()).next() {
@@ -67,7 +76,7 @@ impl HashedCode {
                 .map(|(hash, bucket)| log(hash * self.written.buckets + bucket))
                 .sum()
         };
-        let mut best = (0, f32::NEG_INFINITY);
+        let mut best = (MISSING, f32::NEG_INFINITY);
         for code in 0..self.written.levels as u32 {
             let chance = chance(code);
             if chance > best.1 {
@@ -89,6 +98,12 @@ impl Written {
         ((mixed ^ mixed >> 31) % self.buckets as u64) as usize
     }
 
+    /// Whether there are at least as many tuples of buckets as levels.
+    fn has_room(&self) -> bool {
+        let tuples = self.buckets.checked_pow(self.hashes as u32);
+        tuples.is_none_or(|tuples| tuples >= self.levels)
+    }
+
     /// All buckets of a code as one number: at most 8 bytes.
     fn key(buckets: impl Iterator<Item = usize>) -> u64 {
         buckets.fold(0, |key, bucket| key << 8 | bucket as u64)
@@ -100,7 +115,7 @@ impl TryFrom<Written> for HashedCode {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let in_range = (1..=8).contains(&written.hashes) && (2..=256).contains(&written.buckets);
-        if !in_range || written.levels > 1 << 30 {
+        if !in_range || written.levels > LEVELS || !written.has_room() {
             return Err("the hashed code is damaged".into());
         }
         let mut known = HashMap::new();

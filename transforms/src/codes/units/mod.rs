@@ -9,13 +9,13 @@ pub use binary::BinaryCode;
 pub use hashed::HashedCode;
 pub use one_hot::{OneHot, SmoothedOneHot};
 
-use meg_core::{DataError, Result, Rng};
+use meg_core::{DataError, MISSING, Result, Rng};
 
 /// Codes `0..levels` as a few units between 0 and 1. Missing cells need a level of their own first
 /// ([`crate::MissingLevel`]).
 ///
 /// Law: `read(write(code)) = code`; `read` answers a known code for any finite units, the likeliest
-/// one when units are taken for probabilities.
+/// one when units are taken for probabilities, and `MISSING` when there is no code.
 pub trait UnitCode: std::fmt::Debug + Send + Sync {
     /// Number of codes.
     fn levels(&self) -> usize;
@@ -39,6 +39,11 @@ fn known(code: u32, levels: usize) -> Result<()> {
     }
     let error = DataError::new(format!("there are only {levels} levels"));
     Err(error.value(code.to_string()).advice("give missing cells a level of their own").into())
+}
+
+/// The code of the largest unit, or `MISSING` of none.
+fn likeliest(units: &[f32]) -> u32 {
+    if units.is_empty() { MISSING } else { argmax(units) as u32 }
 }
 
 /// Position of the largest unit; the first of equal ones.

@@ -1,4 +1,4 @@
-use super::{UnitCode, argmax, known};
+use super::{UnitCode, known, likeliest};
 use meg_core::{Error, Result, Rng};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ impl UnitCode for OneHot {
     }
 
     fn read(&self, units: &[f32]) -> u32 {
-        argmax(units) as u32
+        likeliest(units)
     }
 }
 
@@ -80,6 +80,6 @@ impl UnitCode for SmoothedOneHot {
     }
 
     fn read(&self, units: &[f32]) -> u32 {
-        argmax(units) as u32
+        likeliest(units)
     }
 }
