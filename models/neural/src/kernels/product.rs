@@ -270,6 +270,9 @@ mod tests {
         cells(count, salt).into_iter().enumerate().map(add).collect()
     }
 
+    /// A matrix in cells that it is given.
+    type View = fn(&mut [f32]) -> MatrixMut<'_>;
+
     /// Every form that the models use: plain, transposed factors, a transposed result, strides.
     #[test]
     fn threads_do_not_change_a_single_bit_of_large_products() {
@@ -284,7 +287,7 @@ mod tests {
             ("plain right", Matrix::new(&b, k, n)),
             ("transposed right", Matrix::new(&b, n, k).transposed()),
         ];
-        let outs: [(&str, fn(&mut [f32]) -> MatrixMut<'_>); 3] = [
+        let outs: [(&str, View); 3] = [
             ("plain", |cells| MatrixMut::new(&mut cells[..500 * 157], 500, 157)),
             ("transposed", |cells| MatrixMut::new(&mut cells[..500 * 157], 157, 500).transposed()),
             ("strided", |cells| MatrixMut::strided(cells, 500, 157, 160)),
@@ -318,8 +321,9 @@ mod tests {
             let data = cells;
             let read =
                 panics(|| assert!(Matrix::strided(&data, rows, columns, stride).rows == rows));
-            let written =
-                panics(move || drop(MatrixMut::strided(&mut cells, rows, columns, stride)));
+            let written = panics(move || {
+                assert!(MatrixMut::strided(&mut cells, rows, columns, stride).rows == rows);
+            });
             (read, written)
         };
         assert_eq!(refused(3, 4, 4), (false, false));
