@@ -6,6 +6,7 @@ use crate::network::{Layout, Part, Weights, counts};
 use crate::trainer::{Optimiser, Trainer};
 use candle_core::{D, Device, Tensor, Var};
 use meg_core::{Seed, conformance};
+use neural::layers::activation::relu;
 use rand::Rng as _;
 
 struct Bench {
@@ -103,9 +104,9 @@ fn by_candle(bench: &Bench) -> (f64, Vec<Vec<f32>>, Vec<Vec<f32>>) {
             let seen = Tensor::cat(&context, 1).unwrap();
             seen.matmul(var(Part::First)).unwrap().broadcast_add(var(Part::FirstBias)).unwrap()
         };
-        let first = first.relu().unwrap();
+        let first = relu(&first).unwrap();
         let second = first.matmul(var(Part::Second)).unwrap();
-        let second = second.broadcast_add(var(Part::SecondBias)).unwrap().relu().unwrap();
+        let second = relu(&second.broadcast_add(var(Part::SecondBias)).unwrap()).unwrap();
         let logits = (first + second).unwrap().matmul(var(Part::Output)).unwrap();
         let logits = logits.broadcast_add(var(Part::OutputBias)).unwrap();
         let mut wanted = vec![0.0f32; rows * shape.codes];
