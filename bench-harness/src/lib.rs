@@ -28,7 +28,7 @@ use meg_core::ModelEntry;
 
 /// All models, in report order: the yardsticks first. A new model is one line here.
 pub const MODELS: &[ModelEntry] =
-    &[reference::COPY, reference::INDEPENDENT, reference::UNIFORM, ctgan::ENTRY];
+    &[reference::COPY, reference::INDEPENDENT, reference::UNIFORM, ctgan::ENTRY, tvae::ENTRY];
 
 /// Version of this crate, part of every cell's key: other code may give other values.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
