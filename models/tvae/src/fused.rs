@@ -132,14 +132,14 @@ impl FusedTrainer {
             self.fill_dense_rows(batch);
         }
         let (threads, layers) = (self.threads.count(), &self.model.encoder);
-        for at in 0..layers.len() {
+        for (at, layer) in layers.iter().enumerate() {
             let (before, rest) = self.encoder.split_at_mut(at);
             let out = &mut rest[0];
-            out.resize(batch.rows * layers[at].outputs(), 0.0);
+            out.resize(batch.rows * layer.outputs(), 0.0);
             match before.last() {
-                Some(inputs) => layers[at].forward(inputs, out, threads),
-                None if self.dense_rows => layers[at].forward(&self.rows, out, threads),
-                None => gather(&layers[at], batch, &self.place_units, self.onehots, out),
+                Some(inputs) => layer.forward(inputs, out, threads),
+                None if self.dense_rows => layer.forward(&self.rows, out, threads),
+                None => gather(layer, batch, &self.place_units, self.onehots, out),
             }
             relu(out);
         }
