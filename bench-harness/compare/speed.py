@@ -160,6 +160,7 @@ def run(options, command):
 
 
 def prepare(options, name):
+    options.work.mkdir(parents=True, exist_ok=True)
     folder = options.work / name
     if name == "two-columns":
         two_columns(folder)

@@ -9,10 +9,13 @@ use meg_core::{
     Control, Device, Error, Event, FitContext, Fitted, Kernels, Observer, Phase, Recipe, Result,
     SampleContext, SampleRequest, Seed, Table,
 };
+use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 /// The seed of every split. The seeds of a plan vary the models, not the rows they see, so that a
@@ -48,6 +51,9 @@ pub struct Job {
     pub device: String,
     /// Whether to train by plain tensor expressions instead of kernels.
     pub plain: bool,
+    /// Words that name the scores to compute; none for the default set.
+    #[serde(default)]
+    pub metrics: Vec<String>,
     /// Largest size of the process's data in bytes.
     pub memory_limit: Option<u64>,
     /// Folders to look for the table in.
@@ -75,6 +81,9 @@ impl Job {
         // Only where it is plain: the cells of a run without it keep their keys.
         if self.plain {
             decisive["kernels"] = Kernels::Plain.name().into();
+        }
+        if !self.metrics.is_empty() {
+            decisive["metrics"] = self.metrics.clone().into();
         }
         let digest = Sha256::digest(registry::canonical(&decisive));
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -185,26 +194,81 @@ fn measure(
     let train = &data.train;
     record.rows.train = train.rows() as u64;
     record.rows.holdout = data.holdout.rows() as u64;
-    let fitted = fit(job, recipe, train, record, watch)?;
-    let synthetic = sample(job, fitted.as_ref(), train, record, watch)?;
-    drop(fitted);
-    record.peak_memory_bytes = record.peak_memory.fit.max(record.peak_memory.sample);
+    let second = match job.entry == reference::HOLDOUT.name {
+        true => Some(second_sample(&data.holdout, train.rows(), Seed(job.seed), watch)?),
+        false => None,
+    };
+    let (synthetic, holdout) = match second {
+        Some((played, rest)) => {
+            record.rows.synthetic = played.rows() as u64;
+            (played, Cow::Owned(rest))
+        }
+        None => (synthesise(job, recipe, train, record, watch)?, Cow::Borrowed(&data.holdout)),
+    };
     if let Some(file) = &job.sample_file {
         datasets::write_table(file, &synthetic)?;
     }
     watch.enter(Phase::Evaluate);
     let comparison = Comparison {
         train,
-        holdout: Some(&data.holdout),
+        holdout: Some(&holdout),
         synthetic: &synthetic,
         truth: real.truth.as_deref(),
         seed: Seed(job.seed),
         threads: job.threads,
     };
-    let (scores, peak) = memory::measured(|| eval::evaluate(&comparison, watch));
+    let metrics = eval::select(default_if_empty(&job.metrics))?;
+    let (scores, peak) = memory::measured(|| eval::evaluate_with(&metrics, &comparison, watch));
     record.peak_memory.evaluate = peak;
     record.metrics = scores?;
     Ok(())
+}
+
+/// The yardstick `holdout`: a part of the holdout rows plays the synthetic rows and the rest plays
+/// the holdout, so that no row is on both sides. No model is involved. At most half of them play,
+/// and no more than a model would draw.
+fn second_sample(
+    holdout: &Table,
+    wanted: usize,
+    seed: Seed,
+    watch: &mut Watch<'_>,
+) -> Result<(Table, Table)> {
+    let played = wanted.min(holdout.rows() / 2);
+    if played == 0 {
+        return Err(Error::data(
+            "the yardstick `holdout` needs a holdout part of two rows at least; leave it out for this table",
+        ));
+    }
+    let mut rows: Vec<usize> = (0..holdout.rows()).collect();
+    rows.shuffle(&mut seed.stream("second sample"));
+    let (mut played, mut rest) = (rows[..played].to_vec(), rows[played..].to_vec());
+    played.sort_unstable();
+    rest.sort_unstable();
+    (watch as &mut dyn Observer).note(&format!(
+        "{} holdout rows stand for synthetic ones (a model draws {wanted}), the other {} for the holdout",
+        played.len(),
+        rest.len()
+    ));
+    Ok((holdout.select_rows(&played), holdout.select_rows(&rest)))
+}
+
+fn synthesise(
+    job: &Job,
+    recipe: &Recipe,
+    train: &Table,
+    record: &mut Record,
+    watch: &mut Watch<'_>,
+) -> Result<Table> {
+    let fitted = fit(job, recipe, train, record, watch)?;
+    let synthetic = sample(job, fitted.as_ref(), train, record, watch)?;
+    record.peak_memory_bytes = record.peak_memory.fit.max(record.peak_memory.sample);
+    Ok(synthetic)
+}
+
+/// The words of a selection of metrics.
+fn default_if_empty(words: &[String]) -> &[String] {
+    static DEFAULT: LazyLock<[String; 1]> = LazyLock::new(|| ["default".into()]);
+    if words.is_empty() { DEFAULT.as_slice() } else { words }
 }
 
 fn fit(
@@ -365,6 +429,7 @@ pub(crate) mod fake {
             threads: 1,
             device: "cpu".into(),
             plain: false,
+            metrics: Vec::new(),
             memory_limit: None,
             folders: Vec::new(),
             cache: std::path::PathBuf::new(),
@@ -441,6 +506,32 @@ mod tests {
     }
 
     #[test]
+    fn the_yardstick_holdout_divides_the_holdout_rows() {
+        let (mut silent, data) = (Silent, data(9));
+        let mut watch = Watch::new(&mut silent);
+        for (wanted, played) in [(3, 3), (100, 4)] {
+            let (synthetic, rest) =
+                second_sample(&data.holdout, wanted, Seed(1), &mut watch).unwrap();
+            assert_eq!((synthetic.rows(), rest.rows()), (played, 9 - played));
+            let mut all = [synthetic.numbers(0), rest.numbers(0)].concat();
+            all.sort_by(f64::total_cmp);
+            assert_eq!(all, data.holdout.numbers(0), "every row is on one side");
+        }
+        let one = data.holdout.select_rows(&[0]);
+        assert!(second_sample(&one, 5, Seed(1), &mut watch).is_err());
+        let (job, recipe) = (job(), (reference::HOLDOUT.recipe)("").unwrap());
+        let job = Job { entry: "holdout".into(), ..job };
+        let mut record = job.record();
+        let real = Real { data, truth: None };
+        let outcome = measure(&job, &recipe, &real, &mut record, &mut watch);
+        let record = close(record, outcome, &watch);
+        assert!(record.is_ok(), "{record:?}");
+        assert_eq!((record.rows.train, record.rows.holdout, record.rows.synthetic), (9, 9, 4));
+        assert_eq!(record.seconds.fit, None);
+        assert!(record.notes.iter().any(|note| note.contains("stand for synthetic")));
+    }
+
+    #[test]
     fn a_failure_names_phase_and_reason() {
         let record = computed("steps = 13");
         assert_eq!(record.status, Status::Failed);
@@ -465,6 +556,7 @@ mod tests {
             key(|job| job.seed = 2),
             key(|job| job.plain = true),
             key(|job| job.rows = None),
+            key(|job| job.metrics = vec!["all".into()]),
             key(|job| job.data_hash = "e".into()),
             key(|job| job.split_hash = "e".into()),
             key(|job| job.recipe = serde_json::json!({"steps": 4})),

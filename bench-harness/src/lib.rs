@@ -27,8 +27,20 @@ pub mod units;
 use meg_core::ModelEntry;
 
 /// All models, in report order: the yardsticks first. A new model is one line here.
-pub const MODELS: &[ModelEntry] =
-    &[reference::COPY, reference::INDEPENDENT, reference::UNIFORM, ctgan::ENTRY, tvae::ENTRY];
+pub const MODELS: &[ModelEntry] = &[
+    reference::COPY,
+    reference::HOLDOUT,
+    reference::SMOTE,
+    reference::INDEPENDENT,
+    reference::UNIFORM,
+    bayes_net::CHOW_LIU,
+    bayes_net::KDB,
+    bayes_net::PRIV_BAYES,
+    ctgan::ENTRY,
+    tvae::ENTRY,
+    meg::ENTRY,
+    meg::MUG,
+];
 
 /// Version of this crate, part of every cell's key: other code may give other values.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

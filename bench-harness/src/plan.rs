@@ -41,6 +41,9 @@ pub struct Plan {
     /// Whether to keep the synthetic tables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_samples: Option<bool>,
+    /// Sets, groups and names of scores to compute, as `default` or `attacks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Vec<String>>,
     /// Models. Last, because TOML wants tables after plain values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<PlanModel>>,
@@ -85,7 +88,7 @@ impl Plan {
         Self {
             datasets: Some(strings(&["clinic", "thyroid", "patients"])),
             models: Some(
-                ["copy", "independent", "ctgan", "ctgan-paper"].map(PlanModel::named).into(),
+                ["copy", "independent", "meg", "ctgan", "ctgan-paper"].map(PlanModel::named).into(),
             ),
             seeds: Some(vec![1]),
             ..Self::default()
@@ -106,6 +109,7 @@ impl Plan {
             device: self.device.or(other.device),
             plain: self.plain.or(other.plain),
             keep_samples: self.keep_samples.or(other.keep_samples),
+            metrics: self.metrics.or(other.metrics),
             models: self.models.or(other.models),
         }
     }

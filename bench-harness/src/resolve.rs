@@ -36,6 +36,8 @@ pub struct Resolved {
     pub kernels: Kernels,
     /// Whether synthetic tables are kept.
     pub keep_samples: bool,
+    /// Words that name the scores to compute; none for the default set.
+    pub metrics: Vec<String>,
     /// What the reader must know (tables that share rows).
     pub warnings: Vec<String>,
     /// The plan as it is kept beside the results; reading it gives this again.
@@ -112,6 +114,7 @@ pub fn resolve(plan: Plan, settings: &[Setting]) -> Result<Resolved> {
         device,
         kernels: if plan.plain == Some(true) { Kernels::Plain } else { Kernels::Fused },
         keep_samples: plan.keep_samples.unwrap_or(false),
+        metrics: resolve_metrics(plan.metrics)?,
         warnings: chosen.warnings,
         written: Plan::default(),
     };
@@ -177,6 +180,7 @@ impl Resolved {
             threads: self.threads,
             device: self.device.clone(),
             plain: self.kernels == Kernels::Plain,
+            metrics: self.metrics.clone(),
             memory_limit: self.memory_limit,
             folders: places.folders.clone(),
             cache: places.cache.clone(),
@@ -201,9 +205,18 @@ impl Resolved {
             device: Some(self.device.clone()),
             plain: (self.kernels == Kernels::Plain).then_some(true),
             keep_samples: Some(self.keep_samples),
+            metrics: (!self.metrics.is_empty()).then(|| self.metrics.clone()),
             models: Some(models.collect()),
         }
     }
+}
+
+/// The default set has no words, so that asking for it by name gives the same cells.
+fn resolve_metrics(words: Option<Vec<String>>) -> Result<Vec<String>> {
+    let words = words.unwrap_or_default();
+    eval::select(&words)?;
+    let default = words.iter().all(|word| word == "default");
+    Ok(if default { Vec::new() } else { words })
 }
 
 fn resolve_models(models: Vec<PlanModel>, settings: &[Setting]) -> Result<Vec<Row>> {

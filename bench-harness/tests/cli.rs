@@ -141,6 +141,11 @@ fn a_table_goes_through_fit_sample_and_evaluate() {
     assert!(shape.unwrap()["value"].as_f64().unwrap() > 0.8, "{result}");
     let text = place.ok("evaluate --train people.csv --synthetic twin.csv");
     assert!(text.contains("shape") && text.contains("higher"), "{text}");
+    assert!(!text.contains("membership_auc"), "{text}");
+    let text = place.ok(
+        "evaluate --train people.csv --synthetic twin.csv --holdout unseen.csv --metrics attacks",
+    );
+    assert!(text.contains("membership_auc") && !text.contains("shape"), "{text}");
 }
 
 /// `bench-harness/compare/speed.py` reads these.
@@ -348,6 +353,7 @@ fn mistakes_of_the_command_line_are_answered_with_the_nearest_word() {
     place.refuses("bench --datasets clinic --models copy --set ctgan.x=1", 2, &["ctgan.x", "copy"]);
     place.refuses("bench --datasets clinic --models copy,copy", 2, &["twice"]);
     place.refuses("bench --datasets clinic --models copy --timeout soon", 2, &["30m"]);
+    place.refuses("bench --datasets clinic --models copy --metrics shap", 2, &["shap", "shape"]);
     place.file("plan.toml", "dataset = [\"clinic\"]");
     place.refuses("bench plan.toml", 2, &["plan.toml", "dataset"]);
     place.refuses("nonsense", 2, &["nonsense"]);

@@ -5,14 +5,24 @@
 //! fitted on training rows, never on synthetic ones. Identifiers and free text are left out. The
 //! crate does no input or output.
 
+mod attacks;
+mod calibration;
+mod detection;
 mod fidelity;
+mod gower;
+mod joint;
+mod learners;
 mod likelihood;
+mod numbers;
 mod parallel;
 mod privacy;
 mod score;
+mod spectrum;
+pub mod statistics;
 mod tables;
 mod truth;
 mod utility;
+mod validity;
 
 use meg_core::{Error, Event, Observer, Phase, Result, Seed, Table};
 pub use score::{Goal, Score, Status};
@@ -52,6 +62,14 @@ pub trait Metric: Debug + Send + Sync {
     /// What it measures, in one sentence.
     fn about(&self) -> &'static str;
 
+    /// Which group of scores it belongs to.
+    fn group(&self) -> Group;
+
+    /// Whether it is computed when nobody chooses: it is cheap and tells something new.
+    fn is_default(&self) -> bool {
+        true
+    }
+
     /// Computes the scores; a failure is a score with a reason. The schemas of the tables are
     /// equal: [`evaluate`] has checked them.
     fn score(&self, comparison: &Comparison<'_>) -> Vec<Score>;
@@ -60,26 +78,137 @@ pub trait Metric: Debug + Send + Sync {
 /// All metrics, in report order.
 pub const METRICS: &[&dyn Metric] = &[
     &fidelity::Shape,
+    &fidelity::Wasserstein,
+    &fidelity::Divergences,
+    &fidelity::Coverage,
+    &fidelity::Statistics,
     &fidelity::MissingSimilarity,
     &fidelity::Trend,
+    &fidelity::Dependence,
+    &joint::Manifold,
+    &joint::SlicedWasserstein,
+    &joint::Components,
+    &calibration::Positions,
+    &detection::TREES,
+    &detection::LOGISTIC,
     &utility::TREE,
     &utility::LOGISTIC,
+    &utility::BOOST,
+    &utility::NEIGHBOURS,
+    &utility::BAYES,
+    &utility::Regression,
+    &utility::Exchange,
     &likelihood::Fitness,
     &likelihood::Oracle,
     &privacy::NearestRows,
+    &attacks::Membership,
+    &attacks::SinglingOut,
+    &attacks::Linkability,
+    &attacks::Inference,
+    &validity::Validity,
 ];
 
-/// Runs all metrics, with one observer step after each. An observer that asks to finish gets the
-/// scores so far.
+/// What a metric is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Columns and pairs of columns.
+    Fidelity,
+    /// All columns together.
+    Joint,
+    /// Whether a classifier can tell synthetic rows from real ones.
+    Detection,
+    /// Use in place of real rows.
+    Utility,
+    /// Probability under the law of simulated rows.
+    Likelihood,
+    /// Indicators of copying.
+    Privacy,
+    /// Attacks on the rows that the generator learned from.
+    Attacks,
+    /// Rules that hold in real rows.
+    Validity,
+}
+
+impl Group {
+    /// All groups, in report order.
+    pub const ALL: [Self; 8] = [
+        Self::Fidelity,
+        Self::Joint,
+        Self::Detection,
+        Self::Utility,
+        Self::Likelihood,
+        Self::Privacy,
+        Self::Attacks,
+        Self::Validity,
+    ];
+
+    /// Its name in a selection of metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fidelity => "fidelity",
+            Self::Joint => "joint",
+            Self::Detection => "detection",
+            Self::Utility => "utility",
+            Self::Likelihood => "likelihood",
+            Self::Privacy => "privacy",
+            Self::Attacks => "attacks",
+            Self::Validity => "validity",
+        }
+    }
+}
+
+/// The metrics that these words name, in report order: `default`, `all`, a group, or a score (which
+/// brings the other scores of its metric with it).
+///
+/// # Errors
+/// A request error that names an unknown word and lists the known ones.
+pub fn select<S: AsRef<str>>(words: &[S]) -> Result<Vec<&'static dyn Metric>> {
+    for word in words.iter().map(AsRef::as_ref) {
+        if !METRICS.iter().any(|metric| is_named(*metric, word)) {
+            let groups: Vec<&str> = Group::ALL.into_iter().map(Group::name).collect();
+            let names: Vec<&str> = METRICS.iter().flat_map(|metric| metric.names()).collect();
+            return Err(Error::Request(format!(
+                "there is no metric {word:?}; sets: default, all, {}; scores: {}",
+                groups.join(", "),
+                names.join(", ")
+            )));
+        }
+    }
+    let chosen = |metric: &&&dyn Metric| words.iter().any(|word| is_named(**metric, word.as_ref()));
+    Ok(METRICS.iter().filter(chosen).copied().collect())
+}
+
+fn is_named(metric: &dyn Metric, word: &str) -> bool {
+    match word {
+        "all" => true,
+        "default" => metric.is_default(),
+        _ => metric.group().name() == word || metric.names().contains(&word),
+    }
+}
+
+/// Runs the metrics that are computed when nobody chooses. See [`evaluate_with`].
 ///
 /// # Errors
 /// When the schemas differ or the observer interrupts.
 pub fn evaluate(comparison: &Comparison<'_>, observer: &mut dyn Observer) -> Result<Vec<Score>> {
+    evaluate_with(&select(&["default"])?, comparison, observer)
+}
+
+/// Runs these metrics, with one observer step after each. An observer that asks to finish gets the
+/// scores so far.
+///
+/// # Errors
+/// When the schemas differ or the observer interrupts.
+pub fn evaluate_with(
+    metrics: &[&dyn Metric],
+    comparison: &Comparison<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Score>> {
     check_schemas(comparison)?;
     let phase = Phase::Evaluate;
-    observer.event(&Event::Start { phase, total: Some(METRICS.len() as u64) });
+    observer.event(&Event::Start { phase, total: Some(metrics.len() as u64) });
     let mut scores = Vec::new();
-    for (done, metric) in METRICS.iter().enumerate() {
+    for (done, metric) in metrics.iter().enumerate() {
         scores.extend(metric.score(comparison));
         if !observer.step(phase, done as u64 + 1, &[])? {
             break;

@@ -41,6 +41,9 @@ pub struct Score {
     pub range: [Option<f64>; 2],
     /// The same metric with holdout rows in place of the synthetic ones.
     pub reference: Option<f64>,
+    /// Where the value would lie in 95 of 100 repetitions with other rows, for scores that know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
     /// Real rows used.
     pub rows_real: u64,
     /// Synthetic rows used.
@@ -65,6 +68,7 @@ impl Score {
             goal: kind.goal,
             range: kind.range,
             reference: None,
+            interval: reading.interval.filter(|_| value.is_some()),
             rows_real: reading.rows_real as u64,
             rows_synthetic: reading.rows_synthetic as u64,
             status,
@@ -91,6 +95,21 @@ impl Kind {
     pub(crate) const fn similarity(name: &'static str) -> Self {
         Self { name, goal: Goal::Maximize, range: [Some(0.0), Some(1.0)] }
     }
+
+    /// A distance in 0..=1, where less is better.
+    pub(crate) const fn distance(name: &'static str) -> Self {
+        Self { name, goal: Goal::Minimize, range: [Some(0.0), Some(1.0)] }
+    }
+
+    /// A distance without an upper end, where less is better.
+    pub(crate) const fn unbounded(name: &'static str) -> Self {
+        Self { name, goal: Goal::Minimize, range: [Some(0.0), None] }
+    }
+
+    /// A share in 0..=1 that should be what it is for unseen real rows.
+    pub(crate) const fn like_holdout(name: &'static str) -> Self {
+        Self { name, goal: Goal::Reference, range: [Some(0.0), Some(1.0)] }
+    }
 }
 
 /// A measurement before it gets its name: value or gap, and the rows behind it.
@@ -98,6 +117,7 @@ impl Kind {
 pub(crate) struct Reading {
     pub(crate) value: Result<f64, Gap>,
     pub(crate) note: Option<String>,
+    pub(crate) interval: Option<[f64; 2]>,
     pub(crate) rows_real: usize,
     pub(crate) rows_synthetic: usize,
 }
@@ -125,11 +145,16 @@ impl Gap {
 
 impl Reading {
     pub(crate) fn new(value: Result<f64, Gap>, rows_real: usize, rows_synthetic: usize) -> Self {
-        Self { value, note: None, rows_real, rows_synthetic }
+        Self { value, note: None, interval: None, rows_real, rows_synthetic }
     }
 
     pub(crate) fn note(mut self, note: Option<String>) -> Self {
         self.note = note;
+        self
+    }
+
+    pub(crate) fn interval(mut self, interval: Option<[f64; 2]>) -> Self {
+        self.interval = interval.filter(|ends| ends.iter().all(|end| end.is_finite()));
         self
     }
 
@@ -139,15 +164,26 @@ impl Reading {
     }
 }
 
-/// The mean of those readings that have a value. What has none is counted and listed, so that a
-/// collapsed column cannot leave the mean unnoticed; the worst part is named.
-///
-/// `parts` says what the labels are ("columns", "pairs").
+/// The mean of those readings that have a value, of a similarity. See [`mean_for`].
 pub(crate) fn mean<'a>(
     parts: &str,
     readings: impl Iterator<Item = (String, &'a Reading)>,
     rows: (usize, usize),
 ) -> Reading {
+    mean_for(Goal::Maximize, parts, readings, rows)
+}
+
+/// The mean of those readings that have a value. What has none is counted and listed, so that a
+/// collapsed column cannot leave the mean unnoticed; the worst part is named.
+///
+/// `parts` says what the labels are ("columns", "pairs").
+pub(crate) fn mean_for<'a>(
+    goal: Goal,
+    parts: &str,
+    readings: impl Iterator<Item = (String, &'a Reading)>,
+    rows: (usize, usize),
+) -> Reading {
+    let sign = if goal == Goal::Minimize { -1.0 } else { 1.0 };
     let (mut total, mut defined, mut all) = (0.0, 0usize, 0usize);
     let mut worst: Option<(f64, String)> = None;
     let mut gaps = Vec::new();
@@ -159,7 +195,7 @@ pub(crate) fn mean<'a>(
         };
         total += value;
         defined += 1;
-        if worst.as_ref().is_none_or(|(least, _)| value < *least) {
+        if worst.as_ref().is_none_or(|(least, _)| sign * value < sign * *least) {
             worst = Some((value, label));
         }
     }
@@ -176,7 +212,7 @@ pub(crate) fn mean<'a>(
         notes.push(format!("mean over {defined} of {all} {parts}; undefined: {}", listed(&gaps)));
     }
     let mean = total / defined as f64;
-    if least < mean - 1e-9 {
+    if sign * least < sign * mean - 1e-9 {
         notes.push(format!("worst: {label} ({least:.3})"));
     }
     let note = Some(notes.join("; ")).filter(|note| !note.is_empty());

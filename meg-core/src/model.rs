@@ -30,6 +30,28 @@ pub trait Fitted: Debug + Send {
     /// When a condition cannot be met within the bound of the rejection loop.
     fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table>;
 
+    /// The logarithm, in nats, of the density that the model gives to each of these rows, or `None`
+    /// from a model that has no density. What it is a density of (steps or units of number columns)
+    /// the model says; identifiers do not count.
+    ///
+    /// # Errors
+    /// When the rows have another schema than the training rows.
+    fn log_density(&self, rows: &Table, threads: usize) -> Result<Option<Vec<f64>>> {
+        let _ = (rows, threads);
+        Ok(None)
+    }
+
+    /// The rows with their missing cells drawn given the other cells, or `None` from a model that
+    /// cannot do that. Cells that are there stay as they are.
+    ///
+    /// # Errors
+    /// When the rows have another schema than the training rows, or hold a cell that the model
+    /// cannot condition on.
+    fn impute(&self, rows: &Table, ctx: &mut SampleContext<'_>) -> Result<Option<Table>> {
+        let _ = (rows, ctx);
+        Ok(None)
+    }
+
     /// The model as plain data. Law: the loaded artifact draws the same rows from the same stream.
     ///
     /// # Errors

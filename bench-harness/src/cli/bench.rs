@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// where it stopped: give the same command.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without arguments the starter plan runs: datasets clinic, thyroid, patients; models copy, independent, ctgan, ctgan-paper; seed 1. Options win over the plan file, the plan file over the starter plan.\n\n\
+    after_help = "Without arguments the starter plan runs: datasets clinic, thyroid, patients; models copy, independent, meg, ctgan, ctgan-paper; seed 1. Options win over the plan file, the plan file over the starter plan.\n\n\
     A plan file:\n  \
     datasets = [\"clinic\", \"thyroid*\"]\n  \
     models = [\"independent\", { name = \"ctgan\", label = \"ctgan-50\", settings = { epochs = 50 } }]\n  \
@@ -28,7 +28,8 @@ use std::path::PathBuf;
     jobs = 2               # cells at the same time\n  \
     threads = 1            # per cell\n  \
     timeout = \"30m\"        # per cell\n  \
-    memory_limit = \"4G\"    # per cell"
+    memory_limit = \"4G\"    # per cell\n  \
+    metrics = [\"default\", \"attacks\"]"
 )]
 pub(crate) struct Bench {
     /// Plan file; see below.
@@ -66,6 +67,10 @@ pub(crate) struct Bench {
     /// Train by plain tensor expressions instead of hand-written kernels: slow, for comparison.
     #[arg(long)]
     plain: bool,
+    /// Scores to compute, as `default,attacks`: sets (default, all), groups, or names of scores; a
+    /// wrong name lists them.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    metrics: Option<Vec<String>>,
     /// Keep the synthetic tables in DIR/samples.
     #[arg(long)]
     keep_samples: bool,
@@ -133,6 +138,7 @@ impl Bench {
             device: self.device.clone(),
             plain: self.plain.then_some(true),
             keep_samples: self.keep_samples.then_some(true),
+            metrics: self.metrics.clone(),
             models: self.models.as_ref().map(named),
         };
         let file = match &self.plan {

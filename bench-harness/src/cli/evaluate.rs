@@ -33,6 +33,10 @@ pub(crate) struct Evaluate {
     /// Column that a predictive model would predict.
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+    /// Scores to compute, as `default,attacks`: sets (default, all), groups (fidelity, joint,
+    /// detection, utility, likelihood, privacy, attacks, validity), or names of scores.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "default")]
+    metrics: Vec<String>,
     /// Show the scores of single columns and pairs too.
     #[arg(long)]
     all: bool,
@@ -44,6 +48,7 @@ pub(crate) struct Evaluate {
 
 impl Evaluate {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
+        let metrics = eval::select(&self.metrics)?;
         let mut schema = self.schema()?;
         // A synthetic table that breaks a constraint is to be judged, not refused.
         let constraints = std::mem::take(&mut schema.constraints);
@@ -61,7 +66,7 @@ impl Evaluate {
             seed: Seed(self.work.seed),
             threads: self.work.threads(),
         };
-        let scores = eval::evaluate(&comparison, &mut task)?;
+        let scores = eval::evaluate_with(&metrics, &comparison, &mut task)?;
         drop(task);
         if common.json {
             return output::print_json(&json!({

@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 /// Train a model on a table and keep it as a folder.
 ///
-/// The folder holds settings and weights, no training rows (the model `copy` excepted, which is
-/// made of them) and nothing that could be executed.
+/// The folder holds settings and weights, no training rows (the yardsticks `copy` and `smote`
+/// excepted, which are made of them) and nothing that could be executed.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without --schema the kinds of the columns are guessed, and columns that look like identifiers or free text are refused: drop them with --drop, or write a schema with `meg schema infer` and review it."

@@ -11,12 +11,29 @@ const NONE: &str = "–";
 const UTILITY: [(&str, &str); 3] =
     [("auc", "TSTR AUC"), ("macro_f1", "TSTR macro-F1"), ("r2", "TSTR R²")];
 
+/// The scores that every report begins with, with their headings.
+const SIMILARITY: [(&str, &str); 3] =
+    [("shape", "shape"), ("trend", "trend"), ("trend_dependent", "trend (dependent)")];
+
+/// The indicators of copying that are shown, with their headings.
+const CLOSENESS: [(&str, &str); 2] =
+    [("dcr_median", "DCR median"), ("identical_match_share", "identical")];
+
 /// The scores against a known law, with their headings.
 const LIKELIHOOD: [(&str, &str); 4] = [
     ("likelihood_synthetic", "L_syn"),
     ("likelihood_test", "L_test"),
     ("oracle_log_likelihood", "oracle L"),
     ("modes_covered", "modes"),
+];
+
+/// Scores of detection and attacks, with their headings; shown where they were computed.
+const ATTACKS: [(&str, &str); 5] = [
+    ("detection_boost_auc", "detection AUC"),
+    ("membership_auc", "membership AUC"),
+    ("singling_out_risk", "singling out"),
+    ("linkability_risk", "linkability"),
+    ("inference_risk", "inference"),
 ];
 
 /// Writes the whole report.
@@ -45,10 +62,17 @@ fn leaderboard(text: &mut String, table: &TableReport, notes: &mut Notes) {
         .collect();
     let likelihoods: Vec<&(&str, &str)> =
         LIKELIHOOD.iter().filter(|(score, _)| has_score(table, score)).collect();
-    let mut head = vec!["model", "status", "shape", "trend", "trend (dependent)"];
+    let attacks: Vec<&(&str, &str)> =
+        ATTACKS.iter().filter(|(score, _)| has_score(table, score)).collect();
+    let similarity = asked_for(table, &SIMILARITY);
+    let closeness = asked_for(table, &CLOSENESS);
+    let mut head = vec!["model", "status"];
+    head.extend(similarity.iter().map(|(_, heading)| *heading));
     head.extend(shown.iter().map(|(_, heading)| *heading));
     head.extend(likelihoods.iter().map(|(_, heading)| *heading));
-    head.extend(["DCR median", "identical", "fit", "sample", "peak memory"]);
+    head.extend(attacks.iter().map(|(_, heading)| *heading));
+    head.extend(closeness.iter().map(|(_, heading)| *heading));
+    head.extend(["fit", "sample", "peak memory"]);
     let mut rows: Vec<Vec<String>> = table
         .models
         .iter()
@@ -58,21 +82,33 @@ fn leaderboard(text: &mut String, table: &TableReport, notes: &mut Notes) {
                 let mark = notes.mark(&table.dataset, model, column);
                 cells.push(column.show(model) + &mark);
             };
-            for name in ["shape", "trend", "trend_dependent"] {
-                put(Column::Similarity(name));
-            }
+            similarity.iter().for_each(|(name, _)| put(Column::Similarity(name)));
             shown.iter().for_each(|(score, _)| put(Column::Utility(score)));
             likelihoods.iter().for_each(|(name, _)| put(Column::Beside(name)));
-            for name in ["dcr_median", "identical_match_share"] {
-                put(Column::Beside(name));
-            }
+            attacks.iter().for_each(|(name, _)| put(Column::Beside(name)));
+            closeness.iter().for_each(|(name, _)| put(Column::Beside(name)));
             cells.extend([seconds(model.fit_seconds), seconds(model.sample_seconds)]);
             cells.push(model.peak_memory_bytes.map_or(NONE.into(), units::show_bytes));
             cells
         })
         .collect();
-    rows.extend(holdout(table, head.len()));
+    rows.extend(holdout(table, &similarity, head.len()));
     grid(text, &head, &rows);
+}
+
+/// The scores that the run computed, or failed to. Where nothing was computed at all every column
+/// stays, as in a run whose cells failed.
+fn asked_for<'a>(
+    table: &TableReport,
+    scores: &'a [(&'a str, &'a str)],
+) -> Vec<&'a (&'a str, &'a str)> {
+    let nothing = table.models.iter().all(|model| model.metrics.is_empty());
+    let remarked = |name: &str| {
+        let mut remarks = table.models.iter().flat_map(|model| &model.remarks);
+        remarks.any(|remark| remark.metric == name)
+    };
+    let kept = |(name, _): &&(&str, &str)| nothing || has_score(table, name) || remarked(name);
+    scores.iter().filter(kept).collect()
 }
 
 fn has_score(table: &TableReport, name: &str) -> bool {
@@ -168,16 +204,16 @@ impl Notes {
 }
 
 /// What real rows would get: the reference of the first model that has one.
-fn holdout(table: &TableReport, width: usize) -> Option<Vec<String>> {
+fn holdout(table: &TableReport, similarity: &[&(&str, &str)], width: usize) -> Option<Vec<String>> {
     let reference = |name: &str| {
         table.models.iter().find_map(|model| model.metrics.get(name).and_then(|s| s.reference))
     };
-    let known = ["shape", "trend", "trend_dependent"].map(reference);
+    let known: Vec<Option<f64>> = similarity.iter().map(|(name, _)| reference(name)).collect();
     if known.iter().all(Option::is_none) {
         return None;
     }
     let mut row = vec!["*real holdout*".to_owned(), NONE.to_owned()];
-    row.extend(known.iter().map(|value| value.map_or(NONE.into(), number)));
+    row.extend(known.into_iter().map(|value| value.map_or(NONE.into(), number)));
     row.resize(width, NONE.to_owned());
     Some(row)
 }
@@ -192,6 +228,12 @@ fn remarks(text: &mut String, report: &Report<'_>) {
         text,
         "- TSTR trains a classifier on synthetic rows and scores it on real ones; the number in brackets is the same with real training rows (TRTR). DCR is the distance to the closest training row; the number in brackets is that of real holdout rows, as for the share of rows identical to a training row. TSTR is the mean over learners, taken in each cell.",
     );
+    if ATTACKS.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
+        line(
+            text,
+            "- Detection AUC is how well boosted trees tell synthetic rows from unseen real ones, membership AUC how well the best of four attacks tells training rows from unseen ones: 0.5 is best. Singling out, linkability and inference are risks beyond those of unseen rows: 0 is best, and what an attack does not find another may.",
+        );
+    }
     if LIKELIHOOD.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
         line(
             text,
@@ -212,6 +254,18 @@ fn remarks(text: &mut String, report: &Report<'_>) {
         line(
             text,
             "- `copy` repeats training rows: the best fidelity there is, and no privacy at all.",
+        );
+    }
+    if report.has_model("smote") {
+        line(
+            text,
+            "- `smote` draws points between neighbouring training rows: what remembering alone achieves, with next to no privacy.",
+        );
+    }
+    if report.has_model("holdout") {
+        line(
+            text,
+            "- `holdout` is no model: up to half of the holdout rows stand for synthetic ones, and the rest for the holdout. It has fewer rows than a model draws where the holdout part is small.",
         );
     }
     for warning in &report.manifest.warnings {

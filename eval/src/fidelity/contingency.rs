@@ -1,10 +1,16 @@
-use crate::score::{Gap, Kind, Reading};
+use crate::{
+    numbers::{observed, quantile_of_sorted},
+    score::{Gap, Kind, Reading},
+};
 use meg_core::{Column, MISSING};
 
 pub(super) const CONTINGENCY_SIMILARITY: Kind = Kind::similarity("contingency_similarity");
 
 /// Equal-width bins of a numeric column.
 const BINS: usize = 10;
+
+/// Bins of equally many real cells.
+const QUANTILE_BINS: usize = 20;
 
 /// How the cells of one column are put into classes. Made from the training column alone: edges
 /// taken from each table on its own would hide a column that was moved or stretched as a whole.
@@ -37,7 +43,21 @@ impl Classes {
         }
     }
 
-    fn count(&self) -> usize {
+    /// The same with about 20 bins of equally many real cells; fewer where values repeat.
+    pub(super) fn quantiles(levels: usize, real: &Column) -> Self {
+        let equal_width = Self::of(levels, real);
+        let (Column::Numbers(cells), Self::Edges(_)) = (real, &equal_width) else {
+            return equal_width;
+        };
+        let sorted = observed(cells);
+        let mut edges: Vec<f64> = (1..QUANTILE_BINS)
+            .map(|edge| quantile_of_sorted(&sorted, edge as f64 / QUANTILE_BINS as f64))
+            .collect();
+        edges.dedup();
+        Self::Edges(edges)
+    }
+
+    pub(super) fn count(&self) -> usize {
         match self {
             Self::Levels(levels) => levels + 1,
             Self::Edges(edges) => edges.len() + 2,
@@ -71,6 +91,19 @@ impl Classes {
 pub(super) struct Coded {
     cells: Vec<u32>,
     classes: usize,
+}
+
+impl Coded {
+    /// Rows of each class.
+    pub(super) fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes];
+        self.cells.iter().for_each(|&class| counts[class as usize] += 1);
+        counts
+    }
+
+    pub(super) fn cells(&self) -> &[u32] {
+        &self.cells
+    }
 }
 
 /// How many rows fall into each cell of the table of two columns; cells without rows are left out.
@@ -135,6 +168,25 @@ impl Contingency {
         let corrected = |classes: f64| classes - (classes - 1.0).powi(2) / (n - 1.0);
         let v = (phi2 / (corrected(r) - 1.0).min(corrected(k) - 1.0)).sqrt();
         Some(v).filter(|v| v.is_finite())
+    }
+
+    /// Mutual information over the geometric mean of the entropies, in 0..=1; `None` where a column
+    /// has one class only.
+    pub(super) fn normalised_information(&self) -> Option<f64> {
+        let n = self.rows as f64;
+        let rows = self.margin(|key| key / self.width);
+        let columns = self.margin(|key| key % self.width);
+        if rows.len() < 2 || columns.len() < 2 {
+            return None;
+        }
+        let entropy = |counts: &mut dyn Iterator<Item = u64>| -> f64 {
+            counts.map(|count| count as f64 / n).map(|share| -share * share.ln()).sum()
+        };
+        let of_rows = entropy(&mut rows.iter().map(|cell| cell.1));
+        let of_columns = entropy(&mut columns.iter().map(|cell| cell.1));
+        let of_both = entropy(&mut self.counts.iter().map(|cell| u64::from(cell.1)));
+        let information = (of_rows + of_columns - of_both).max(0.0);
+        Some((information / (of_rows * of_columns).sqrt()).min(1.0))
     }
 
     fn margin(&self, class: impl Fn(u64) -> u64) -> Vec<(u64, u64)> {

@@ -1,4 +1,7 @@
-use crate::score::{Gap, Kind, Reading};
+use crate::{
+    numbers::observed,
+    score::{Gap, Kind, Reading},
+};
 
 pub(super) const KS_COMPLEMENT: Kind = Kind::similarity("ks_complement");
 
@@ -24,12 +27,6 @@ pub(super) fn ks_complement(real: &[f64], synthetic: &[f64]) -> Reading {
         }
         _ => reading(Ok(1.0 - statistic(&real, &synthetic))),
     }
-}
-
-fn observed(cells: &[f64]) -> Vec<f64> {
-    let mut cells: Vec<f64> = cells.iter().copied().filter(|cell| !cell.is_nan()).collect();
-    cells.sort_unstable_by(f64::total_cmp);
-    cells
 }
 
 /// Both slices are sorted and not empty.

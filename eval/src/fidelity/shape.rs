@@ -3,7 +3,7 @@ use super::{
     tv::{TV_COMPLEMENT, tv_complement},
 };
 use crate::{
-    Comparison, Metric, Score,
+    Comparison, Group, Metric, Score,
     score::{Kind, Reading, mean},
     tables::{is_modelled, reference_rows},
 };
@@ -28,6 +28,10 @@ impl Metric for Shape {
 
     fn names(&self) -> Vec<&'static str> {
         vec![SHAPE.name, KS_COMPLEMENT.name, TV_COMPLEMENT.name]
+    }
+
+    fn group(&self) -> Group {
+        Group::Fidelity
     }
 
     fn about(&self) -> &'static str {

@@ -3,7 +3,7 @@ use super::{
     correlation::{CORRELATION_SIMILARITY, Correlation, correlation_similarity},
 };
 use crate::{
-    Comparison, Metric, Score, parallel,
+    Comparison, Group, Metric, Score, parallel,
     score::{Kind, Reading, mean},
     tables::{is_modelled, reference_rows},
 };
@@ -41,6 +41,10 @@ impl Metric for Trend {
             CORRELATION_SIMILARITY.name,
             CONTINGENCY_SIMILARITY.name,
         ]
+    }
+
+    fn group(&self) -> Group {
+        Group::Fidelity
     }
 
     fn about(&self) -> &'static str {

@@ -1,6 +1,6 @@
 use super::{Points, gaussian::Mixture, mean, truth};
 use crate::{
-    Comparison, Family, Metric, Modes, Score, Truth,
+    Comparison, Family, Group, Metric, Modes, Score, Truth,
     score::{Gap, Goal, Kind, Reading},
     tables::at_most,
 };
@@ -47,6 +47,10 @@ impl Metric for Fitness {
 
     fn names(&self) -> Vec<&'static str> {
         vec![SYNTHETIC.name, TEST.name]
+    }
+
+    fn group(&self) -> Group {
+        Group::Likelihood
     }
 
     fn about(&self) -> &'static str {

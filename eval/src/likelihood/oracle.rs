@@ -1,6 +1,6 @@
 use super::{Points, mean, squared_distance, truth};
 use crate::{
-    Comparison, Family, Metric, Modes, Score, Truth,
+    Comparison, Family, Group, Metric, Modes, Score, Truth,
     score::{Gap, Goal, Kind, Reading},
     tables::reference_rows,
 };
@@ -40,6 +40,10 @@ impl Metric for Oracle {
 
     fn names(&self) -> Vec<&'static str> {
         vec![LOG_LIKELIHOOD.name, MODES_COVERED.name]
+    }
+
+    fn group(&self) -> Group {
+        Group::Likelihood
     }
 
     fn about(&self) -> &'static str {

@@ -1,6 +1,7 @@
-use super::gower::{Best, Points, Space};
 use crate::{
-    Comparison, parallel,
+    Comparison,
+    gower::{Best, Points, Space},
+    parallel,
     score::Gap,
     tables::{shuffle_front, subsample},
 };
@@ -16,8 +17,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Half a minute on one core, about.
-    pub(super) const USUAL: Self = Self { pairs: 2_000_000_000, queries: 10_000 };
+    /// Half a minute on one core, about; 50 000 rows against 50 000 are within it.
+    pub(super) const USUAL: Self = Self { pairs: 10_000_000_000, queries: 10_000 };
 }
 
 /// Rows looked up by one thread at a time.
@@ -118,7 +119,8 @@ impl Distances {
 
 /// What was found for one row.
 struct Found {
-    best: Best,
+    first: f64,
+    second: f64,
     facing_train: f64,
     facing_holdout: f64,
 }
@@ -126,8 +128,8 @@ struct Found {
 impl Nearest {
     fn new(found: &[Found]) -> Self {
         Self {
-            first: found.iter().map(|found| found.best.first).collect(),
-            second: found.iter().map(|found| found.best.second).collect(),
+            first: found.iter().map(|found| found.first).collect(),
+            second: found.iter().map(|found| found.second).collect(),
         }
     }
 }
@@ -141,23 +143,28 @@ fn search(
     threads: usize,
 ) -> Vec<Found> {
     let columns = space.columns() as f64;
-    let one = |query: usize| {
-        let query = (queries, query);
-        let mut best = Best::NONE;
-        space.search::<true>(query, train, 0..equal, &mut best);
-        let facing_train = best.first / columns;
-        space.search::<true>(query, train, equal..train.rows(), &mut best);
-        let mut other = Best::NONE;
+    let block = |block: usize| -> Vec<Found> {
+        let from = block * BLOCK;
+        let count = BLOCK.min(queries.rows() - from);
+        let mut best = vec![Best::of(2); count];
+        space.search((queries, from), train, 0..equal, &mut best);
+        let facing_train: Vec<f64> = best.iter().map(|best| best.distance(0) / columns).collect();
+        space.search((queries, from), train, equal..train.rows(), &mut best);
+        let mut others = vec![Best::of(1); count];
         if let Some(facing) = facing {
-            space.search::<false>(query, facing, 0..facing.rows(), &mut other);
+            space.search((queries, from), facing, 0..facing.rows(), &mut others);
         }
-        let best = Best { first: best.first / columns, second: best.second / columns };
-        Found { best, facing_train, facing_holdout: other.first / columns }
+        let found = best.iter().zip(others).zip(facing_train);
+        found
+            .map(|((best, other), facing_train)| Found {
+                first: best.distance(0) / columns,
+                second: best.distance(1) / columns,
+                facing_train,
+                facing_holdout: other.distance(0) / columns,
+            })
+            .collect()
     };
     let blocks = queries.rows().div_ceil(BLOCK);
-    let block = |block: usize| -> Vec<Found> {
-        (block * BLOCK..queries.rows().min((block + 1) * BLOCK)).map(one).collect()
-    };
     parallel::map(threads, blocks, block).into_iter().flatten().collect()
 }
 

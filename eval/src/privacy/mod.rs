@@ -3,13 +3,13 @@
 
 mod dcr;
 mod distances;
-mod gower;
 mod identical;
 mod nndr;
 mod tail;
 
 use crate::{
-    Comparison, Metric, Score,
+    Comparison, Group, Metric, Score,
+    numbers::quantile,
     score::{Gap, Goal, Kind, Reading},
 };
 use distances::{Distances, Limits};
@@ -43,6 +43,10 @@ impl Metric for NearestRows {
         INDICATORS.iter().map(|indicator| indicator.kind.name).collect()
     }
 
+    fn group(&self) -> Group {
+        Group::Privacy
+    }
+
     fn about(&self) -> &'static str {
         "How near synthetic rows come to training rows (Gower's distance), beside how near unseen real rows come to them."
     }
@@ -72,29 +76,7 @@ const fn kind(name: &'static str, least: f64, most: f64) -> Kind {
     Kind { name, goal: Goal::Reference, range: [Some(least), Some(most)] }
 }
 
-/// The quantile with linear interpolation between the two nearest values (numpy's default).
-/// `values` are not empty.
-fn quantile(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let at = share * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    below + (above - below) * at.fract()
-}
-
 /// The share of the values for which it holds.
 fn share(values: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
     values.iter().filter(|&&value| holds(value)).count() as f64 / values.len() as f64
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn quantiles_interpolate() {
-        let values = [4.0, 1.0, 3.0, 2.0];
-        assert_eq!(super::quantile(&values, 0.5), 2.5);
-        assert_eq!(super::quantile(&values, 0.0), 1.0);
-        assert_eq!(super::quantile(&values, 1.0), 4.0);
-        assert_eq!(super::quantile(&[7.0], 0.05), 7.0);
-    }
 }

@@ -1,9 +1,10 @@
 //! The golden tables, and short ways to run and look things up.
 
-use eval::{Comparison, Score, evaluate};
+use eval::{Comparison, METRICS, Score, evaluate_with};
 use meg_core::{Column, ColumnSpec, MISSING, Role, Schema, Seed, Silent, Table};
 use rand::Rng as _;
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
 
 const FILES: [(&str, &str); 4] = [
     ("train", include_str!("../golden/train.csv")),
@@ -29,12 +30,15 @@ pub(crate) fn table(name: &str) -> Table {
 pub(crate) fn scores(train: &Table, holdout: Option<&Table>, synthetic: &Table) -> Vec<Score> {
     let comparison =
         Comparison { train, holdout, synthetic, truth: None, seed: Seed(1), threads: 2 };
-    evaluate(&comparison, &mut Silent).expect("the schemas are equal")
+    evaluate_with(METRICS, &comparison, &mut Silent).expect("the schemas are equal")
 }
 
-/// All scores of a golden table.
+/// All scores of a golden table, computed once.
 pub(crate) fn golden_scores(name: &str) -> Vec<Score> {
-    scores(&table("train"), Some(&table("holdout")), &table(name))
+    static KEPT: LazyLock<Mutex<HashMap<String, Vec<Score>>>> = LazyLock::new(Mutex::default);
+    let mut kept = KEPT.lock().expect("no test panics while it holds the scores");
+    let compute = || scores(&table("train"), Some(&table("holdout")), &table(name));
+    kept.entry(name.to_owned()).or_insert_with(compute).clone()
 }
 
 /// The score of this name and these columns.

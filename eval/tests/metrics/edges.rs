@@ -1,7 +1,7 @@
 //! Tables at the edge of meaning: a value or a reason, never a panic.
 
 use crate::common::{find, scores, table};
-use eval::{Comparison, METRICS, Score, Status, evaluate};
+use eval::{Comparison, METRICS, Score, Status, evaluate, evaluate_with};
 use meg_core::{
     Column, ColumnKind, ColumnSpec, Control, Error, Event, MISSING, Observer, Phase, Role, Schema,
     Seed, Silent, Table,
@@ -168,7 +168,10 @@ fn keys_and_free_text_are_left_out() {
         ])
     };
     let scores = scores(&with("a"), None, &with("b"));
-    assert!(scores.iter().all(|score| score.columns.iter().all(|column| column == "x")));
+    let keys = find(&scores, "key_uniqueness", &["id"]);
+    assert_eq!((keys.value, keys.rows_synthetic), (Some(1.0), 3));
+    let mut others = scores.iter().filter(|score| score.name != "key_uniqueness");
+    assert!(others.all(|score| score.columns.iter().all(|column| column == "x")));
     assert_eq!(find(&scores, "identical_match_share", &[]).value, Some(1.0));
     assert_eq!(find(&scores, "trend", &[]).status, Status::Undefined);
 }
@@ -237,7 +240,7 @@ fn the_observer_hears_each_metric_and_can_stop() {
     };
     let run = |control| {
         let mut watcher = Watcher { control, started: None, steps: 0, ended: false };
-        let result = evaluate(&comparison, &mut watcher);
+        let result = evaluate_with(METRICS, &comparison, &mut watcher);
         (watcher, result)
     };
     let total = METRICS.len() as u64;

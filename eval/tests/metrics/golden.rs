@@ -27,6 +27,17 @@ fn columns_agree() {
             };
             let score = find(&scores, name, &[column]);
             close(score.value, 1.0 - distance.as_f64().unwrap(), &format!("{table} {column}"));
+            for (golden, name) in [
+                ("wasserstein_1", "wasserstein_raw"),
+                ("jensen_shannon_divergence_base2", "jensen_shannon"),
+                ("kl_real_synthetic_nats", "kl_real_synthetic"),
+                ("kl_synthetic_real_nats", "kl_synthetic_real"),
+                ("cramers_v_unmerged", "chi_square_v"),
+            ] {
+                let Some(want) = want.get(golden).and_then(Value::as_f64) else { continue };
+                let got = find(&scores, name, &[column]).value;
+                close(got, want, &format!("{table} {column} {name}"));
+            }
         }
         let lab = &EXPECTED[table]["columns"]["lab"];
         let share = |side: &str| lab[format!("missing_share_{side}")].as_f64().unwrap();
@@ -41,10 +52,64 @@ fn pairs_agree() {
         let scores = golden_scores(table);
         for (pair, want) in entries(&EXPECTED[table]["pairs"]) {
             let columns: Vec<&str> = pair.split('|').collect();
-            for (name, want) in entries(want) {
+            let number = |name: &str| want.get(name).and_then(Value::as_f64);
+            let apart = |a: &str, b: &str| Some((number(a)? - number(b)?).abs());
+            for (name, want) in [
+                ("correlation_similarity", number("correlation_similarity")),
+                ("contingency_similarity", number("contingency_similarity")),
+                ("association_difference", apart("pearson_real", "pearson_synthetic")),
+                (
+                    "spearman_similarity",
+                    apart("spearman_real", "spearman_synthetic").map(|apart| 1.0 - apart / 2.0),
+                ),
+                ("nmi_difference", apart("nmi_geometric_real", "nmi_geometric_synthetic")),
+            ] {
+                let Some(want) = want else { continue };
                 let score = find(&scores, name, &columns);
-                close(score.value, want.as_f64().unwrap(), &format!("{table} {pair} {name}"));
+                close(score.value, want, &format!("{table} {pair} {name}"));
             }
+        }
+    }
+}
+
+/// Against a table in which nothing depends on anything, the difference is the real association.
+#[test]
+fn real_associations_agree() {
+    let train = table("train");
+    let constant = train.select_rows(&vec![0; train.rows()]);
+    let scores = crate::common::scores(&train, None, &constant);
+    let position = |name: &str| train.schema().position(name).unwrap();
+    for (pair, want) in entries(&EXPECTED["copy"]["pairs"]) {
+        let mut columns: Vec<&str> = pair.split('|').collect();
+        columns.sort_by_key(|name| position(name));
+        for (golden, name) in [
+            ("pearson_real", "association_difference"),
+            ("cramers_v_bias_corrected_real", "association_difference"),
+            ("correlation_ratio_real", "association_difference"),
+            ("nmi_geometric_real", "nmi_difference"),
+        ] {
+            let Some(want) = want.get(golden).and_then(Value::as_f64) else { continue };
+            close(find(&scores, name, &columns).value, want.abs(), &format!("{pair} {golden}"));
+        }
+    }
+}
+
+/// Expected over the fully observed numbers, so the tables are cut to those.
+#[test]
+fn manifolds_agree() {
+    let numbers = |name: &str| {
+        let table = table(name);
+        let columns = ["age", "income", "bmi", "score", "visits"];
+        let places: Vec<usize> =
+            columns.iter().map(|name| table.schema().position(name).unwrap()).collect();
+        table.select_columns(&places).unwrap()
+    };
+    let train = numbers("train");
+    for name in TABLES {
+        let scores = crate::common::scores(&train, None, &numbers(name));
+        for (golden, want) in entries(&EXPECTED[name]["manifold"]) {
+            let Some(want) = want.as_f64().filter(|_| golden != "k") else { continue };
+            close(find(&scores, golden, &[]).value, want, &format!("{name} {golden}"));
         }
     }
 }
@@ -55,9 +120,11 @@ fn learners_agree() {
     let (train, holdout) = (table("train"), table("holdout"));
     for name in TABLES {
         let synthetic = table(name);
-        for (learner, golden, seeds) in
-            [("tree", "decision_tree_15_balanced", 5), ("logistic", "logistic", 1)]
-        {
+        for (learner, golden, seeds) in [
+            ("tree", "decision_tree_15_balanced", 5),
+            ("logistic", "logistic", 1),
+            ("boost", "gradient_boosting", 1),
+        ] {
             let want = |what: &str| EXPECTED[name]["learners"][golden][what].as_f64().unwrap();
             let f1 = macro_f1(want("f1"), want("accuracy"));
             let first = format!("tstr_{learner}_auc");
@@ -80,7 +147,10 @@ fn learners_agree() {
                 let score = format!("tstr_{learner}_{what}");
                 let total: f64 = runs.iter().map(|scores| value(scores, &score)).sum();
                 let got = total / seeds as f64;
-                assert!((got - want).abs() < 0.03, "{name} {score}: {got}, expected {want}");
+                // Few rows are on either side of the threshold, and our trees split categories as
+                // sets where the expected ones split indicators.
+                let tolerance = if score == "tstr_boost_macro_f1" { 0.05 } else { 0.03 };
+                assert!((got - want).abs() < tolerance, "{name} {score}: {got}, expected {want}");
             }
         }
     }

@@ -1,8 +1,12 @@
 //! All metrics on tables whose answers are known.
 
 mod common;
+mod detection;
 mod edges;
 mod golden;
 mod laws;
 mod likelihood;
 mod order;
+mod people;
+mod robust;
+mod selftest;

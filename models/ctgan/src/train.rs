@@ -98,7 +98,7 @@ impl Trainee for Training<'_> {
         let now = self.source.positions();
         let positions = self.ahead.as_ref().map_or(&now, |ahead| &ahead.before);
         for ((name, _), position) in self.source.streams().iter().zip(positions) {
-            state.put(*name, position)?;
+            state.put(name, position)?;
         }
         match &mut self.trainer {
             Trainer::Fused(trainer) => {

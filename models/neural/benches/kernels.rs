@@ -5,7 +5,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use meg_core::Seed;
 use neural::Randomness;
 use neural::kernels::{
-    AdamStep, BatchNorm, HeadSpan, Heads, Matrix, MatrixMut, adam, batch_norm_relu, multiply,
+    AdamStep, BatchNorm, BatchStatistics, HeadSpan, Heads, Matrix, MatrixMut, adam,
+    batch_norm_relu, multiply,
 };
 use std::hint::black_box;
 
@@ -56,9 +57,11 @@ fn loops(criterion: &mut Criterion) {
         bencher.iter(|| heads.backward(black_box(&out), &mut gradient));
     });
     let (mut cells, mut active) = (normals(ROWS * 256), vec![0.0; ROWS * 256]);
-    let mut norm = BatchNorm::new(256);
+    let (norm, mut batch) = (BatchNorm::new(256), BatchStatistics::default());
     group.bench_function("batch norm and relu, 500x256", |bencher| {
-        bencher.iter(|| batch_norm_relu(&mut norm, black_box(&mut cells), &mut active, 256));
+        bencher.iter(|| {
+            batch_norm_relu(&norm, black_box(&mut cells), &mut active, 256, &mut batch);
+        });
     });
     let weights = 1_500 * 256;
     let (mut value, gradient) = (normals(weights), normals(weights));

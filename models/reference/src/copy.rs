@@ -54,7 +54,7 @@ pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
 /// The written form of a column: JSON knows no NaN, so that missing numbers are `null`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Cells {
+pub(crate) enum Cells {
     Numbers(Vec<Option<f64>>),
     Codes(Vec<u32>),
     Texts(Vec<Option<String>>),

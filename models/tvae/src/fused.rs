@@ -5,7 +5,7 @@ use crate::batch::Batch;
 use crate::network::{Autoencoder, Linear, SIGMA_BOUNDS};
 use neural::kernels::{
     HeadSpan, LikelihoodSums, Matrix, MatrixMut, RowLikelihood, add_column_sums, add_rows,
-    draw_latent, fill_rows, latent_backward, multiply, relu, relu_backward, scatter_rows,
+    draw_latent, fill_rows, latent_backward, multiply, relu, relu_dropout_backward, scatter_rows,
 };
 use neural::{Adam, Threads, step_all};
 
@@ -209,7 +209,7 @@ impl FusedTrainer {
         let last = &self.decoder[layers.len()];
         backward(output, last, &self.logits, Some(&mut self.down), rows, threads);
         for (at, layer) in layers.iter_mut().enumerate().rev() {
-            relu_backward(&self.decoder[at + 1], &mut self.down);
+            relu_dropout_backward(&mut self.down, &self.decoder[at + 1], 1.0);
             backward(layer, &self.decoder[at], &self.down, Some(&mut self.up), rows, threads);
             std::mem::swap(&mut self.up, &mut self.down);
         }
@@ -235,7 +235,7 @@ impl FusedTrainer {
         let last = encoder.len() - 1;
         backward(latent, &self.encoder[last], &self.up, Some(&mut self.down), rows, threads);
         for (at, layer) in encoder.iter_mut().enumerate().rev() {
-            relu_backward(&self.encoder[at], &mut self.down);
+            relu_dropout_backward(&mut self.down, &self.encoder[at], 1.0);
             match at.checked_sub(1) {
                 Some(before) => {
                     let inputs = &self.encoder[before];

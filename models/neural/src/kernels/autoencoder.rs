@@ -1,26 +1,6 @@
 use super::{HeadSpan, math, vectorised};
 
 vectorised! {
-    /// `max(x, 0)` of every cell, in place.
-    pub fn relu(cells: &mut [f32]) {
-        for cell in cells {
-            // Not `max`, which would turn NaN into 0 and hide it.
-            *cell = if *cell < 0.0 { 0.0 } else { *cell };
-        }
-    }
-}
-
-vectorised! {
-    /// The gradient before [`relu`] from the activations after it, in place; 0 where the
-    /// activation is 0.
-    pub fn relu_backward(active: &[f32], gradient: &mut [f32]) {
-        for (gradient, &active) in gradient.iter_mut().zip(active) {
-            *gradient = if active == 0.0 { 0.0 } else { *gradient };
-        }
-    }
-}
-
-vectorised! {
     /// Latent vectors of a variational autoencoder: `mean + exp(log_variance / 2) * noise`. A row of
     /// `statistics` holds `units` means, then as many logarithms of variances; rows of `noise` and
     /// `latent` are `units` long (Kingma and Welling 2014, section 2.4).
@@ -214,16 +194,6 @@ mod tests {
             let away = (f64::from(ours) - numeric).abs();
             assert!(away < 2e-5 * (1.0 + numeric.abs()), "{name}, {cell}: {ours} for {numeric}");
         }
-    }
-
-    #[test]
-    fn relu_has_the_slope_0_at_0_and_keeps_nan() {
-        let mut active = [-1.0, 0.0, 2.0, f32::NAN];
-        relu(&mut active);
-        assert!(active[..3] == [0.0, 0.0, 2.0] && active[3].is_nan());
-        let mut gradient = [5.0, 5.0, 5.0, 5.0];
-        relu_backward(&active, &mut gradient);
-        assert_eq!(gradient, [0.0, 0.0, 5.0, 5.0]);
     }
 
     #[test]

@@ -8,12 +8,11 @@ mod critic;
 mod gather;
 mod heads;
 mod math;
+mod perceptron;
 mod product;
 
 pub use adam::{AdamStep, adam};
-pub use autoencoder::{
-    LikelihoodSums, RowLikelihood, draw_latent, latent_backward, relu, relu_backward,
-};
+pub use autoencoder::{LikelihoodSums, RowLikelihood, draw_latent, latent_backward};
 pub use batch_norm::{
     BatchNorm, BatchStatistics, batch_norm_relu, batch_norm_relu_backward, batch_norm_relu_frozen,
 };
@@ -23,6 +22,10 @@ pub use gather::{
 };
 pub use heads::{HeadSpan, Heads};
 pub use math::{gumbel_of_uniform, normals_of_uniforms};
+pub use perceptron::{
+    AdamWCells, AdamWStep, adamw, add_cells, add_squares, add_table_rows, relu, relu_dropout,
+    relu_dropout_backward, softmax_rows, sum_rows_by_code,
+};
 pub use product::{Matrix, MatrixMut, multiply};
 
 /// Defines a function whose body is compiled three times.

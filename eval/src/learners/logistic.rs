@@ -1,4 +1,7 @@
-use super::{classify::Predictions, classify::counts, features::Design};
+use super::{
+    classify::{Predictions, counts},
+    features::Design,
+};
 use smartcore::optimization::{
     FunctionOrder,
     first_order::{FirstOrderOptimizer, lbfgs::LBFGS},
@@ -22,7 +25,7 @@ const STEPS: usize = 300;
 /// The optimiser is smartcore's L-BFGS. Its own `LogisticRegression` minimises the same loss, but
 /// with a fixed tolerance of 1e-8 on the summed loss and cell-by-cell access, which takes minutes
 /// where this takes seconds.
-pub(super) fn predict(
+pub(crate) fn predict(
     train: &Design,
     labels: &[usize],
     test: &Design,
@@ -31,17 +34,13 @@ pub(super) fn predict(
     let present = counts(labels, classes);
     let fitted: Vec<usize> = (0..classes).filter(|&class| present[class] > 0).collect();
     let place = |label: &usize| fitted.binary_search(label).unwrap_or_default();
-    let loss = Loss {
-        design: train,
-        labels: labels.iter().map(place).collect(),
-        lines: Lines { classes: fitted.len(), width: train.width },
-    };
-    let weights = minimum(&loss);
+    let places: Vec<usize> = labels.iter().map(place).collect();
+    let (lines, weights) = fit(train, places, fitted.len());
     let mut scores = vec![0.0; test.rows * classes];
     let mut shares = vec![0.0; fitted.len()];
     for (row, scores) in test.values.chunks_exact(test.width).zip(scores.chunks_exact_mut(classes))
     {
-        loss.lines.fill(&weights, row, &mut shares);
+        lines.fill(&weights, row, &mut shares);
         softmax(&mut shares);
         fitted.iter().zip(&shares).for_each(|(&class, &share)| scores[class] = share);
     }
@@ -49,6 +48,27 @@ pub(super) fn predict(
         return Err("the logistic regression diverged".into());
     }
     Ok(Predictions::new(classes, scores))
+}
+
+/// The log-odds of the second of two classes for each test row, and the size of each coefficient.
+pub(crate) fn odds(train: &Design, labels: &[usize], test: &Design) -> (Vec<f64>, Vec<f64>) {
+    let (lines, weights) = fit(train, labels.to_vec(), 2);
+    let mut pair = [0.0; 2];
+    let odds = test
+        .values
+        .chunks_exact(test.width)
+        .map(|row| {
+            lines.fill(&weights, row, &mut pair);
+            pair[1]
+        })
+        .collect();
+    (odds, weights[..train.width].iter().map(|weight| weight.abs()).collect())
+}
+
+fn fit(design: &Design, labels: Vec<usize>, classes: usize) -> (Lines, Vec<f64>) {
+    let loss = Loss { design, labels, lines: Lines { classes, width: design.width } };
+    let weights = minimum(&loss);
+    (loss.lines, weights)
 }
 
 /// The linear functions of the classes. Two classes share one: that of the first is 0.

@@ -2,19 +2,19 @@ use crate::score::Gap;
 
 /// What a learner says about test rows: a score per row and class, higher for more likely classes.
 #[derive(Debug)]
-pub(super) struct Predictions {
+pub(crate) struct Predictions {
     classes: usize,
     /// Row-major, as many per row as there are classes.
     scores: Vec<f64>,
 }
 
 impl Predictions {
-    pub(super) fn new(classes: usize, scores: Vec<f64>) -> Self {
+    pub(crate) fn new(classes: usize, scores: Vec<f64>) -> Self {
         Self { classes, scores }
     }
 
     /// The same class for every row.
-    pub(super) fn constant(classes: usize, class: usize, rows: usize) -> Self {
+    pub(crate) fn constant(classes: usize, class: usize, rows: usize) -> Self {
         let row = (0..classes).map(|at| f64::from(u8::from(at == class)));
         Self { classes, scores: row.collect::<Vec<_>>().repeat(rows) }
     }
@@ -25,7 +25,7 @@ impl Predictions {
     ///
     /// In 0..=1, higher is better, 0.5 for scores that say nothing. Undefined when the truth has
     /// one class only.
-    pub(super) fn auc(&self, truth: &[usize]) -> Result<f64, Gap> {
+    pub(crate) fn auc(&self, truth: &[usize]) -> Result<f64, Gap> {
         let present = counts(truth, self.classes);
         let areas: Vec<f64> = (0..self.classes)
             .filter(|&class| present[class] > 0 && present[class] < truth.len())
@@ -39,7 +39,7 @@ impl Predictions {
 
     /// The plain mean over classes of `2 TP / (2 TP + FP + FN)`; classes that neither occur nor are
     /// predicted are left out. In 0..=1, higher is better.
-    pub(super) fn macro_f1(&self, truth: &[usize]) -> Result<f64, Gap> {
+    pub(crate) fn macro_f1(&self, truth: &[usize]) -> Result<f64, Gap> {
         let predicted = self.predicted();
         let (occurring, guessed) = (counts(truth, self.classes), counts(&predicted, self.classes));
         let mut hits = vec![0usize; self.classes];
@@ -54,9 +54,35 @@ impl Predictions {
     }
 
     /// Share of rows whose most likely class is the true one. In 0..=1, higher is better.
-    pub(super) fn accuracy(&self, truth: &[usize]) -> Result<f64, Gap> {
+    pub(crate) fn accuracy(&self, truth: &[usize]) -> Result<f64, Gap> {
         let hits = self.predicted().iter().zip(truth).filter(|(a, b)| a == b).count();
         Ok(hits as f64 / truth.len() as f64)
+    }
+
+    /// The plain mean over the classes that occur of the share of their rows that are hit. In 0..=1,
+    /// higher is better.
+    pub(crate) fn balanced_accuracy(&self, truth: &[usize]) -> Result<f64, Gap> {
+        let occurring = counts(truth, self.classes);
+        let mut hits = vec![0usize; self.classes];
+        for (class, _) in self.predicted().into_iter().zip(truth).filter(|(a, b)| a == *b) {
+            hits[class] += 1;
+        }
+        let shares: Vec<f64> = (0..self.classes)
+            .filter(|&class| occurring[class] > 0)
+            .map(|class| hits[class] as f64 / occurring[class] as f64)
+            .collect();
+        Ok(shares.iter().sum::<f64>() / shares.len() as f64)
+    }
+
+    /// The mean of minus the logarithm of the share that the true class got, with shares not below
+    /// 1e-15. From 0 up, lower is better.
+    pub(crate) fn log_loss(&self, truth: &[usize]) -> Result<f64, Gap> {
+        let loss = |(row, &class): (&[f64], &usize)| {
+            let total: f64 = row.iter().sum();
+            let share = if total > 0.0 { row[class] / total } else { 1.0 / row.len() as f64 };
+            -share.clamp(1e-15, 1.0).ln()
+        };
+        Ok(self.rows().zip(truth).map(loss).sum::<f64>() / truth.len() as f64)
     }
 
     fn rows(&self) -> impl Iterator<Item = &[f64]> {
@@ -89,7 +115,7 @@ impl Predictions {
 }
 
 /// Rows of each class.
-pub(super) fn counts(labels: &[usize], classes: usize) -> Vec<usize> {
+pub(crate) fn counts(labels: &[usize], classes: usize) -> Vec<usize> {
     let mut counts = vec![0; classes];
     labels.iter().for_each(|&label| counts[label] += 1);
     counts
@@ -107,6 +133,9 @@ mod tests {
         assert_eq!(predictions.accuracy(&truth).unwrap(), 0.75);
         let want = (0.8 + 2.0 / 3.0) / 2.0;
         assert!((predictions.macro_f1(&truth).unwrap() - want).abs() < 1e-12);
+        assert_eq!(predictions.balanced_accuracy(&[0, 1, 1, 1]).unwrap(), 2.0 / 3.0);
+        let want = -(0.9f64.ln() + 0.6f64.ln() + 0.4f64.ln() + 0.8f64.ln()) / 4.0;
+        assert!((predictions.log_loss(&truth).unwrap() - want).abs() < 1e-12);
         assert!(predictions.auc(&[1, 1, 1, 1]).is_err());
     }
 

@@ -7,7 +7,7 @@ const KEPT_LEVELS: usize = 50;
 /// Standardised values are cut here, so that one absurd synthetic number cannot overflow a learner.
 const LIMIT: f64 = 100.0;
 
-/// The columns but the target as numbers.
+/// Columns as numbers.
 ///
 /// Fitted on the real training rows and used for every source, so that learners of real and of
 /// synthetic rows see the same features. Numbers: missing cells become the training median, plus
@@ -16,18 +16,18 @@ const LIMIT: f64 = 100.0;
 /// level that training lacks sets no indicator (or "other"). Everything is then standardised by its
 /// mean and standard deviation over the training rows; what is constant there is left out.
 #[derive(Debug)]
-pub(super) struct Features {
+pub(crate) struct Features {
     raw: Vec<Raw>,
     /// Mean and standard deviation of each raw feature, `None` where it is constant.
     scales: Vec<Option<(f64, f64)>>,
 }
 
 /// Rows of features, row-major.
-#[derive(Debug)]
-pub(super) struct Design {
-    pub(super) rows: usize,
-    pub(super) width: usize,
-    pub(super) values: Vec<f64>,
+#[derive(Debug, Clone)]
+pub(crate) struct Design {
+    pub(crate) rows: usize,
+    pub(crate) width: usize,
+    pub(crate) values: Vec<f64>,
 }
 
 /// One feature before it is standardised.
@@ -39,10 +39,29 @@ enum Raw {
     Other { column: usize, kept: Vec<bool> },
 }
 
+impl Design {
+    /// Some of the rows.
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+        let mut values = Vec::with_capacity(rows.len() * self.width);
+        for &row in rows {
+            values.extend_from_slice(&self.values[row * self.width..][..self.width]);
+        }
+        Self { rows: rows.len(), width: self.width, values }
+    }
+
+    /// These rows, then the others.
+    pub(crate) fn concat(mut self, others: &Self) -> Self {
+        self.values.extend_from_slice(&others.values);
+        self.rows += others.rows;
+        self
+    }
+}
+
 impl Features {
-    pub(super) fn fit(train: &Table, target: usize) -> Self {
+    /// The columns but this one.
+    pub(crate) fn fit(train: &Table, target: Option<usize>) -> Self {
         let raw: Vec<Raw> = (0..train.columns().len())
-            .filter(|&column| column != target && is_modelled(train, column))
+            .filter(|&column| Some(column) != target && is_modelled(train, column))
             .flat_map(|column| match &train.columns()[column] {
                 Column::Numbers(cells) => of_numbers(column, cells),
                 _ => {
@@ -64,8 +83,14 @@ impl Features {
         Self { raw, scales }
     }
 
+    /// The column behind each feature of a design.
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        let used = self.raw.iter().zip(&self.scales).filter(|(_, scale)| scale.is_some());
+        used.map(|(raw, _)| raw.column()).collect()
+    }
+
     /// The features of these rows.
-    pub(super) fn design(&self, table: &Table, rows: &[usize]) -> Design {
+    pub(crate) fn design(&self, table: &Table, rows: &[usize]) -> Design {
         let used: Vec<(&Raw, (f64, f64))> = self
             .raw
             .iter()
@@ -83,6 +108,15 @@ impl Features {
 }
 
 impl Raw {
+    fn column(&self) -> usize {
+        match self {
+            Raw::Number { column, .. }
+            | Raw::Missing { column }
+            | Raw::Level { column, .. }
+            | Raw::Other { column, .. } => *column,
+        }
+    }
+
     fn value(&self, table: &Table, row: usize) -> f64 {
         let indicator = |holds: bool| f64::from(u8::from(holds));
         match self {
@@ -158,7 +192,7 @@ mod tests {
             Table::new(schema.clone(), columns).unwrap()
         };
         let train = table(vec![1.0, 3.0, f64::NAN, f64::NAN], vec![0, 0, 0, 1]);
-        let features = Features::fit(&train, 2);
+        let features = Features::fit(&train, Some(2));
         let design = features.design(&table(vec![1e300], vec![2]), &[0]);
         // x, x missing, c = a, c = b; the unseen level is neither.
         assert_eq!((design.rows, design.width), (1, 4));

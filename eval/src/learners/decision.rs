@@ -16,7 +16,7 @@ const DEPTH: u16 = 15;
 /// smartcore's classification tree, which has no weights, gives no shares, passes over cuts between
 /// tied cells, and visits all rows at each node. With more than two classes there is a tree per
 /// class, each against the rest.
-pub(super) fn predict(
+pub(crate) fn predict(
     train: &Design,
     labels: &[usize],
     test: &Design,

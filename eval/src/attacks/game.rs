@@ -1,0 +1,105 @@
+use crate::{
+    Comparison,
+    gower::{Best, Points, Space},
+    parallel,
+    score::Gap,
+    tables::{shuffle_front, subsample},
+};
+use meg_core::Table;
+
+/// Rows of either side at most.
+const MOST_ROWS: usize = 5_000;
+
+/// Rows of either side at least.
+const LEAST_ROWS: usize = 50;
+
+/// Queries that one thread looks up at a time.
+const BLOCK: usize = 64;
+
+/// Who is attacked with what: as many training rows (members) as unseen rows, and other unseen rows
+/// that the attacker knows.
+#[derive(Debug)]
+pub(super) struct Game<'a> {
+    pub(super) train: &'a Table,
+    pub(super) holdout: &'a Table,
+    pub(super) synthetic: &'a Table,
+    /// Rows of `train`.
+    pub(super) members: Vec<usize>,
+    /// Rows of `holdout`.
+    pub(super) others: Vec<usize>,
+    /// Rows of `holdout` that the attacker knows; none of them is among `others`.
+    pub(super) known: Vec<usize>,
+}
+
+impl<'a> Game<'a> {
+    /// One half of the holdout rows is attacked, the other is known. A member that equals an unseen
+    /// row, and the unseen row, are left out: whose row it is has no answer. (Both sides lose such
+    /// rows alike, so that the game stays fair.)
+    pub(super) fn new(comparison: &Comparison<'a>, space: &Space) -> Result<Self, Gap> {
+        let Comparison { train, synthetic, seed, .. } = *comparison;
+        if train.rows() == 0 {
+            return Err(Gap::undefined("there is no training row"));
+        }
+        if synthetic.rows() == 0 {
+            return Err(Gap::undefined("there is no synthetic row"));
+        }
+        let holdout = comparison
+            .holdout
+            .filter(|table| table.rows() > 0)
+            .ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
+        if space.columns() == 0 {
+            return Err(Gap::undefined("there is no column to compare"));
+        }
+        let rows = (holdout.rows() / 2).min(train.rows()).min(MOST_ROWS);
+        if rows < LEAST_ROWS {
+            return Err(Gap::undefined(format!(
+                "{rows} members and as many unseen rows are too few; {LEAST_ROWS} are needed (half of the holdout rows are known to the attacker)"
+            )));
+        }
+        let mut order: Vec<usize> = (0..holdout.rows()).collect();
+        shuffle_front(&mut order, holdout.rows(), &mut seed.stream("membership holdout rows"));
+        let known = order[rows..].iter().copied().take(MOST_ROWS).collect();
+        let members = subsample(train.rows(), rows, seed, "membership members");
+        let others = order[..rows].to_vec();
+        let game = Self { train, holdout, synthetic, members, others, known };
+        game.without_twins(space, comparison.threads)
+    }
+
+    fn without_twins(mut self, space: &Space, threads: usize) -> Result<Self, Gap> {
+        let members = space.points(self.train, &self.members);
+        let others = space.points(self.holdout, &self.others);
+        let apart = |from: &Points, to: &Points, rows: &[usize]| -> Vec<usize> {
+            let found = nearest(space, from, to, 1, threads);
+            let pairs = rows.iter().zip(found);
+            pairs.filter(|(_, best)| best.distance(0) > 0.0).map(|(row, _)| *row).collect()
+        };
+        let own = apart(&members, &others, &self.members);
+        self.others = apart(&others, &members, &self.others);
+        self.members = own;
+        let least = self.members.len().min(self.others.len());
+        match least < LEAST_ROWS {
+            true => Err(Gap::undefined(format!(
+                "without rows that are both member and unseen only {least} are left; {LEAST_ROWS} are needed"
+            ))),
+            false => Ok(self),
+        }
+    }
+}
+
+/// The `wanted` nearest points of each query.
+pub(super) fn nearest(
+    space: &Space,
+    queries: &Points,
+    points: &Points,
+    wanted: usize,
+    threads: usize,
+) -> Vec<Best> {
+    let block = |block: usize| {
+        let from = block * BLOCK;
+        let mut best = vec![Best::of(wanted); BLOCK.min(queries.rows() - from)];
+        space.search((queries, from), points, 0..points.rows(), &mut best);
+        best
+    };
+    let blocks = queries.rows().div_ceil(BLOCK);
+    parallel::map(threads, blocks, block).into_iter().flatten().collect()
+}

@@ -1,0 +1,157 @@
+use crate::{
+    Comparison, Score,
+    score::{Gap, Kind, Reading},
+    tables::subsample,
+};
+use meg_core::{Seed, Table};
+
+/// Rows attacked on either side at most.
+const MOST_TARGETS: usize = 500;
+
+/// Rows of either side at least.
+const LEAST_TARGETS: usize = 20;
+
+/// Half-width of a 95 % interval in standard deviations.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// Successes of an attack.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rate {
+    pub(super) successes: usize,
+    pub(super) attacks: usize,
+}
+
+impl Rate {
+    /// Centre and half-width of Wilson's interval.
+    fn wilson(self) -> (f64, f64) {
+        let (k, n) = (self.successes as f64, self.attacks as f64);
+        let centre = (k + Z * Z / 2.0) / (n + Z * Z);
+        let half = Z / (n + Z * Z) * ((k * (n - k) / n) + Z * Z / 4.0).sqrt();
+        (centre, half)
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self { successes: self.successes + other.successes, attacks: self.attacks + other.attacks }
+    }
+}
+
+/// How much better an attack does on training rows than on unseen rows, as a share of what is left
+/// to do better: `(main - control) / (1 - control)` of Wilson's centres, with its 95 % interval by
+/// first-order propagation; all cut to 0..=1.
+///
+/// `None` where an attack on either side was not made, or always succeeds on unseen rows.
+pub(super) fn risk(main: Rate, control: Rate) -> Option<(f64, [f64; 2])> {
+    if main.attacks == 0 || control.attacks == 0 {
+        return None;
+    }
+    let ((m, dm), (c, dc)) = (main.wilson(), control.wilson());
+    let left = 1.0 - c;
+    let value = (m - c) / left;
+    let error = ((dm / left).powi(2) + ((m - 1.0) / (left * left) * dc).powi(2)).sqrt();
+    let cut = |value: f64| value.clamp(0.0, 1.0);
+    value.is_finite().then(|| (cut(value), [cut(value - error), cut(value + error)]))
+}
+
+/// What an attack reached: on training rows, on unseen rows, and by guessing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Outcome {
+    pub(super) main: Rate,
+    pub(super) control: Rate,
+    pub(super) guessing: Rate,
+}
+
+impl Outcome {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            main: self.main.plus(other.main),
+            control: self.control.plus(other.control),
+            guessing: self.guessing.plus(other.guessing),
+        }
+    }
+
+    /// The risk as a score; 0 is what rows have that know no person. The reason says how often the
+    /// attack succeeded and when it cannot be trusted.
+    pub(super) fn score(&self, kind: &Kind, columns: &[&str], note: &str) -> Score {
+        let rows = (self.main.attacks, self.control.attacks);
+        let Some((value, interval)) = risk(self.main, self.control) else {
+            let gap = match rows {
+                (0, _) | (_, 0) => Gap::undefined("no attack could be made"),
+                _ => Gap::undefined("the attack always succeeds on unseen rows too"),
+            };
+            return Score::new(kind, columns, Reading::new(Err(gap), rows.0, rows.1));
+        };
+        let share = |rate: Rate| format!("{} of {}", rate.successes, rate.attacks);
+        let mut reason = format!(
+            "{note}{} training rows, {} unseen rows, {} by guessing",
+            share(self.main),
+            share(self.control),
+            share(self.guessing)
+        );
+        let rate = |rate: Rate| rate.successes as f64 / rate.attacks.max(1) as f64;
+        if rate(self.guessing) >= rate(self.main) && self.main.successes > 0 {
+            reason += "; guessing is as good, so the attack says nothing";
+        }
+        let reading = Reading::new(Ok(value), rows.0, rows.1).interval(Some(interval));
+        Score::new(kind, columns, reading.note(Some(reason))).with_reference(Some(0.0))
+    }
+}
+
+/// The rows under attack: as many of the training rows as of the unseen rows.
+#[derive(Debug)]
+pub(super) struct Targets<'a> {
+    pub(super) holdout: &'a Table,
+    pub(super) members: Vec<usize>,
+    pub(super) others: Vec<usize>,
+}
+
+impl<'a> Targets<'a> {
+    pub(super) fn new(comparison: &Comparison<'a>, most: Option<usize>) -> Result<Self, Gap> {
+        if comparison.synthetic.rows() == 0 {
+            return Err(Gap::undefined("there is no synthetic row"));
+        }
+        let holdout = comparison
+            .holdout
+            .filter(|table| table.rows() > 0)
+            .ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
+        let rows = holdout.rows().min(comparison.train.rows());
+        let rows = most.map_or(rows, |most| rows.min(most));
+        if rows < LEAST_TARGETS {
+            return Err(Gap::undefined(format!(
+                "{rows} rows of a side are too few to attack; {LEAST_TARGETS} are needed"
+            )));
+        }
+        let pick =
+            |table: &Table, purpose: &str, seed: Seed| subsample(table.rows(), rows, seed, purpose);
+        Ok(Self {
+            holdout,
+            members: pick(comparison.train, "attacked training rows", comparison.seed),
+            others: pick(holdout, "attacked holdout rows", comparison.seed),
+        })
+    }
+
+    /// At most 500 of either side.
+    pub(super) fn some(comparison: &Comparison<'a>) -> Result<Self, Gap> {
+        Self::new(comparison, Some(MOST_TARGETS))
+    }
+}
+
+/// Scores without a value.
+pub(super) fn without(kinds: &[Kind], gap: &Gap, comparison: &Comparison<'_>) -> Vec<Score> {
+    let reading = Reading::new(Err(gap.clone()), comparison.train.rows(), 0);
+    kinds.iter().map(|kind| Score::new(kind, &[], reading.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_specification() {
+        let rate = |successes| Rate { successes, attacks: 500 };
+        let (value, [low, high]) = risk(rate(60), rate(40)).unwrap();
+        assert!((value - 0.043).abs() < 5e-4, "{value}");
+        assert!(((high - low) / 2.0 - 0.040).abs() < 1.5e-3, "{low} {high}");
+        assert_eq!(risk(rate(40), rate(60)).unwrap().0, 0.0);
+        assert!(risk(rate(1), Rate::default()).is_none());
+    }
+}

@@ -1,0 +1,21 @@
+//! Learners, what they learn from, and how well they did.
+//!
+//! Histogram trees are written here because no crate served: `gbdt` 0.1.3 sorts every column at every node and
+//! has no probabilities for more than two classes, `forust-ml` and `perpetual` know no categories
+//! with more than two classes in one model, `lightgbm3` and `xgb` wrap C++ that the build would have
+//! to compile or fetch, and smartcore's boosting is for regression alone and takes minutes where
+//! this takes seconds.
+
+mod auc;
+mod bins;
+mod boost;
+pub(crate) mod classify;
+pub(crate) mod decision;
+pub(crate) mod features;
+pub(crate) mod logistic;
+mod tree;
+
+pub(crate) use auc::{Area, area};
+
+pub(crate) use bins::Binning;
+pub(crate) use boost::Boosting;

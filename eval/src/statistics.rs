@@ -1,0 +1,277 @@
+//! Means over seeds and comparisons of models over datasets.
+//!
+//! A cell without a value is not a number here: leave the dataset out for all models, and say so.
+
+use crate::numbers::ranks;
+use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
+
+/// Differences up to which Wilcoxon's law is counted out; beyond, it is normal enough.
+const EXACT: usize = 25;
+
+/// Mean, spread and interval of some values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// Number of values.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation, with `n - 1`; `None` for one value.
+    pub sd: Option<f64>,
+    /// Student's 95 % interval of the mean; `None` for one value.
+    pub interval: Option<[f64; 2]>,
+}
+
+/// Ranks of models over datasets, and whether they differ at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Friedman {
+    /// Mean rank of each model; 1 is best, equal values share their ranks.
+    pub mean_ranks: Vec<f64>,
+    /// Friedman's statistic, corrected for ties.
+    pub statistic: f64,
+    /// The chance of such a statistic or a larger one if the models were alike, by the chi-square
+    /// law.
+    pub p_value: f64,
+}
+
+/// Two models over datasets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair {
+    /// Position of the one model.
+    pub left: usize,
+    /// Position of the other.
+    pub right: usize,
+    /// Median over datasets of the left model's values minus the right's.
+    pub median_difference: f64,
+    /// Wilcoxon's two-sided p-value, adjusted by Holm for all pairs.
+    pub p_value: f64,
+}
+
+/// Mean, standard deviation and interval; `None` without values or if one is not finite.
+pub fn summarise(values: &[f64]) -> Option<Summary> {
+    if values.is_empty() || values.iter().any(|value| !value.is_finite()) {
+        return None;
+    }
+    let n = values.len();
+    let mean = values.iter().sum::<f64>() / n as f64;
+    if n == 1 {
+        return Some(Summary { n, mean, sd: None, interval: None });
+    }
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let sd = (squares / (n - 1) as f64).sqrt();
+    let law = StudentsT::new(0.0, 1.0, (n - 1) as f64).ok()?;
+    let half = law.inverse_cdf(0.975) * sd / (n as f64).sqrt();
+    Some(Summary { n, mean, sd: Some(sd), interval: Some([mean - half, mean + half]) })
+}
+
+/// Friedman's test (1937) of values by dataset and model, higher values being better.
+///
+/// `None` with fewer than two models or datasets, rows of different lengths, a value that is not
+/// finite, or when all values of every dataset are equal.
+pub fn friedman(values: &[Vec<f64>]) -> Option<Friedman> {
+    let models = models(values)?;
+    let (n, k) = (values.len() as f64, models as f64);
+    let mut sums = vec![0.0; models];
+    let mut ties = 0.0;
+    for row in values {
+        let lower_first: Vec<f64> = row.iter().map(|value| -value).collect();
+        let own = ranks(&lower_first);
+        sums.iter_mut().zip(&own).for_each(|(sum, rank)| *sum += rank);
+        let mut sorted = own;
+        sorted.sort_unstable_by(f64::total_cmp);
+        ties += sorted
+            .chunk_by(|a, b| a == b)
+            .map(|run| (run.len() as f64).powi(3) - run.len() as f64)
+            .sum::<f64>();
+    }
+    let squares: f64 = sums.iter().map(|sum| sum * sum).sum();
+    let plain = 12.0 / (n * k * (k + 1.0)) * squares - 3.0 * n * (k + 1.0);
+    let correction = 1.0 - ties / (n * k * (k * k - 1.0));
+    if correction <= 0.0 {
+        return None;
+    }
+    let statistic = (plain / correction).max(0.0);
+    let p_value = ChiSquared::new(k - 1.0).ok()?.sf(statistic);
+    Some(Friedman { mean_ranks: sums.iter().map(|sum| sum / n).collect(), statistic, p_value })
+}
+
+/// All pairs of models, each by Wilcoxon's test of its differences over datasets, adjusted by Holm.
+///
+/// `None` where [`friedman`] gives none for want of rows. A pair whose differences are all 0 has p 1.
+pub fn pairwise(values: &[Vec<f64>]) -> Option<Vec<Pair>> {
+    let models = models(values)?;
+    let places: Vec<(usize, usize)> =
+        (0..models).flat_map(|left| (left + 1..models).map(move |right| (left, right))).collect();
+    let differences = |(left, right): (usize, usize)| -> Vec<f64> {
+        values.iter().map(|row| row[left] - row[right]).collect()
+    };
+    let raw: Vec<f64> =
+        places.iter().map(|&place| wilcoxon(&differences(place)).unwrap_or(1.0)).collect();
+    let pair = |(&place, p_value): (&(usize, usize), f64)| Pair {
+        left: place.0,
+        right: place.1,
+        median_difference: crate::numbers::quantile(&differences(place), 0.5),
+        p_value,
+    };
+    Some(places.iter().zip(holm(&raw)).map(pair).collect())
+}
+
+/// Wilcoxon's signed-rank test (1945), two-sided. Differences of 0 are left out; `None` when none
+/// remain or one is not finite.
+///
+/// Counted out for up to 25 differences of different sizes, otherwise by the normal law with
+/// corrections for ties and for continuity.
+pub fn wilcoxon(differences: &[f64]) -> Option<f64> {
+    if differences.iter().any(|difference| !difference.is_finite()) {
+        return None;
+    }
+    let kept: Vec<f64> = differences.iter().copied().filter(|own| *own != 0.0).collect();
+    if kept.is_empty() {
+        return None;
+    }
+    let sizes: Vec<f64> = kept.iter().map(|own| own.abs()).collect();
+    let ranks = ranks(&sizes);
+    let above: f64 =
+        ranks.iter().zip(&kept).filter(|(_, own)| **own > 0.0).map(|(rank, _)| rank).sum();
+    let n = kept.len() as f64;
+    let total = n * (n + 1.0) / 2.0;
+    let least = above.min(total - above);
+    let mut sorted = sizes;
+    sorted.sort_unstable_by(f64::total_cmp);
+    let ties: f64 = sorted
+        .chunk_by(|a, b| a == b)
+        .map(|run| (run.len() as f64).powi(3) - run.len() as f64)
+        .sum();
+    if kept.len() <= EXACT && ties == 0.0 {
+        return Some((2.0 * exact(kept.len(), least as usize)).min(1.0));
+    }
+    let variance = n * (n + 1.0) * (2.0 * n + 1.0) / 24.0 - ties / 48.0;
+    let z = (least - total / 2.0 + 0.5).min(0.0) / variance.sqrt();
+    Some((2.0 * Normal::standard().cdf(z)).min(1.0))
+}
+
+/// Holm's adjustment (1979), in the order of the p-values given.
+pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    let mut adjusted = vec![0.0; p_values.len()];
+    let mut most = 0.0f64;
+    for (place, &at) in order.iter().enumerate() {
+        most = most.max((p_values[at] * (p_values.len() - place) as f64).min(1.0));
+        adjusted[at] = most;
+    }
+    adjusted
+}
+
+/// The share of the sign patterns of `n` ranks whose positive ranks sum to `most` or less.
+fn exact(n: usize, most: usize) -> f64 {
+    let total = n * (n + 1) / 2;
+    let mut counts = vec![0.0f64; total + 1];
+    counts[0] = 1.0;
+    for rank in 1..=n {
+        for sum in (rank..=total).rev() {
+            counts[sum] += counts[sum - rank];
+        }
+    }
+    counts[..=most].iter().sum::<f64>() / 2f64.powi(n as i32)
+}
+
+fn models(values: &[Vec<f64>]) -> Option<usize> {
+    let models = values.first()?.len();
+    let even = values.iter().all(|row| row.len() == models);
+    let finite = values.iter().flatten().all(|value| value.is_finite());
+    (models >= 2 && values.len() >= 2 && even && finite).then_some(models)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds to second base by three ways of rounding first base (Hollander and Wolfe 1973), the
+    /// example of R's `friedman.test`.
+    const ROUNDING: [[f64; 3]; 22] = [
+        [5.40, 5.50, 5.55],
+        [5.85, 5.70, 5.75],
+        [5.20, 5.60, 5.50],
+        [5.55, 5.50, 5.40],
+        [5.90, 5.85, 5.70],
+        [5.45, 5.55, 5.60],
+        [5.40, 5.40, 5.35],
+        [5.45, 5.50, 5.35],
+        [5.25, 5.15, 5.00],
+        [5.85, 5.80, 5.70],
+        [5.25, 5.20, 5.10],
+        [5.65, 5.55, 5.45],
+        [5.60, 5.35, 5.45],
+        [5.05, 5.00, 4.95],
+        [5.50, 5.50, 5.40],
+        [5.45, 5.55, 5.50],
+        [5.55, 5.55, 5.35],
+        [5.45, 5.50, 5.55],
+        [5.50, 5.45, 5.25],
+        [5.65, 5.60, 5.40],
+        [5.70, 5.65, 5.55],
+        [6.30, 6.30, 6.25],
+    ];
+
+    #[test]
+    fn friedman_agrees_with_r() {
+        let rows: Vec<Vec<f64>> = ROUNDING.iter().map(|row| row.to_vec()).collect();
+        let found = friedman(&rows).unwrap();
+        assert!((found.statistic - 11.1429).abs() < 5e-5, "{found:?}");
+        assert!((found.p_value - 0.003_805).abs() < 5e-7, "{found:?}");
+        // The slowest way has the highest values and with them the best ranks.
+        assert!(found.mean_ranks[0] < found.mean_ranks[2]);
+        assert_eq!(friedman(&[vec![1.0, 1.0], vec![2.0, 2.0]]), None);
+        assert_eq!(friedman(&[vec![1.0, f64::NAN], vec![2.0, 2.0]]), None);
+        assert_eq!(friedman(&[]), None);
+    }
+
+    #[test]
+    fn wilcoxon_agrees_with_r() {
+        // The depression scale of Hollander and Wolfe (1973), the example of R's `wilcox.test`.
+        let differences = [0.952, -0.147, 1.022, 0.43, 0.62, 0.59, 0.49, -0.08, 0.01];
+        assert!((wilcoxon(&differences).unwrap() - 0.039_062_5).abs() < 1e-12);
+        assert_eq!(wilcoxon(&[0.0, 0.0]), None);
+        // The normal law comes near the counted one.
+        let many: Vec<f64> =
+            (1..=25).map(|at| if at % 3 == 0 { -f64::from(at) } else { f64::from(at) }).collect();
+        let counted = wilcoxon(&many).unwrap();
+        let tied: Vec<f64> = many.iter().map(|own| if *own == 2.0 { 1.0 } else { *own }).collect();
+        assert!((wilcoxon(&tied).unwrap() - counted).abs() < 0.01);
+    }
+
+    #[test]
+    fn holm_keeps_order_and_ends_at_1() {
+        let adjusted = holm(&[0.01, 0.04, 0.03]);
+        for (got, want) in adjusted.iter().zip([0.03, 0.06, 0.06]) {
+            assert!((got - want).abs() < 1e-12);
+        }
+        assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
+        assert!(holm(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_better_model_is_found() {
+        let rows: Vec<Vec<f64>> = (0..12)
+            .map(|row| {
+                let base = f64::from(row);
+                vec![base + 0.5 + 0.01 * base, base, base]
+            })
+            .collect();
+        let pairs = pairwise(&rows).unwrap();
+        assert_eq!(pairs.len(), 3);
+        assert!(pairs[0].p_value < 0.01 && pairs[0].median_difference > 0.5);
+        assert_eq!((pairs[2].p_value, pairs[2].median_difference), (1.0, 0.0));
+    }
+
+    #[test]
+    fn summaries() {
+        let one = summarise(&[2.0]).unwrap();
+        assert_eq!((one.mean, one.sd, one.interval), (2.0, None, None));
+        let three = summarise(&[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!(three.sd, Some(1.0));
+        // 4.302652730 / sqrt(3)
+        assert!((three.interval.unwrap()[1] - 2.0 - 2.484_137_7).abs() < 1e-6);
+        assert_eq!(summarise(&[1.0, f64::NAN]), None);
+    }
+}

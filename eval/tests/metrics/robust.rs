@@ -1,0 +1,115 @@
+//! Tables that break other libraries: every score is a value in its range or a reason.
+
+use eval::{Comparison, METRICS, Status, evaluate_with};
+use meg_core::{Column, ColumnSpec, MISSING, Role, Schema, Seed, Silent, Table};
+use std::sync::Arc;
+
+fn schema(target: bool) -> Arc<Schema> {
+    let role = if target { Role::Target } else { Role::Feature };
+    Arc::new(
+        Schema::new(vec![
+            ColumnSpec::number("x", None).nullable(),
+            ColumnSpec::number("constant", 0),
+            ColumnSpec::number("empty", None).nullable(),
+            ColumnSpec::category("c", ["a", "b", "unseen"]).nullable(),
+            ColumnSpec::category("y", ["no", "yes"]).role(role),
+        ])
+        .unwrap(),
+    )
+}
+
+/// A constant and an empty column, missing cells in every column that allows them, a level that
+/// does not occur.
+fn plain(rows: usize, shift: usize) -> Vec<Column> {
+    let cell = |row: usize| ((row * 37 + shift * 11) % 101) as f64 / 7.0;
+    let x = |row: usize| if row % 9 == shift % 9 { f64::NAN } else { cell(row) };
+    let c = |row: usize| if row % 11 == 3 { MISSING } else { (row % 2) as u32 };
+    vec![
+        Column::Numbers((0..rows).map(x).collect()),
+        Column::Numbers(vec![4.0; rows]),
+        Column::Numbers(vec![f64::NAN; rows]),
+        Column::Codes((0..rows).map(c).collect()),
+        Column::Codes((0..rows).map(|row| u32::from(cell(row) > 7.0)).collect()),
+    ]
+}
+
+fn changed(rows: usize, at: usize, column: Column) -> Table {
+    let mut columns = plain(rows, 2);
+    columns[at] = column;
+    Table::new(schema(true), columns).unwrap()
+}
+
+fn check(what: &str, train: &Table, holdout: Option<&Table>, synthetic: &Table) {
+    let comparison =
+        Comparison { train, holdout, synthetic, truth: None, seed: Seed(1), threads: 2 };
+    for score in evaluate_with(METRICS, &comparison, &mut Silent).unwrap() {
+        let inside = |value: f64| {
+            value.is_finite()
+                && score.range[0].is_none_or(|least| value >= least - 1e-12)
+                && score.range[1].is_none_or(|most| value <= most + 1e-12)
+        };
+        assert!(score.status != Status::Failed, "{what}: {score:?}");
+        assert_eq!(score.value.is_some(), score.status == Status::Ok, "{what}: {score:?}");
+        assert!(score.value.is_some() || score.reason.is_some(), "{what}: {score:?}");
+        let ends = score.interval.into_iter().flatten();
+        for value in score.value.into_iter().chain(score.reference).chain(ends) {
+            assert!(inside(value) || score.name.starts_with("position"), "{what}: {score:?}");
+            assert!(value.is_finite(), "{what}: {score:?}");
+        }
+    }
+}
+
+const ROWS: usize = 120;
+
+fn table(rows: usize, shift: usize) -> Table {
+    Table::new(schema(true), plain(rows, shift)).unwrap()
+}
+
+#[test]
+fn columns_of_every_kind_of_trouble() {
+    let (train, holdout) = (table(ROWS, 0), table(ROWS, 1));
+    for (what, synthetic) in [
+        ("plain", table(ROWS, 2)),
+        ("x constant", changed(ROWS, 0, Column::Numbers(vec![1.0; ROWS]))),
+        ("x all missing", changed(ROWS, 0, Column::Numbers(vec![f64::NAN; ROWS]))),
+        ("x huge", changed(ROWS, 0, Column::Numbers(vec![1.7e308; ROWS]))),
+        ("constant moved", changed(ROWS, 1, Column::Numbers(vec![5.0; ROWS]))),
+        ("empty filled", changed(ROWS, 2, Column::Numbers(vec![5.0; ROWS]))),
+        ("c unseen only", changed(ROWS, 3, Column::Codes(vec![2; ROWS]))),
+        ("c all missing", changed(ROWS, 3, Column::Codes(vec![MISSING; ROWS]))),
+        ("c without b", changed(ROWS, 3, Column::Codes(vec![0; ROWS]))),
+        ("y one class", changed(ROWS, 4, Column::Codes(vec![1; ROWS]))),
+    ] {
+        check(what, &train, Some(&holdout), &synthetic);
+        check(&format!("{what}, as training rows"), &synthetic, Some(&holdout), &train);
+    }
+}
+
+#[test]
+fn tables_of_every_size() {
+    for train in [0, 1, 5, ROWS] {
+        for synthetic in [0, 1, 5, 60] {
+            for holdout in [None, Some(0), Some(5), Some(ROWS)] {
+                let what = format!("{train}, {holdout:?}, {synthetic} rows");
+                let holdout = holdout.map(|rows| table(rows, 1));
+                check(&what, &table(train, 0), holdout.as_ref(), &table(synthetic, 2));
+            }
+        }
+    }
+}
+
+#[test]
+fn tables_of_one_column() {
+    for column in 0..5 {
+        let one = |shift: usize| table(ROWS, shift).select_columns(&[column]).unwrap();
+        check(&format!("column {column} alone"), &one(0), Some(&one(1)), &one(2));
+        let constant = one(2).select_rows(&[0; ROWS]);
+        check(&format!("column {column} alone, one cell"), &one(0), Some(&one(1)), &constant);
+    }
+}
+
+#[test]
+fn a_table_without_a_target() {
+    let of = |shift: usize| Table::new(schema(false), plain(ROWS, shift)).unwrap();
+    check("no target", &of(0), Some(&of(1)), &of(2));
+}

@@ -1,0 +1,185 @@
+//! The compact form of a table: a `u16` code for each cell of each modelled column.
+
+mod category;
+mod number;
+mod smoothing;
+
+use category::CategoryCodec;
+use meg_core::{Column, ColumnSpec, DataError, Result, Rng, Schema, Table, parallel};
+pub(crate) use number::{NumberCodec, NumberOptions};
+use serde::{Deserialize, Serialize};
+pub(crate) use smoothing::Targets;
+use std::sync::Arc;
+
+/// How a table becomes codes, and codes a table. Fitted on training rows alone.
+#[derive(Debug, Clone)]
+pub(crate) struct TableCodec {
+    schema: Arc<Schema>,
+    columns: Vec<ColumnCodec>,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ColumnCodec {
+    /// Fresh values, never modelled.
+    Identifier,
+    /// Atoms and bins.
+    Number(NumberCodec),
+    /// Levels.
+    Category(CategoryCodec),
+}
+
+/// How finely columns are divided.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CodecOptions {
+    /// Numbers.
+    pub number: NumberOptions,
+    /// Codes of a category column, at most.
+    pub levels: usize,
+}
+
+/// The codes of a table, column by column; nothing for columns without codes.
+#[derive(Debug, Clone)]
+pub(crate) struct Codes {
+    /// Number of rows.
+    pub rows: usize,
+    /// By schema position.
+    pub columns: Vec<Vec<u16>>,
+}
+
+impl TableCodec {
+    /// Learns the codes of a table with at least one row and no free text.
+    pub(crate) fn fit(train: &Table, options: CodecOptions, threads: usize) -> Result<Self> {
+        train.schema().check_modelable()?;
+        if train.rows() == 0 {
+            return Err(DataError::new("there are no training rows").into());
+        }
+        let schema = train.schema().clone();
+        let columns = parallel::map(threads, schema.columns.len(), |at| {
+            let spec = &schema.columns[at];
+            match &train.columns()[at] {
+                Column::Numbers(cells) => {
+                    ColumnCodec::Number(NumberCodec::fit(spec, cells, options.number))
+                }
+                Column::Codes(cells) => {
+                    ColumnCodec::Category(CategoryCodec::fit(spec, cells, options.levels))
+                }
+                Column::Texts(_) => ColumnCodec::Identifier,
+            }
+        });
+        Ok(Self { schema, columns })
+    }
+
+    /// A codec read from a file, or `None` when its parts do not fit together.
+    pub(crate) fn from_parts(schema: Schema, columns: Vec<ColumnCodec>) -> Option<Self> {
+        let fits = columns.len() == schema.columns.len()
+            && columns.iter().zip(&schema.columns).all(|(codec, spec)| codec.is_sound(spec));
+        fits.then(|| Self { schema: Arc::new(schema), columns })
+    }
+
+    pub(crate) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    pub(crate) fn columns(&self) -> &[ColumnCodec] {
+        &self.columns
+    }
+
+    /// Number of codes of a column; 1 or less needs no model.
+    pub(crate) fn size(&self, column: usize) -> usize {
+        match &self.columns[column] {
+            ColumnCodec::Identifier => 0,
+            ColumnCodec::Number(codec) => codec.size(),
+            ColumnCodec::Category(codec) => codec.size(),
+        }
+    }
+
+    /// The code of missing cells, where training cells are missing.
+    pub(crate) fn missing_code(&self, column: usize) -> Option<usize> {
+        match &self.columns[column] {
+            ColumnCodec::Identifier => None,
+            ColumnCodec::Number(codec) => codec.encode(f64::NAN),
+            ColumnCodec::Category(codec) => codec.missing_code(),
+        }
+    }
+
+    /// The code of one cell; `None` when the training rows hold nothing like it.
+    pub(crate) fn code(&self, column: usize, cells: &Column, row: usize) -> Option<usize> {
+        match (&self.columns[column], cells) {
+            (ColumnCodec::Number(codec), Column::Numbers(cells)) => codec.encode(cells[row]),
+            (ColumnCodec::Category(codec), Column::Codes(cells)) => codec.encode(cells[row]),
+            _ => None,
+        }
+    }
+
+    /// The codes of the training table.
+    pub(crate) fn encode(&self, train: &Table, threads: usize) -> Codes {
+        let columns = parallel::map(threads, self.columns.len(), |at| {
+            let cells = &train.columns()[at];
+            let code = |row| self.code(at, cells, row).expect("training cells have codes") as u16;
+            if self.size(at) < 2 { Vec::new() } else { (0..train.rows()).map(code).collect() }
+        });
+        Codes { rows: train.rows(), columns }
+    }
+
+    /// Draws the cells of one column from its codes (all 0 where `codes` is empty).
+    pub(crate) fn draw(&self, column: usize, rows: usize, codes: &[u16], rng: &mut Rng) -> Column {
+        let spec = &self.schema.columns[column];
+        let code = |row: usize| codes.get(row).map_or(0, |&code| usize::from(code));
+        match &self.columns[column] {
+            ColumnCodec::Identifier => transforms::fresh_identifiers(&spec.name, rows, rng),
+            ColumnCodec::Number(codec) => {
+                Column::Numbers((0..rows).map(|row| codec.draw(spec, code(row), rng)).collect())
+            }
+            ColumnCodec::Category(codec) => {
+                Column::Codes((0..rows).map(|row| codec.draw(code(row), rng)).collect())
+            }
+        }
+    }
+
+    /// Logarithm of the density of a cell given its code.
+    pub(crate) fn log_density(
+        &self,
+        column: usize,
+        cells: &Column,
+        row: usize,
+        code: usize,
+    ) -> f64 {
+        let spec = &self.schema.columns[column];
+        match (&self.columns[column], cells) {
+            (ColumnCodec::Number(codec), Column::Numbers(cells)) => {
+                codec.log_density(spec, code, cells[row])
+            }
+            (ColumnCodec::Category(codec), Column::Codes(cells)) => codec.log_share(cells[row]),
+            _ => 0.0,
+        }
+    }
+
+    /// The place of each code in the order of its column, where there is one.
+    pub(crate) fn ranks(&self, column: usize) -> Vec<Option<f32>> {
+        match &self.columns[column] {
+            ColumnCodec::Identifier => Vec::new(),
+            ColumnCodec::Number(codec) => codec.ranks(),
+            ColumnCodec::Category(codec) => codec.ranks(&self.schema.columns[column]),
+        }
+    }
+
+    /// What the network of a column is asked for.
+    pub(crate) fn targets(&self, column: usize, sigma: f64) -> Targets {
+        match &self.columns[column] {
+            ColumnCodec::Number(codec) => Targets::smoothed(codec, sigma),
+            _ => Targets::hard(self.size(column)),
+        }
+    }
+}
+
+impl ColumnCodec {
+    fn is_sound(&self, spec: &ColumnSpec) -> bool {
+        match self {
+            ColumnCodec::Identifier => spec.kind == meg_core::ColumnKind::Identifier,
+            ColumnCodec::Number(codec) => codec.is_sound(spec),
+            ColumnCodec::Category(codec) => codec.is_sound(spec),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+#![doc = include_str!("../README.md")]
+
+mod codec;
+mod density;
+mod dependence;
+mod fitted;
+mod impute;
+mod masks;
+mod mug;
+mod network;
+mod sample;
+mod team;
+mod train;
+mod trainer;
+
+#[cfg(test)]
+mod agreement;
+
+use codec::{CodecOptions, NumberOptions};
+pub use masks::LabelPlace;
+use meg_core::{
+    Device, Error, FitContext, Fitted, ModelEntry, Result, Synthesizer, Table, out_of_range,
+};
+pub use mug::{MUG, MegMug};
+use trainer::Optimiser;
+
+/// MEG in the list of models.
+pub const ENTRY: ModelEntry = ModelEntry::new::<Meg>(
+    "meg",
+    "Zhang, Zaidi, Li, Buntine 2024, MEG: Masked Ensemble Tabular Data Generator; rebuilt, see its README",
+    fitted::load,
+);
+
+meg_core::recipe! {
+    /// The masked ensemble generator: one conditional network per column.
+    pub struct Meg {
+        /// Where the target stands in the order of the columns: "first", "last", or "auto": both are trained, and held-out rows decide.
+        pub label: LabelPlace = LabelPlace::Auto,
+        /// Columns that a generator sees, at most: those that tell most about its own, the target always.
+        pub max_context: usize = 48,
+        /// Bins of a number column, at most, in 1..=4096; each holds at least 20 rows.
+        pub bins: usize = 256,
+        /// A number column with at most so many different values has no bins: each value is drawn as such.
+        pub atoms: usize = 128,
+        /// Codes of a category column, in 2..=4096; the rarest levels beyond share one and are drawn by their counts.
+        pub levels: usize = 256,
+        /// Width of the ordinal smoothing of bins, in bins of a column of 256; 0: none.
+        pub smoothing: f64 = 1.5,
+        /// Cells of an embedding, shared by all generators.
+        pub embedding: usize = 16,
+        /// Units of each hidden layer.
+        pub hidden: usize = 64,
+        /// Share of hidden units silenced in training, in [0, 0.9].
+        pub dropout: f64 = 0.1,
+        /// The same share for small tables (those of fold_below).
+        pub small_dropout: f64 = 0.5,
+        /// Rows per step, at most; small tables have smaller batches.
+        pub batch_size: usize = 256,
+        /// Learning rate of AdamW.
+        pub learning_rate: f64 = 1e-3,
+        /// Steps over which the learning rate rises to its height.
+        pub warmup: u64 = 30,
+        /// Decoupled weight decay, per unit of learning rate.
+        pub weight_decay: f64 = 1e-4,
+        /// Largest norm of the gradient.
+        pub clip: f64 = 5.0,
+        /// Running average of the weights: the share of the old average that a step keeps, below 1.
+        pub average: f64 = 0.98,
+        /// Share of the training rows that decides when to stop, in [0, 0.5].
+        pub validation: f64 = 0.1,
+        /// Rows for validation, at most.
+        pub max_validation: usize = 50_000,
+        /// A table with fewer rows is cut into folds, which tell how long to train on all of its rows.
+        pub fold_below: usize = 2_000,
+        /// Folds of a small table; 1: held-out rows as in a large one.
+        pub folds: usize = 5,
+        /// Steps between two validations, at least; between the bounds it is one pass over the rows.
+        pub least_interval: u64 = 20,
+        /// Steps between two validations, at most.
+        pub most_interval: u64 = 60,
+        /// Nats by which a validation must be better to count.
+        pub least_gain: f64 = 5e-4,
+        /// Validations without a gain after which the rate is cut, or training ends.
+        pub patience: u32 = 2,
+        /// How many times the rate is cut before training ends; each cut goes on from the best state.
+        pub rate_cuts: u32 = 2,
+        /// What the rate is multiplied by at a cut, in (0, 1].
+        pub rate_cut: f64 = 0.3,
+        /// Steps, at most.
+        pub max_steps: u64 = 20_000,
+    }
+}
+
+/// Units of a layer and cells of an embedding, at most.
+const MOST_UNITS: usize = 4_096;
+
+impl Synthesizer for Meg {
+    fn check(&self) -> Result<()> {
+        let sized = |key: &str, value: usize, least: usize, most: usize| {
+            let rule = format!("in {least}..={most}");
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(out_of_range(key, value, &rule))
+            }
+        };
+        sized("max_context", self.max_context, 1, 10_000)?;
+        sized("bins", self.bins, 1, 4_096)?;
+        sized("atoms", self.atoms, 0, 4_096)?;
+        sized("levels", self.levels, 2, 4_096)?;
+        sized("embedding", self.embedding, 1, MOST_UNITS)?;
+        sized("hidden", self.hidden, 1, MOST_UNITS)?;
+        sized("batch_size", self.batch_size, 1, 1_000_000)?;
+        sized("folds", self.folds, 1, 100)?;
+        sized("max_validation", self.max_validation, 2, 100_000_000)?;
+        let within = |key: &str, value: f64, least: f64, most: f64| {
+            let rule = format!("in [{least}, {most}]");
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(out_of_range(key, value, &rule))
+            }
+        };
+        within("smoothing", self.smoothing, 0.0, 100.0)?;
+        within("dropout", self.dropout, 0.0, 0.9)?;
+        within("small_dropout", self.small_dropout, 0.0, 0.9)?;
+        within("weight_decay", self.weight_decay, 0.0, 1e3)?;
+        within("average", self.average, 0.0, 0.999_999)?;
+        within("validation", self.validation, 0.0, 0.5)?;
+        within("least_gain", self.least_gain, 0.0, 1e3)?;
+        for (key, value) in [
+            ("learning_rate", self.learning_rate),
+            ("clip", self.clip),
+            ("rate_cut", self.rate_cut),
+        ] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(out_of_range(key, value, "above 0"));
+            }
+        }
+        within("rate_cut", self.rate_cut, 0.0, 1.0)?;
+        for (key, value) in [("patience", u64::from(self.patience)), ("max_steps", self.max_steps)]
+        {
+            if value == 0 {
+                return Err(out_of_range(key, value, "at least 1"));
+            }
+        }
+        if !(1..=self.most_interval).contains(&self.least_interval) {
+            let rule = format!("in 1..=most_interval ({})", self.most_interval);
+            return Err(out_of_range("least_interval", self.least_interval, &rule));
+        }
+        Ok(())
+    }
+
+    fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
+        self.check()?;
+        if ctx.device != Device::Cpu {
+            return Err(Error::Request(
+                "meg trains on the processor alone; use --device cpu".into(),
+            ));
+        }
+        Ok(Box::new(train::fit(self, train, ctx)?))
+    }
+}
+
+impl Meg {
+    fn codec_options(&self) -> CodecOptions {
+        let number = NumberOptions { bins: self.bins, atoms: self.atoms };
+        CodecOptions { number, levels: self.levels }
+    }
+
+    fn optimiser(&self, rows: usize) -> Optimiser {
+        Optimiser {
+            warmup: self.warmup,
+            decay: self.weight_decay,
+            clip: self.clip,
+            average: self.average,
+            dropout: if rows < self.fold_below { self.small_dropout } else { self.dropout },
+        }
+    }
+
+    /// Rows per step for so many training rows: at least 16 steps per pass, and at least 16 rows
+    /// where there are as many.
+    fn batch(&self, rows: usize) -> usize {
+        (rows / 16).clamp(16, self.batch_size.max(16)).min(self.batch_size).min(rows).max(1)
+    }
+}

@@ -1,0 +1,225 @@
+//! Drawing rows, column after column.
+
+use crate::fitted::FittedMeg;
+use crate::network::{Activations, forward};
+use meg_core::{
+    Column, ConditionValue, Error, Event, Phase, Rejection, Result, Rng, SampleContext,
+    SampleRequest, Table, parallel,
+};
+use neural::Randomness;
+use neural::kernels::softmax_rows;
+use rand::{RngCore, SeedableRng};
+
+/// Rows that are drawn together.
+const CHUNK: usize = 2_048;
+/// Chunks between two reports of progress.
+const ROUND: usize = 64;
+
+/// What the conditions mean for the codes.
+struct Fixed {
+    /// Per generator, the code that its column must have.
+    codes: Vec<Option<u16>>,
+    /// Columns and the cells that they hold in every row.
+    cells: Vec<(usize, ConditionValue)>,
+}
+
+/// Draws rows that meet the conditions exactly.
+///
+/// A conditioned column is not drawn but set. Where all columns made before it are set too, that is
+/// all there is to do; else a row is kept with the probability that its generator gives to the set
+/// code, which is what drawing rows and throwing away those of other codes comes to.
+pub(crate) fn sample(
+    model: &FittedMeg,
+    request: &SampleRequest,
+    ctx: &mut SampleContext<'_>,
+) -> Result<Table> {
+    let fixed = fixed(model, request)?;
+    let bound = Rejection::default();
+    let limit = bound.draws_per_row.saturating_mul(request.rows.max(bound.batch));
+    ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(request.rows as u64) });
+    let mut columns: Vec<Column> = empty(model);
+    let (mut drawn, mut kept) = (0usize, 0usize);
+    while kept < request.rows {
+        if drawn >= limit {
+            return Err(Error::Rejected(format!(
+                "the conditions were met by {kept} of {drawn} drawn rows, {} were asked for; relax a condition or ask for fewer rows",
+                request.rows
+            )));
+        }
+        let missing = request.rows - kept;
+        let wanted = if kept == 0 { missing.max(drawn) } else { (missing * drawn).div_ceil(kept) };
+        // A fifth more saves a round, but only where rows are lost at all.
+        let wanted = if kept < drawn { wanted + wanted / 5 + 64 } else { wanted };
+        let wanted = wanted.min(limit - drawn).min(CHUNK * ROUND);
+        let seeds: Vec<u64> = (0..wanted.div_ceil(CHUNK)).map(|_| ctx.rng.next_u64()).collect();
+        let chunks = parallel::map(ctx.threads, seeds.len(), |at| {
+            let rows = CHUNK.min(wanted - at * CHUNK);
+            chunk(model, &fixed, rows, Rng::seed_from_u64(seeds[at]))
+        });
+        drawn += wanted;
+        for (chunk, rows) in chunks {
+            let rows = rows.min(request.rows - kept);
+            kept += rows;
+            columns.iter_mut().zip(chunk).for_each(|(column, more)| append(column, more, rows));
+        }
+        ctx.observer.step(Phase::Sample, kept as u64, &[])?;
+    }
+    if !request.conditions.is_empty() {
+        ctx.observer
+            .event(&Event::Acceptance { drawn: drawn as u64, kept: kept.min(drawn) as u64 });
+    }
+    ctx.observer.event(&Event::End { phase: Phase::Sample });
+    Table::new(model.codec.schema().clone(), columns)
+}
+
+fn fixed(model: &FittedMeg, request: &SampleRequest) -> Result<Fixed> {
+    let mut codes = vec![None; model.layout.masks.len()];
+    let mut cells = Vec::new();
+    for condition in &request.conditions {
+        let column = condition.column;
+        let spec = &model.codec.schema().columns[column];
+        let fail =
+            |problem: String| Error::Rejected(format!("condition on {:?}: {problem}", spec.name));
+        let cell = one_cell(condition.value, spec.is_category());
+        let code = model.codec.code(column, &cell, 0).ok_or_else(|| {
+            fail(format!("the training rows hold nothing like {}", shown(spec, condition.value)))
+        })?;
+        if let ConditionValue::Number(number) = condition.value
+            && (spec.snap(number) - number).abs() > 1e-9 * number.abs().max(1.0)
+        {
+            return Err(fail(format!("{number} has more digits than the column holds")));
+        }
+        if let Some(at) = model.layout.masks.iter().position(|mask| mask.output == column) {
+            codes[at] = Some(code as u16);
+        }
+        cells.push((column, condition.value));
+    }
+    Ok(Fixed { codes, cells })
+}
+
+fn one_cell(value: ConditionValue, category: bool) -> Column {
+    match value {
+        ConditionValue::Level(code) => Column::Codes(vec![code]),
+        ConditionValue::Number(number) => Column::Numbers(vec![number]),
+        ConditionValue::Missing if category => Column::Codes(vec![meg_core::MISSING]),
+        ConditionValue::Missing => Column::Numbers(vec![f64::NAN]),
+    }
+}
+
+fn shown(spec: &meg_core::ColumnSpec, value: ConditionValue) -> String {
+    match value {
+        ConditionValue::Level(code) => format!("{:?}", spec.levels().get(code as usize)),
+        ConditionValue::Number(number) => format!("the number {number}"),
+        ConditionValue::Missing => "a missing cell".into(),
+    }
+}
+
+fn empty(model: &FittedMeg) -> Vec<Column> {
+    model
+        .codec
+        .schema()
+        .columns
+        .iter()
+        .map(|spec| {
+            if spec.is_numeric() {
+                Column::Numbers(Vec::new())
+            } else if spec.is_category() {
+                Column::Codes(Vec::new())
+            } else {
+                Column::Texts(Vec::new())
+            }
+        })
+        .collect()
+}
+
+fn append(column: &mut Column, more: Column, rows: usize) {
+    match (column, more) {
+        (Column::Numbers(cells), Column::Numbers(more)) => cells.extend(&more[..rows]),
+        (Column::Codes(cells), Column::Codes(more)) => cells.extend(&more[..rows]),
+        (Column::Texts(cells), Column::Texts(more)) => cells.extend(more.into_iter().take(rows)),
+        _ => unreachable!("chunks have the columns of the schema"),
+    }
+}
+
+/// Draws a chunk and decodes what is kept of it; returns the columns and their number of rows.
+fn chunk(model: &FittedMeg, fixed: &Fixed, rows: usize, rng: Rng) -> (Vec<Column>, usize) {
+    let mut randomness = Randomness::new(rng);
+    let codes = draw_codes(model, &fixed.codes, rows, &mut randomness);
+    let rows = codes.first().map_or(rows, Vec::len);
+    let schema = model.codec.schema();
+    let columns = (0..schema.columns.len()).map(|column| {
+        if let Some((_, value)) = fixed.cells.iter().find(|(at, _)| *at == column) {
+            return repeated(*value, schema.columns[column].is_category(), rows);
+        }
+        let maker = model.layout.masks.iter().position(|mask| mask.output == column);
+        let codes = maker.map_or(&[][..], |at| &codes[at]);
+        model.codec.draw(column, rows, codes, &mut randomness.rng)
+    });
+    (columns.collect(), rows)
+}
+
+fn repeated(value: ConditionValue, category: bool, rows: usize) -> Column {
+    match one_cell(value, category) {
+        Column::Numbers(cell) => Column::Numbers(vec![cell[0]; rows]),
+        Column::Codes(cell) => Column::Codes(vec![cell[0]; rows]),
+        Column::Texts(_) => unreachable!("texts have no conditions"),
+    }
+}
+
+/// The codes of each generator's column, for the rows that are kept.
+pub(crate) fn draw_codes(
+    model: &FittedMeg,
+    fixed: &[Option<u16>],
+    mut rows: usize,
+    randomness: &mut Randomness,
+) -> Vec<Vec<u16>> {
+    let layout = &model.layout;
+    let mut codes: Vec<Vec<u16>> = vec![Vec::new(); layout.masks.len()];
+    let mut activations = Activations::default();
+    let (mut dice, mut normalisers) = (Vec::new(), Vec::new());
+    let mut all_fixed = true;
+    for (at, shape) in layout.shapes.iter().enumerate() {
+        all_fixed &= fixed[at].is_some();
+        if let Some(code) = fixed[at].filter(|_| all_fixed) {
+            codes[at] = vec![code; rows];
+            continue;
+        }
+        let parents = &layout.parents[at];
+        let tables: Vec<&[f32]> =
+            parents.iter().map(|&at| &*model.weights.embeddings[at]).collect();
+        let context: Vec<&[u16]> = parents.iter().map(|&at| &*codes[at]).collect();
+        let weights = &model.weights.generators[at];
+        forward(shape, weights, &tables, &context, rows, None, &mut activations);
+        normalisers.resize(rows, 0.0);
+        softmax_rows(&mut activations.logits, shape.codes, 1.0, &mut normalisers);
+        dice.resize(rows, 0.0);
+        randomness.uniforms(&mut dice);
+        let chances = activations.logits.chunks_exact(shape.codes).zip(&dice);
+        match fixed[at] {
+            None => codes[at] = chances.map(|(chances, &die)| pick(chances, die)).collect(),
+            Some(code) => {
+                let keep: Vec<bool> =
+                    chances.map(|(chances, &die)| die < chances[usize::from(code)]).collect();
+                for column in &mut codes[..at] {
+                    let mut kept = keep.iter();
+                    column.retain(|_| *kept.next().expect("one decision per row"));
+                }
+                rows = keep.iter().filter(|&&kept| kept).count();
+                codes[at] = vec![code; rows];
+            }
+        }
+    }
+    codes
+}
+
+/// The code at which the running sum of the chances passes the die.
+pub(crate) fn pick(chances: &[f32], die: f32) -> u16 {
+    let mut sum = 0.0;
+    for (code, chance) in chances.iter().enumerate() {
+        sum += chance;
+        if die < sum {
+            return code as u16;
+        }
+    }
+    (chances.len() - 1) as u16
+}
