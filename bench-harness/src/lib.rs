@@ -37,6 +37,7 @@ pub const MODELS: &[ModelEntry] = &[
     bayes_net::KDB,
     bayes_net::PRIV_BAYES,
     ctgan::ENTRY,
+    tvae::ENTRY,
     meg::ENTRY,
     meg::MUG,
 ];

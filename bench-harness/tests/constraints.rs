@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 fn quick(model: &str) -> toml::Table {
     let text = match model {
         "ctgan" => "epochs = 1\nmin_updates = 20\nbatch_size = 100",
+        "tvae" => "epochs = 20",
         // With a small budget it learns ranges so wide that cents are lost in double precision.
         "priv-bayes" => "epsilon = 1000.0",
         _ => "",

@@ -2,6 +2,7 @@
 //! at run time. Every reduction runs in one fixed order, so that results do not depend on threads.
 
 mod adam;
+mod autoencoder;
 mod batch_norm;
 mod critic;
 mod gather;
@@ -11,6 +12,7 @@ mod perceptron;
 mod product;
 
 pub use adam::{AdamStep, adam};
+pub use autoencoder::{LikelihoodSums, RowLikelihood, draw_latent, latent_backward};
 pub use batch_norm::{
     BatchNorm, BatchStatistics, batch_norm_relu, batch_norm_relu_backward, batch_norm_relu_frozen,
 };

@@ -38,7 +38,8 @@ vectorised! {
     /// Cuts negative cells to 0, in place.
     pub fn relu(cells: &mut [f32]) {
         for cell in cells {
-            *cell = cell.max(0.0);
+            // Not `max`, which would turn NaN into 0 and hide it.
+            *cell = if *cell < 0.0 { 0.0 } else { *cell };
         }
     }
 }
@@ -186,6 +187,13 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn relu_hides_no_nan() {
+        let mut cells = [-1.0, 0.0, 2.0, f32::NAN];
+        relu(&mut cells);
+        assert!(cells[..3] == [0.0, 0.0, 2.0] && cells[3].is_nan());
+    }
 
     #[test]
     fn softmax_rows_sum_to_the_scale_and_normalise() {

@@ -1,0 +1,188 @@
+//! The same update as plain candle expressions with automatic gradients: the path on CUDA, the one
+//! that `Kernels::Plain` asks for, and the oracle that the fused path is tested against.
+
+use crate::Tvae;
+use crate::batch::Batch;
+use crate::fused::{Losses, optimiser};
+use crate::network::{Autoencoder, Decoder, SIGMA_BOUNDS};
+use candle_core::{DType, Device as TensorDevice, Tensor};
+use meg_core::{Device, Result, TrainingState};
+use neural::kernels::HeadSpan;
+use neural::layers::activation::relu;
+use neural::layers::loss::{gaussian_divergence, gaussian_likelihood, span_cross_entropy};
+use neural::layers::{Gradients, Initial, Optimiser, ParameterStore, Segments, host_tensor};
+use neural::{tensor_device, tensor_error};
+
+/// The networks in training on any candle device. Parameters have the names and shapes of
+/// [`Autoencoder::named_mut`].
+#[derive(Debug)]
+pub(crate) struct PlainTrainer {
+    /// Shapes and, at the end, the weights that are read back.
+    template: Autoencoder,
+    store: ParameterStore,
+    optimiser: Optimiser,
+    segments: Segments,
+    place_units: Vec<u32>,
+    /// The same on the device.
+    place_index: Tensor,
+    factor: f64,
+}
+
+impl PlainTrainer {
+    /// `precision` is `F32`, or `F64` in the tests, where rounding is to be out of the way.
+    pub(crate) fn new(
+        recipe: &Tvae,
+        mut model: Autoencoder,
+        spans: &[HeadSpan],
+        place_units: &[u32],
+        device: Device,
+        precision: DType,
+    ) -> Result<Self> {
+        let device = tensor_device(device)?;
+        let width = model.decoder.output.outputs();
+        let mut made = || -> candle_core::Result<(ParameterStore, Optimiser, Segments, Tensor)> {
+            let store = store(&mut model, precision, &device)?;
+            let optimiser = Optimiser::new().group(store.trainable(), optimiser(recipe))?;
+            let onehots = spans.iter().filter(|span| span.softmax);
+            let onehots: Vec<_> = onehots.map(|span| (span.start, span.width)).collect();
+            let segments = Segments::new(&onehots, width, precision, &device)?;
+            let index = Tensor::from_slice(place_units, place_units.len(), &device)?;
+            Ok((store, optimiser, segments, index))
+        };
+        let (store, optimiser, segments, place_index) = made().map_err(tensor_error)?;
+        let (place_units, factor) = (place_units.to_vec(), recipe.loss_factor);
+        Ok(Self { template: model, store, optimiser, segments, place_units, place_index, factor })
+    }
+
+    /// One update.
+    pub(crate) fn update(&mut self, batch: &Batch) -> Result<Losses> {
+        let mut run = || -> candle_core::Result<Losses> {
+            let (losses, gradients) = self.gradients(batch)?;
+            self.optimiser.step(&gradients)?;
+            if !self.place_units.is_empty() {
+                let sigma = &self.store.entries()[self.store.entries().len() - 1].var;
+                let (least, most) = SIGMA_BOUNDS;
+                sigma.set(&sigma.as_detached_tensor().clamp(least, most)?)?;
+            }
+            Ok(losses)
+        };
+        run().map_err(tensor_error)
+    }
+
+    /// Losses and the gradient of every parameter.
+    pub(crate) fn gradients(&self, batch: &Batch) -> candle_core::Result<(Losses, Gradients)> {
+        let rows = self.dense_rows(batch)?;
+        let (encoder, decoder) = (self.template.encoder.len(), self.template.decoder.layers.len());
+        let mut hidden = rows.clone();
+        for layer in 0..encoder {
+            hidden = relu(&self.linear(2 * layer, &hidden)?)?;
+        }
+        let units = self.template.latent_units();
+        let statistics = self.linear(2 * encoder, &hidden)?;
+        let mean = statistics.narrow(1, 0, units)?;
+        let log_variance = statistics.narrow(1, units, units)?;
+        let noise = self.tensor(batch.noise.clone(), (batch.rows, units))?;
+        let deviation = log_variance.affine(0.5, 0.0)?.exp()?;
+        let mut hidden = (&mean + deviation.mul(&noise)?)?;
+        for layer in 0..decoder {
+            hidden = relu(&self.linear(2 * (encoder + 1 + layer), &hidden)?)?;
+        }
+        let logits = self.linear(2 * (encoder + 1 + decoder), &hidden)?;
+        let mut likelihood = span_cross_entropy(&self.segments, &logits, &rows)?;
+        if !self.place_units.is_empty() {
+            let targets = rows.index_select(&self.place_index, 1)?;
+            let means = logits.index_select(&self.place_index, 1)?.tanh()?;
+            let sigma = self.value(2 * (encoder + decoder + 2));
+            let places = gaussian_likelihood(&targets, &means, sigma)?.sum_all()?;
+            likelihood = (likelihood + (places / batch.rows as f64)?)?;
+        }
+        let reconstruction = likelihood.affine(self.factor, 0.0)?;
+        let divergence = gaussian_divergence(&mean, &log_variance)?;
+        let losses =
+            Losses { reconstruction: scalar(&reconstruction)?, divergence: scalar(&divergence)? };
+        Ok((losses, self.optimiser.gradients(&(reconstruction + divergence)?)?))
+    }
+
+    /// Reads the trained decoder back.
+    pub(crate) fn decoder(mut self) -> Result<Decoder> {
+        let entries = self.store.entries();
+        for ((_, parameter), entry) in self.template.named_mut().into_iter().zip(entries) {
+            let cells = || entry.var.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
+            parameter.value = cells().map_err(tensor_error)?;
+        }
+        Ok(self.template.decoder)
+    }
+
+    /// Writes weights and moments.
+    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
+        self.store.save("", &mut state.tensors)?;
+        self.optimiser.save("", &mut state.tensors)
+    }
+
+    /// Reads what [`PlainTrainer::save`] wrote.
+    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        let find = |name: &str, shape: &[usize]| state.tensor(name, shape);
+        self.store.load("", find)?;
+        self.optimiser.load("", state.step, find)
+    }
+
+    /// A phrase about the first tensor with a value that is not finite. Gradients are not kept
+    /// between updates here; one that is not finite reaches weight and moments at once.
+    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
+        match self.store.not_finite()? {
+            Some(phrase) => Ok(Some(phrase)),
+            None => self.optimiser.not_finite(),
+        }
+    }
+
+    fn value(&self, at: usize) -> &Tensor {
+        self.store.entries()[at].var.as_tensor()
+    }
+
+    /// `inputs * weight + bias` with the parameters from `at` on.
+    fn linear(&self, at: usize, inputs: &Tensor) -> candle_core::Result<Tensor> {
+        inputs.matmul(self.value(at))?.broadcast_add(self.value(at + 1))
+    }
+
+    fn dense_rows(&self, batch: &Batch) -> candle_core::Result<Tensor> {
+        let width = self.template.decoder.output.outputs();
+        let (places, onehots) = (self.place_units.len(), self.segments.spans().len());
+        let mut cells = vec![0.0; batch.rows * width];
+        for (row, cells) in cells.chunks_exact_mut(width).enumerate() {
+            let places = &batch.places[row * places..(row + 1) * places];
+            for (&unit, &place) in self.place_units.iter().zip(places) {
+                cells[unit as usize] = place;
+            }
+            for &unit in &batch.hot[row * onehots..(row + 1) * onehots] {
+                cells[unit as usize] = 1.0;
+            }
+        }
+        self.tensor(cells, (batch.rows, width))
+    }
+
+    fn tensor(&self, cells: Vec<f32>, shape: (usize, usize)) -> candle_core::Result<Tensor> {
+        host_tensor(cells, shape, self.store.dtype(), self.store.device())
+    }
+}
+
+/// The parameters of a network as variables.
+fn store(
+    model: &mut Autoencoder,
+    precision: DType,
+    device: &TensorDevice,
+) -> candle_core::Result<ParameterStore> {
+    let mut store = ParameterStore::new(precision, device);
+    // The first values are those of the network: none are drawn here.
+    let mut rng = meg_core::Seed(0).stream("tvae/unused");
+    for (name, parameter) in model.named_mut() {
+        let zero = Initial::Constant(0.0);
+        let var = store.parameter(&name, &parameter.shape, zero, &mut rng)?;
+        let shape = parameter.shape.as_slice();
+        var.set(&host_tensor(parameter.value.clone(), shape, precision, device)?)?;
+    }
+    Ok(store)
+}
+
+fn scalar(tensor: &Tensor) -> candle_core::Result<f64> {
+    tensor.to_dtype(DType::F64)?.to_scalar()
+}
