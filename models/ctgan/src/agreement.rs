@@ -248,20 +248,15 @@ fn both_ways_agree_at_the_corners_of_the_settings() {
     let mut bench = Bench::new(&conformance::mixed_table(200, 6));
     let recipe = bench.recipe.clone();
     let corners = [
-        ("pac = 1", Ctgan { pac: 1, ..recipe.clone() }),
-        ("dropout = 0", Ctgan { dropout: 0.0, ..recipe.clone() }),
-        (
-            "one hidden layer each",
-            Ctgan { generator_dim: vec![24], discriminator_dim: vec![20], ..recipe },
-        ),
+        Ctgan { pac: 1, ..recipe.clone() },
+        Ctgan { dropout: 0.0, ..recipe.clone() },
+        Ctgan { generator_dim: vec![24], discriminator_dim: vec![20], ..recipe },
     ];
-    for (corner, recipe) in corners {
+    for recipe in corners {
         bench.recipe = recipe;
         for dense_rows in [true, false] {
             check_updates(&bench, dense_rows, &[DType::F32], 3);
         }
-        // A failure above names tensors, not settings; the last one printed was done.
-        eprintln!("{corner}: both ways agree");
     }
 }
 

@@ -116,14 +116,14 @@ impl PlainTrainer {
     /// Writes weights and moments.
     pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
         self.store.save("", &mut state.tensors)?;
-        self.optimiser.save("", &mut state.tensors)
+        self.optimiser.save("", state)
     }
 
     /// Reads what [`PlainTrainer::save`] wrote.
     pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
         let find = |name: &str, shape: &[usize]| state.tensor(name, shape);
         self.store.load("", find)?;
-        self.optimiser.load("", state.step, find)
+        self.optimiser.load("", state)
     }
 
     /// A phrase about the first tensor with a value that is not finite. Gradients are not kept
