@@ -7,10 +7,11 @@ use crate::conditions::ConditionSpace;
 use crate::fused::{CriticLosses, GeneratorLosses, LEAK, optimisers};
 use crate::network::{Critic, Generator};
 use crate::state::{critic_names, generator_names, running_names};
-use candle_core::{D, DType, Device as TensorDevice, Shape, Tensor, Var};
+use candle_core::{DType, Device as TensorDevice, Shape, Tensor, Var, bail};
 use meg_core::{Device, Error, Result, TrainingState};
-use neural::kernels::Heads;
+use neural::kernels::{HeadSpan, Heads};
 use neural::layers::activation::relu;
+use neural::layers::{Activation, Span, SpanHeads};
 use neural::training::first_not_finite;
 use neural::{Adam, Parameter, tensor_device};
 use transforms::Encoded;
@@ -23,7 +24,7 @@ pub(crate) struct PlainTrainer {
     critic: Vec<Trained>,
     /// Running mean and variance of each generator layer.
     running: Vec<(Tensor, Tensor)>,
-    heads: Heads,
+    heads: SpanHeads,
     pac: usize,
     penalty: f64,
     adam: [Adam; 2],
@@ -68,6 +69,7 @@ impl PlainTrainer {
             Ok((statistics(&norm.running_mean)?, statistics(&norm.running_variance)?))
         });
         let running = running.collect::<candle_core::Result<_>>().map_err(tensor_error)?;
+        let heads = span_heads(&heads, precision, &device).map_err(tensor_error)?;
         Ok(Self {
             running,
             generator: trained(generator.parameters_mut()).map_err(tensor_error)?,
@@ -303,25 +305,9 @@ impl PlainTrainer {
             hidden = Tensor::cat(&[&hidden, &active], 1)?;
         }
         let logits = self.linear(5 * self.running.len(), &hidden, units.as_ref())?;
-        let rows = self.activate(&logits, &input.gumbel)?;
+        let noise = self.tensor(&input.gumbel, logits.shape())?;
+        let rows = self.heads.forward(&logits, Some(&noise))?;
         Ok((logits, rows))
-    }
-
-    fn activate(&self, logits: &Tensor, gumbel: &[f32]) -> candle_core::Result<Tensor> {
-        let noise = self.tensor(gumbel, logits.shape())?;
-        let noisy = ((logits + noise)? / f64::from(self.temperature()))?;
-        let spans = self.heads.spans().iter().map(|span| {
-            if span.softmax {
-                softmax(&noisy.narrow(1, span.start, span.width)?)
-            } else {
-                logits.narrow(1, span.start, span.width)?.tanh()
-            }
-        });
-        Tensor::cat(&spans.collect::<candle_core::Result<Vec<_>>>()?, 1)
-    }
-
-    fn temperature(&self) -> f32 {
-        self.heads.temperature()
     }
 
     fn dense_rows(&self, encoded: &Encoded, rows: &[usize]) -> candle_core::Result<Tensor> {
@@ -407,21 +393,32 @@ impl PlainTrainer {
         sent.matmul(&self.first_weight()?.t()?)
     }
 
+    /// Mean over rows of the cross entropy of the span that the row's condition speaks of.
     fn cross_entropy(
         &self,
         space: &ConditionSpace,
         batch: &GeneratorBatch,
         logits: &Tensor,
     ) -> candle_core::Result<Tensor> {
-        let count = batch.conditions.len();
-        let mut sum = Tensor::zeros((), self.precision, &self.device)?;
+        let Some(segments) = self.heads.segments() else {
+            return Tensor::zeros((), self.precision, &self.device);
+        };
+        let (rows, width) = logits.dims2()?;
+        let spans = segments.spans();
+        let mut wanted = vec![0.0; rows * width];
+        let mut asked = vec![0.0; rows * spans.len()];
         for (row, &condition) in batch.conditions.iter().enumerate() {
-            let (start, levels) = space.span(condition);
-            let span = logits.narrow(0, row, 1)?.narrow(1, start, levels)?;
-            let picked = span.narrow(1, condition.level, 1)?;
-            sum = (sum + (log_sum_exp(&span)? - picked)?.sum_all()?)?;
+            let span = space.span(condition);
+            let Ok(segment) = spans.binary_search(&span) else {
+                bail!("the condition on the units {span:?} is no span of the row");
+            };
+            wanted[row * width + span.0 + condition.level] = 1.0;
+            asked[row * spans.len() + segment] = 1.0;
         }
-        if count == 0 { Ok(sum) } else { sum / count as f64 }
+        let wanted = self.tensor(&wanted, (rows, width))?;
+        let asked = self.tensor(&asked, (rows, spans.len()))?;
+        let sum = segments.cross_entropy(logits, &wanted)?.mul(&asked)?.sum_all()?;
+        sum / batch.conditions.len().max(1) as f64
     }
 }
 
@@ -473,16 +470,20 @@ fn gradients(loss: &Tensor, trained: &[Trained]) -> candle_core::Result<Vec<Tens
     trained.iter().map(of).collect()
 }
 
-/// Softmax along the last dimension from parts whose gradients candle has right.
-fn softmax(cells: &Tensor) -> candle_core::Result<Tensor> {
-    let highest = cells.max_keepdim(D::Minus1)?.detach();
-    let weights = cells.broadcast_sub(&highest)?.exp()?;
-    weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)
-}
-
-fn log_sum_exp(cells: &Tensor) -> candle_core::Result<Tensor> {
-    let highest = cells.max_keepdim(D::Minus1)?.detach();
-    cells.broadcast_sub(&highest)?.exp()?.sum_keepdim(D::Minus1)?.log()? + highest
+/// The heads as tensor operations, all spans at once.
+fn span_heads(
+    heads: &Heads,
+    precision: DType,
+    device: &TensorDevice,
+) -> candle_core::Result<SpanHeads> {
+    let span = |head: &HeadSpan| Span {
+        start: head.start,
+        width: head.width,
+        activation: if head.softmax { Activation::GumbelSoftmax } else { Activation::Tanh },
+    };
+    let spans: Vec<Span> = heads.spans().iter().map(span).collect();
+    let temperature = f64::from(heads.temperature());
+    Ok(SpanHeads::new(&spans, heads.width(), temperature, precision, device)?.as_expression())
 }
 
 fn scalar(tensor: &Tensor) -> candle_core::Result<f64> {

@@ -88,6 +88,11 @@ impl SpanHeads {
         Ok(Self { width, temperature, single, masks, segments, kernel, dtype, device })
     }
 
+    /// The same heads as tensor operations on every device: the oracle of the loop.
+    pub fn as_expression(self) -> Self {
+        Self { kernel: None, ..self }
+    }
+
     /// Units of a row.
     pub fn width(&self) -> usize {
         self.width
