@@ -7,6 +7,12 @@
 //! }
 //! ```
 
+mod damage;
+mod interruptions;
+
+pub use damage::Damage;
+pub use interruptions::Training;
+
 use crate::{
     Artifact, CheckpointSink, Column, ColumnKind, ColumnSpec, Control, Error, Event, FitContext,
     Fitted, Kernels, MISSING, ModelEntry, Observer, Phase, Role, SampleContext, SampleRequest,
@@ -55,6 +61,7 @@ pub fn check(entry: &ModelEntry, case: Case) {
         assert!(drawn.schema() == table.schema(), "{name}: another schema");
         only_levels_of_the_training_rows(case, name, &table, &drawn);
     }
+    plain_kernels_pass_constant_columns(entry, case);
     free_text_is_refused(entry, case);
     if case.stoppable {
         stop_requests_are_honoured(entry, case, &train);
@@ -66,6 +73,18 @@ pub fn check(entry: &ModelEntry, case: Case) {
     if let Some(settings) = case.diverges {
         divergence_is_an_error_that_names_the_step(entry, settings, &train);
     }
+}
+
+/// Tensors of no width are an error in candle.
+fn plain_kernels_pass_constant_columns(entry: &ModelEntry, case: Case) {
+    let table = constant_columns(40);
+    let recipe = (entry.recipe)(case.recipe).expect("the recipe of the suite is valid");
+    let mut silent = Silent;
+    let context = FitContext::new(Seed(2), &mut silent);
+    let mut ctx = FitContext { kernels: Kernels::Plain, ..context };
+    let model = recipe.synthesizer.fit(&table, &mut ctx);
+    let model = model.unwrap_or_else(|error| panic!("constant columns, plain: {error}"));
+    assert!(draw(model.as_ref(), 3, 1).schema() == table.schema());
 }
 
 fn default_recipe_is_valid(entry: &ModelEntry) {
@@ -169,7 +188,15 @@ fn awkward_tables() -> Vec<(&'static str, Table)> {
         ("two rows", mixed_table(2, 6)),
         ("2000 levels", two_thousand.expect("valid")),
         ("numbers only", numbers_only.expect("valid")),
+        ("constant columns", constant_columns(40)),
     ]
+}
+
+/// Nothing to learn: one level, one number.
+fn constant_columns(rows: usize) -> Table {
+    let columns = vec![ColumnSpec::category("only", ["one"]), ColumnSpec::number("x", 1)];
+    let cells = vec![Column::Codes(vec![0; rows]), Column::Numbers(vec![2.5; rows])];
+    Table::new(Schema::new(columns).expect("valid"), cells).expect("valid")
 }
 
 /// Fits with the settings, on one thread, silently.

@@ -132,9 +132,10 @@ impl ColumnSpec {
     }
 
     /// The nearest value that this numeric column can hold: decimals for numbers, the format's
-    /// resolution and the years that can be printed for datetimes.
+    /// resolution and the years that can be printed for datetimes. Never the negative zero, which
+    /// would be printed as another cell than 0.
     pub fn snap(&self, value: f64) -> f64 {
-        match &self.kind {
+        let near = match &self.kind {
             ColumnKind::Number { decimals: Some(decimals) } => round_to(value, *decimals),
             ColumnKind::Datetime { format } => {
                 let step = datetime::resolution(format);
@@ -142,7 +143,8 @@ impl ColumnSpec {
                 (value / step).round().clamp((least / step).ceil(), (most / step).floor()) * step
             }
             _ => value,
-        }
+        };
+        near + 0.0
     }
 
     /// The distance between neighbouring values of this numeric column; `None` where the precision

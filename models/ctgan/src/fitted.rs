@@ -2,16 +2,15 @@ use crate::conditions::{ConditionSpace, EmpiricalConditions};
 use crate::network::{Generator, heads};
 use crate::{Ctgan, ENTRY};
 use meg_core::{
-    Artifact, Column, Condition, ConditionValue, Error, Event, Fitted, MISSING, Observer, Phase,
-    Rejection, Result, Rng, SampleContext, SampleRequest, Seed, Synthesizer, Table, parallel,
-    sample_by_rejection,
+    Artifact, Condition, ConditionValue, Error, Event, Fitted, MISSING, Observer, Phase, Rejection,
+    Result, Rng, SampleContext, SampleRequest, Seed, Synthesizer, Table, sample_by_rejection,
 };
 use neural::Randomness;
 use neural::kernels::Heads;
 use neural::training::all_finite;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
-use transforms::{DecodedRows, Encoded, TableEncoder};
+use transforms::{Encoded, TableEncoder};
 
 /// A trained generator with all that sampling needs. The discriminator is not kept.
 #[derive(Debug)]
@@ -29,11 +28,6 @@ struct State {
     encoder: TableEncoder,
     conditions: ConditionSpace,
 }
-
-/// Rows that go through the generator together.
-const CHUNK: usize = 500;
-/// Chunks between two words to the observer, for each thread.
-const CHUNKS_PER_THREAD: usize = 8;
 
 impl Fitted for FittedCtgan {
     /// The first condition on a category sets the conditional vector of every row; rejection
@@ -87,8 +81,6 @@ impl FittedCtgan {
         Ok(None)
     }
 
-    /// Chunks are drawn from streams of their own, which follow from their position, so that the
-    /// rows do not depend on how many threads share the chunks.
     fn draw(
         &self,
         rows: usize,
@@ -97,21 +89,9 @@ impl FittedCtgan {
         threads: usize,
         observer: &mut dyn Observer,
     ) -> Result<Table> {
-        let sampler = RowSampler::new(self, fixed, Seed(rng.next_u64()));
-        let mut decoded = DecodedRows::new(&self.encoder);
-        while decoded.rows() < rows {
-            let first = decoded.rows() / CHUNK;
-            let chunks = (rows.div_ceil(CHUNK) - first).min(threads.max(1) * CHUNKS_PER_THREAD);
-            let drawn = parallel::map(threads, chunks, |ahead| {
-                let chunk = first + ahead;
-                sampler.chunk(chunk, CHUNK.min(rows - chunk * CHUNK))
-            });
-            for cells in drawn {
-                decoded.push(cells?);
-            }
-            observer.step(Phase::Sample, decoded.rows() as u64, &[])?;
-        }
-        decoded.into_table()
+        let sampler = RowSampler::new(self, fixed);
+        let seed = Seed(rng.next_u64());
+        self.encoder.draw(rows, seed, threads, observer, |rows, rng| sampler.fill(rows, rng))
     }
 }
 
@@ -122,11 +102,10 @@ struct RowSampler<'a> {
     conditions: EmpiricalConditions,
     heads: Heads,
     no_noise: Vec<f32>,
-    seed: Seed,
 }
 
 impl<'a> RowSampler<'a> {
-    fn new(model: &'a FittedCtgan, fixed: Option<u32>, seed: Seed) -> Self {
+    fn new(model: &'a FittedCtgan, fixed: Option<u32>) -> Self {
         let encoder = &model.encoder;
         Self {
             model,
@@ -135,20 +114,16 @@ impl<'a> RowSampler<'a> {
             // The largest of logits with Gumbel noise is a draw from their softmax at temperature
             // 1, whatever the temperature of training.
             heads: heads(encoder.spans(), encoder.width(), 1.0),
-            no_noise: vec![0.0; CHUNK * encoder.width()],
-            seed,
+            no_noise: vec![0.0; TableEncoder::CHUNK * encoder.width()],
         }
     }
 
-    /// The cells of the rows of one chunk.
-    fn chunk(&self, at: usize, rows: usize) -> Result<Vec<Column>> {
-        let mut randomness = Randomness::new(self.seed.stream(&format!("chunk/{at}")));
-        let mut encoded = self.model.encoder.blank(rows);
-        if encoded.width > 0 {
-            let units = self.probabilities(rows, &mut randomness)?;
-            self.draw_units(&units, &mut encoded, &mut randomness);
-        }
-        self.model.encoder.decode_cells(&encoded, &mut randomness.rng)
+    /// Fills blank rows; gives the rest of the stream back.
+    fn fill(&self, encoded: &mut Encoded, rng: Rng) -> Result<Rng> {
+        let mut randomness = Randomness::new(rng);
+        let units = self.probabilities(encoded.rows, &mut randomness)?;
+        self.draw_units(&units, encoded, &mut randomness);
+        Ok(randomness.rng)
     }
 
     /// The generator's rows: probabilities in one-hot spans, places elsewhere.
@@ -250,7 +225,7 @@ mod tests {
     #[test]
     fn units_are_drawn_by_their_probabilities_and_places_are_kept() {
         let model = model();
-        let sampler = RowSampler::new(&model, None, Seed(1));
+        let sampler = RowSampler::new(&model, None);
         let (rows, width) = (20_000, model.encoder.width());
         // The same row again and again: probabilities 1/2, 1/4, 1/8 ..., the last one twice.
         let mut row = vec![0.0; width];
@@ -293,12 +268,16 @@ mod tests {
         let model = model();
         let draw = |threads| {
             let mut rng = Seed(3).stream("sample");
-            model.draw(5 * CHUNK + 7, None, &mut rng, threads, &mut meg_core::Silent).unwrap()
+            model
+                .draw(5 * TableEncoder::CHUNK + 7, None, &mut rng, threads, &mut meg_core::Silent)
+                .unwrap()
         };
         let one = draw(1);
-        assert_eq!(one.rows(), 5 * CHUNK + 7);
+        assert_eq!(one.rows(), 5 * TableEncoder::CHUNK + 7);
         assert_eq!(one, draw(3));
-        let rows = |chunk: usize| (chunk * CHUNK..(chunk + 1) * CHUNK).collect::<Vec<_>>();
+        let rows = |chunk: usize| {
+            (chunk * TableEncoder::CHUNK..(chunk + 1) * TableEncoder::CHUNK).collect::<Vec<_>>()
+        };
         assert_ne!(one.select_rows(&rows(0)), one.select_rows(&rows(1)));
     }
 }

@@ -124,8 +124,9 @@ impl Synthesizer for Ctgan {
                 return Err(out_of_range(key, value, "at least 0"));
             }
         }
-        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            return Err(out_of_range("temperature", self.temperature, "above 0"));
+        // Logits are divided by it in single precision, where 1e-50 is 0.
+        if !(1e-3..=1e3).contains(&self.temperature) {
+            return Err(out_of_range("temperature", self.temperature, "from 0.001 to 1000"));
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(out_of_range("dropout", self.dropout, "in [0, 1)"));

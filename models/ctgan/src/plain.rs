@@ -6,7 +6,7 @@ use crate::batch::{Batches, CriticBatch, GeneratorBatch, GeneratorInput};
 use crate::conditions::ConditionSpace;
 use crate::fused::{CriticLosses, GeneratorLosses, LEAK, optimisers};
 use crate::network::{Critic, Generator};
-use crate::state::{critic_names, generator_names, running_names};
+use crate::state::{check_running, critic_names, generator_names, running_names};
 use candle_core::{DType, Device as TensorDevice, Shape, Tensor, Var, bail};
 use meg_core::{Device, Error, Result, TrainingState};
 use neural::kernels::{HeadSpan, Heads};
@@ -155,6 +155,7 @@ impl PlainTrainer {
         let (device, precision) = (self.device.clone(), self.precision);
         let kept = |name: &str, like: &Tensor| -> Result<Tensor> {
             let cells = &state.tensor(name, like.dims())?.data;
+            check_running(name, cells)?;
             let tensor = Tensor::from_slice(cells, like.dims(), &device);
             tensor.and_then(|tensor| tensor.to_dtype(precision)).map_err(tensor_error)
         };
@@ -465,7 +466,9 @@ fn gradients(loss: &Tensor, trained: &[Trained]) -> candle_core::Result<Vec<Tens
     let store = loss.backward()?;
     let of = |weight: &Trained| match store.get(&weight.value) {
         Some(gradient) => Ok(gradient.detach()),
-        None => weight.value.zeros_like(),
+        // A table without categories has no conditions, and no weights for them.
+        None if weight.value.elem_count() == 0 => weight.value.zeros_like(),
+        None => bail!("no gradient reaches a weight of {:?}", weight.value.dims()),
     };
     trained.iter().map(of).collect()
 }

@@ -1,7 +1,7 @@
 //! The two networks in training by name: what a checkpoint holds and what must stay finite.
 
 use crate::fused::FusedTrainer;
-use meg_core::{Result, TrainingState};
+use meg_core::{Error, Result, TrainingState};
 use neural::Parameter;
 use neural::training::first_not_finite;
 
@@ -49,8 +49,17 @@ pub(crate) fn restore(trainer: &mut FusedTrainer, state: &TrainingState) -> Resu
     }
     for (name, cells) in running(trainer) {
         cells.clone_from(&state.tensor(&name, &[cells.len()])?.data);
+        check_running(&name, cells)?;
     }
     Ok(())
+}
+
+/// A variance is not negative: its square root would be NaN, which the ReLU behind it hides.
+pub(crate) fn check_running(name: &str, cells: &[f32]) -> Result<()> {
+    match cells.iter().find(|&&cell| name.ends_with("running_variance") && cell < 0.0) {
+        Some(cell) => Err(Error::Checkpoint(format!("{name} holds {cell}, which is no variance"))),
+        None => Ok(()),
+    }
 }
 
 /// A sentence about the first weight, gradient, moment or running statistic that is not finite.

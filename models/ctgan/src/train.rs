@@ -169,7 +169,10 @@ impl Trainer {
         let critic = Critic::new(recipe, space.width(), width, &mut init);
         let heads = heads(encoder.spans(), width, recipe.temperature);
         Ok(match (ctx.device, ctx.kernels) {
-            (Device::Cpu, Kernels::Fused) => {
+            // Tensors of no width are no tensors for candle, and there is nothing to learn.
+            (device, kernels)
+                if width == 0 || (device, kernels) == (Device::Cpu, Kernels::Fused) =>
+            {
                 let units = encoded.place_units.len() + encoded.hot_per_row;
                 let trainer = FusedTrainer::new(recipe, generator, critic, heads, units, threads);
                 Self::Fused(Box::new(trainer))

@@ -1,14 +1,15 @@
 use crate::network::{Decoder, head_spans};
 use crate::{ENTRY, Tvae};
 use meg_core::{
-    Artifact, Column, Error, Event, Fitted, Observer, Phase, Rejection, Result, Rng, SampleContext,
-    SampleRequest, Seed, Synthesizer, Table, parallel, sample_by_rejection,
+    Artifact, Error, Event, Fitted, Observer, Phase, Rejection, Result, Rng, SampleContext,
+    SampleRequest, Seed, Synthesizer, Table, sample_by_rejection,
 };
 use neural::Randomness;
 use neural::kernels::Heads;
+use neural::training::all_finite;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
-use transforms::{DecodedRows, Encoded, TableEncoder};
+use transforms::{Encoded, TableEncoder};
 
 /// A trained decoder with all that sampling needs. The encoder network is not kept.
 #[derive(Debug)]
@@ -24,11 +25,6 @@ struct State {
     recipe: Tvae,
     encoder: TableEncoder,
 }
-
-/// Rows that go through the decoder together.
-const CHUNK: usize = 500;
-/// Chunks between two words to the observer, for each thread.
-const CHUNKS_PER_THREAD: usize = 8;
 
 impl Fitted for FittedTvae {
     /// Conditions are met by rejection alone: the model has no place for them.
@@ -53,8 +49,6 @@ impl Fitted for FittedTvae {
 }
 
 impl FittedTvae {
-    /// Chunks are drawn from streams of their own, which follow from their position, so that the
-    /// rows do not depend on how many threads share the chunks.
     fn draw(
         &self,
         rows: usize,
@@ -62,21 +56,9 @@ impl FittedTvae {
         threads: usize,
         observer: &mut dyn Observer,
     ) -> Result<Table> {
-        let sampler = RowSampler::new(self, Seed(rng.next_u64()));
-        let mut decoded = DecodedRows::new(&self.encoder);
-        while decoded.rows() < rows {
-            let first = decoded.rows() / CHUNK;
-            let chunks = (rows.div_ceil(CHUNK) - first).min(threads.max(1) * CHUNKS_PER_THREAD);
-            let drawn = parallel::map(threads, chunks, |ahead| {
-                let chunk = first + ahead;
-                sampler.chunk(chunk, CHUNK.min(rows - chunk * CHUNK))
-            });
-            for cells in drawn {
-                decoded.push(cells?);
-            }
-            observer.step(Phase::Sample, decoded.rows() as u64, &[])?;
-        }
-        decoded.into_table()
+        let sampler = RowSampler::new(self);
+        let seed = Seed(rng.next_u64());
+        self.encoder.draw(rows, seed, threads, observer, |rows, rng| sampler.draw(rows, rng))
     }
 }
 
@@ -85,27 +67,30 @@ struct RowSampler<'a> {
     model: &'a FittedTvae,
     heads: Heads,
     no_noise: Vec<f32>,
-    seed: Seed,
 }
 
 impl<'a> RowSampler<'a> {
-    fn new(model: &'a FittedTvae, seed: Seed) -> Self {
+    fn new(model: &'a FittedTvae) -> Self {
         let width = model.encoder.width();
         let heads = Heads::new(head_spans(&model.encoder), width, 1.0);
-        Self { model, heads, no_noise: vec![0.0; CHUNK * width], seed }
+        Self { model, heads, no_noise: vec![0.0; TableEncoder::CHUNK * width] }
     }
 
-    /// The cells of the rows of one chunk.
-    fn chunk(&self, at: usize, rows: usize) -> Result<Vec<Column>> {
-        let mut randomness = Randomness::new(self.seed.stream(&format!("chunk/{at}")));
-        let mut encoded = self.model.encoder.blank(rows);
-        if encoded.width > 0 {
-            let mut latent = vec![0.0; rows * self.model.recipe.embedding_dim];
-            randomness.normals(&mut latent);
-            let logits = self.model.decoder.logits(latent, rows);
-            self.fill(&logits, &mut encoded, &mut randomness);
+    /// Fills blank rows from draws of the latent vector; gives the rest of the stream back.
+    ///
+    /// Weights that are finite but damaged may overflow; from NaN a row would still be drawn.
+    fn draw(&self, encoded: &mut Encoded, rng: Rng) -> Result<Rng> {
+        let mut randomness = Randomness::new(rng);
+        let mut latent = vec![0.0; encoded.rows * self.model.recipe.embedding_dim];
+        randomness.normals(&mut latent);
+        let logits = self.model.decoder.logits(latent, encoded.rows);
+        if !all_finite(&logits) {
+            return Err(Error::Artifact(
+                "the decoder's output is not finite: its weights are damaged; train it anew".into(),
+            ));
         }
-        self.model.encoder.decode_cells(&encoded, &mut randomness.rng)
+        self.fill(&logits, encoded, &mut randomness);
+        Ok(randomness.rng)
     }
 
     /// Turns logits into places with noise and one unit of each one-hot span.
@@ -209,7 +194,7 @@ mod tests {
         let mut encoded = model.encoder.blank(rows);
         let mut randomness = Randomness::new(Seed(2).stream("units"));
         // No more rows at once than a chunk has.
-        let mut sampler = RowSampler::new(model, Seed(1));
+        let mut sampler = RowSampler::new(model);
         sampler.no_noise = vec![0.0; rows * model.encoder.width()];
         sampler.fill(&logits(model).repeat(rows), &mut encoded, &mut randomness);
         encoded
@@ -265,12 +250,14 @@ mod tests {
         let model = model(true);
         let draw = |threads| {
             let mut rng = Seed(3).stream("sample");
-            model.draw(5 * CHUNK + 7, &mut rng, threads, &mut Silent).unwrap()
+            model.draw(5 * TableEncoder::CHUNK + 7, &mut rng, threads, &mut Silent).unwrap()
         };
         let one = draw(1);
-        assert_eq!(one.rows(), 5 * CHUNK + 7);
+        assert_eq!(one.rows(), 5 * TableEncoder::CHUNK + 7);
         assert_eq!(one, draw(3));
-        let rows = |chunk: usize| (chunk * CHUNK..(chunk + 1) * CHUNK).collect::<Vec<_>>();
+        let rows = |chunk: usize| {
+            (chunk * TableEncoder::CHUNK..(chunk + 1) * TableEncoder::CHUNK).collect::<Vec<_>>()
+        };
         assert_ne!(one.select_rows(&rows(0)), one.select_rows(&rows(1)));
     }
 }

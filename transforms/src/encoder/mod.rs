@@ -1,5 +1,6 @@
 mod column;
 mod decode;
+mod draw;
 mod encoded;
 
 pub use decode::DecodedRows;

@@ -163,18 +163,27 @@ unsafe impl Send for Product {}
 const WORTH_A_THREAD: usize = 1 << 21;
 /// Parts begin at multiples of it: whole vectors and whole register tiles.
 const PART: usize = 48;
+/// `gemm` sums products of at most 64 x 64 cells in other blocks than larger ones, and those of at
+/// most 256 cells in one run. A part must not become so small, or the number of threads would
+/// decide the order of the sum: the side that is cut keeps more than 64 cells in each part,
+const SHORTEST_PART: usize = 2 * PART;
+/// and the other side has enough for more than 256 in all.
+const NARROWEST_PART: usize = 4;
 
 impl Product {
     /// Computes the product in parts, each of which is a product of its own: threads then wait for
     /// each other once, and every cell is summed in one order however many there are.
     fn spread(self, threads: usize) {
         let work = self.rows * self.columns * self.depth;
-        let longer = self.rows.max(self.columns);
-        if threads < 2 || work < WORTH_A_THREAD || longer < 2 * PART {
+        let (longer, shorter) = (self.rows.max(self.columns), self.rows.min(self.columns));
+        let whole = longer < 2 * SHORTEST_PART || shorter < NARROWEST_PART;
+        if threads < 2 || work < WORTH_A_THREAD || whole {
             return self.compute();
         }
-        let at = (longer * (threads / 2) / threads).div_ceil(PART) * PART;
-        let (first, second) = self.split(at.min(longer - 1));
+        // To the nearest multiple, so that the rest keeps at least 96 - 24 cells.
+        let share = longer * (threads / 2) / threads;
+        let at = ((share + PART / 2) / PART * PART).max(SHORTEST_PART);
+        let (first, second) = self.split(at);
         let half = threads / 2;
         rayon::join(move || first.spread(half), move || second.spread(threads - half));
     }
@@ -236,6 +245,49 @@ mod tests {
 
     fn cells(count: usize, salt: usize) -> Vec<f32> {
         (0..count).map(|at| ((at * 7 + salt * 13) % 11) as f32 - 5.0).collect()
+    }
+
+    /// The sizes at which gemm changes how it sums, at sums too long for one of its blocks.
+    #[test]
+    fn no_number_of_threads_changes_a_bit() {
+        let mut rng = meg_core::Seed(1).stream("cells");
+        let mut cells = |count: usize| -> Vec<f32> {
+            (0..count).map(|_| rand::Rng::random_range(&mut rng, -1.0..1.0)).collect()
+        };
+        let sizes = [
+            (50, 1560, 256),
+            (64, 1100, 192),
+            (194, 1100, 40),
+            (60, 640, 500),
+            (700, 3000, 3),
+            (200, 700, 200),
+            (4, 5500, 193),
+        ];
+        for (m, k, n) in sizes {
+            let (a, b) = (cells(m * k), cells(k * n));
+            let lefts = [Matrix::new(&a, m, k), Matrix::new(&a, k, m).transposed()];
+            let rights = [Matrix::new(&b, k, n), Matrix::new(&b, n, k).transposed()];
+            for (layout, (left, right)) in
+                lefts.iter().flat_map(|left| rights.map(|right| (*left, right))).enumerate()
+            {
+                let run = |threads: usize, turned: bool| {
+                    let mut out = vec![0.0; m * n];
+                    let mut whole = match turned {
+                        false => MatrixMut::new(&mut out, m, n),
+                        true => MatrixMut::new(&mut out, n, m).transposed(),
+                    };
+                    multiply(&mut whole, 0.0, left, right, threads);
+                    out
+                };
+                for turned in [false, true] {
+                    let one = run(1, turned);
+                    for threads in [2, 3, 4, 5, 7, 8, 16] {
+                        let same = one == run(threads, turned);
+                        assert!(same, "{m}x{k}x{n}, layout {layout}, {threads} threads");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

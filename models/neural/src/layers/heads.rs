@@ -88,9 +88,10 @@ impl SpanHeads {
         Ok(Self { width, temperature, single, masks, segments, kernel, dtype, device })
     }
 
-    /// The same heads as tensor operations on every device: the oracle of the loop.
+    /// The same heads as tensor operations with automatic gradients on every device: the oracle of
+    /// the loops.
     pub fn as_expression(self) -> Self {
-        Self { kernel: None, ..self }
+        Self { kernel: None, segments: self.segments.map(Segments::as_expression), ..self }
     }
 
     /// Units of a row.
@@ -286,8 +287,7 @@ mod tests {
     fn the_expression_agrees_with_one_narrow_per_span_and_with_central_differences() {
         let (logits, noise) = (normal_var(&[3, 11], 1), noise());
         for activations in [CTGAN, TGAN, MIXED, PLACES, [Linear; 5], [Tanh; 5], [Sigmoid; 5]] {
-            let heads = heads(activations, DType::F64);
-            assert!(heads.kernel.is_none());
+            let heads = heads(activations, DType::F64).as_expression();
             let out = heads.forward(&logits, Some(&noise)).unwrap();
             let expected = narrowed(activations, &logits, &noise).unwrap();
             assert!(largest_difference(&out, &expected) < 1e-7, "{activations:?}");

@@ -18,6 +18,8 @@ pub struct Segments {
     leader: Tensor,
     /// Per segment, its first unit.
     starts: Tensor,
+    /// Whether the loop on the CPU is left out.
+    expression: bool,
 }
 
 impl Segments {
@@ -62,7 +64,14 @@ impl Segments {
             leader: units(leader)?,
             starts: Tensor::from_vec(starts, count, device)?,
             spans: spans.into(),
+            expression: false,
         })
+    }
+
+    /// The same segments as tensor operations with automatic gradients on every device: the oracle
+    /// of the loop.
+    pub fn as_expression(self) -> Self {
+        Self { expression: true, ..self }
     }
 
     /// Start and width of each segment.
@@ -97,7 +106,7 @@ impl Segments {
     /// When the shapes disagree.
     pub fn softmax(&self, logits: &Tensor) -> Result<Tensor> {
         self.check_width(logits)?;
-        if real::fits(logits) {
+        if !self.expression && real::fits(logits) {
             return segments_op::softmax(logits, &self.spans);
         }
         self.softmax_expression(logits)
@@ -116,7 +125,7 @@ impl Segments {
     /// When the shapes disagree.
     pub fn log_sum_exp(&self, logits: &Tensor) -> Result<Tensor> {
         self.check_width(logits)?;
-        if real::fits(logits) {
+        if !self.expression && real::fits(logits) {
             return segments_op::log_sum_exp(logits, &self.spans);
         }
         self.log_sum_exp_expression(logits)
