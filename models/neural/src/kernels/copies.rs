@@ -109,7 +109,100 @@ const KERNELS: &[Run] = &[
         batch_norm_relu_frozen(&norm, &mut frozen, &mut sampled, STRIDE);
         vec![cells, out, gradient, norm.gamma.gradient, norm.beta.gradient, frozen, sampled]
     }),
+    ("perceptron", || {
+        let (mut plain, mut silenced) = (normals(WIDTH, 1), normals(WIDTH, 2));
+        relu(&mut plain);
+        let dice: Vec<u8> = (0..WIDTH).map(|at| (at * 67 % 256) as u8).collect();
+        relu_dropout(&mut silenced, &dice, 60, 1.25);
+        let mut gradient = normals(WIDTH, 3);
+        relu_dropout_backward(&mut gradient, &silenced, 1.25);
+        let mut sums = vec![0.0; WIDTH];
+        add_cells(&mut sums, &plain, &gradient);
+        vec![plain, silenced, gradient, sums]
+    }),
+    ("tables by code", || {
+        let codes: Vec<u16> = (0..ROWS).map(|row| (row * 7 % 5) as u16).collect();
+        let (mut out, mut table) = (normals(ROWS * WIDTH, 1), normals(5 * WIDTH, 2));
+        add_table_rows(&mut out, WIDTH, &table, &codes);
+        sum_rows_by_code(&mut table, WIDTH, &out, &codes);
+        vec![out, table]
+    }),
+    ("softmax and squares", || {
+        let (mut logits, mut normalisers) = (normals(ROWS * WIDTH, 1), vec![0.0; ROWS]);
+        softmax_rows(&mut logits, WIDTH, 0.5, &mut normalisers);
+        let mut sum = 0.0;
+        add_squares(&logits, &mut sum);
+        // All bits of the sum, in two cells that are numbers.
+        let high = sum as f32;
+        vec![logits, normalisers, vec![high, (sum - f64::from(high)) as f32]]
+    }),
+    ("adamw", || {
+        let step = AdamWStep {
+            clip: 0.7,
+            rate: 2e-3,
+            root: 1.3,
+            beta1: 0.9,
+            beta2: 0.99,
+            epsilon: 1e-8,
+            shrink: 1e-4,
+            keep: 0.95,
+        };
+        let (mut value, mut first) = (normals(WIDTH, 1), normals(WIDTH, 2));
+        let (mut second, mut average) = (uniforms(WIDTH, 3), normals(WIDTH, 4));
+        let cells = AdamWCells {
+            value: &mut value,
+            gradient: &normals(WIDTH, 5),
+            first: &mut first,
+            second: &mut second,
+            average: &mut average,
+        };
+        adamw(cells, &step);
+        vec![value, first, second, average]
+    }),
+    ("latent vectors", || {
+        let (statistics, noise) = (normals(2 * ROWS * WIDTH, 1), normals(ROWS * WIDTH, 2));
+        let (mut latent, mut out) = (vec![0.0; ROWS * WIDTH], vec![0.0; 2 * ROWS * WIDTH]);
+        draw_latent(&statistics, &noise, &mut latent, WIDTH);
+        let mut sum = 0.0;
+        latent_backward(&statistics, &noise, &latent, 0.1, WIDTH, &mut out, &mut sum);
+        vec![latent, out, vec![sum as f32]]
+    }),
+    ("likelihood of rows", || {
+        let span = |start, width, softmax| HeadSpan { start, width, softmax };
+        let spans = vec![span(0, 1, false), span(1, 20, true), span(21, 16, true)];
+        let likelihood = RowLikelihood::new(spans, WIDTH);
+        let places: Vec<f32> = uniforms(ROWS, 1);
+        let hot: Vec<u32> = (0..2 * ROWS as u32).map(|at| 1 + at % 2 * 20 + at % 16).collect();
+        let (mut logits, mut sums) = (normals(ROWS * WIDTH, 2), LikelihoodSums::default());
+        likelihood.backward(&mut logits, (&places, &hot), &[0.3], 0.1, &mut sums);
+        vec![logits, sums.deviations, vec![sums.loss as f32]]
+    }),
 ];
+
+/// How many kernels with copies the cases above run; a new one needs a case.
+const COVERED: usize = 26;
+
+#[test]
+fn every_kernel_with_copies_is_among_the_cases() {
+    let sources = [
+        include_str!("adam.rs"),
+        include_str!("autoencoder.rs"),
+        include_str!("batch_norm.rs"),
+        include_str!("critic.rs"),
+        include_str!("gather.rs"),
+        include_str!("heads.rs"),
+        include_str!("math.rs"),
+        include_str!("perceptron.rs"),
+        include_str!("product.rs"),
+    ];
+    let modules = include_str!("mod.rs").lines().filter(|line| {
+        let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+        line.strip_prefix("mod ").is_some_and(|name| name != "copies;")
+    });
+    assert_eq!(modules.count(), sources.len(), "a new file of kernels is not read here");
+    let kernels = |source: &&str| source.matches("\nvectorised! {").count();
+    assert_eq!(sources.iter().map(kernels).sum::<usize>(), COVERED);
+}
 
 #[test]
 fn all_copies_of_a_kernel_agree_to_the_bit() {

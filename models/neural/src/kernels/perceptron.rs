@@ -50,7 +50,8 @@ vectorised! {
     pub fn relu_dropout(cells: &mut [f32], dice: &[u8], silent: u8, scale: f32) {
         for (cell, &byte) in cells.iter_mut().zip(dice) {
             let kept = if byte < silent { 0.0 } else { scale };
-            *cell = cell.max(0.0) * kept;
+            // Not `max`, as in `relu`; a silenced NaN stays one.
+            *cell = if *cell < 0.0 { 0.0 } else { *cell } * kept;
         }
     }
 }
@@ -84,7 +85,8 @@ vectorised! {
                 *cell = math::exp(*cell - highest);
             }
             let sum = lanes(row, 0.0, |sum, x| sum + x);
-            *normaliser = highest + math::ln(sum);
+            // `math::ln` makes a number of NaN.
+            *normaliser = if sum.is_nan() { sum } else { highest + math::ln(sum) };
             let factor = scale / sum;
             for cell in row.iter_mut() {
                 *cell *= factor;
@@ -189,10 +191,59 @@ mod tests {
     use super::*;
 
     #[test]
-    fn relu_hides_no_nan() {
+    fn no_kernel_hides_nan() {
         let mut cells = [-1.0, 0.0, 2.0, f32::NAN];
         relu(&mut cells);
         assert!(cells[..3] == [0.0, 0.0, 2.0] && cells[3].is_nan());
+        let mut cells = [-1.0, f32::NAN, 2.0, f32::NAN];
+        relu_dropout(&mut cells, &[255, 255, 255, 0], 26, 2.0);
+        assert!(cells[0] == 0.0 && cells[1].is_nan() && cells[2] == 4.0 && cells[3].is_nan());
+        for at in 0..20 {
+            let (mut logits, mut normalisers) = ([0.5; 20], [0.0]);
+            logits[at] = f32::NAN;
+            softmax_rows(&mut logits, 20, 1.0, &mut normalisers);
+            assert!(normalisers[0].is_nan() && logits.iter().all(|share| share.is_nan()), "{at}");
+        }
+    }
+
+    #[test]
+    fn the_gradient_of_dropout_is_that_of_central_differences() {
+        let start: Vec<f32> = (0..37).map(|at| (at as f32 * 0.37).sin()).collect();
+        let weights: Vec<f32> = (0..37).map(|at| (at as f32 * 0.71).cos()).collect();
+        let dice: Vec<u8> = (0..37u8).map(|at| at.wrapping_mul(67)).collect();
+        let run = |cells: &[f32]| {
+            let mut cells = cells.to_vec();
+            relu_dropout(&mut cells, &dice, 60, 1.25);
+            cells
+        };
+        let loss = |cells: &[f32]| -> f64 {
+            let products = run(cells).into_iter().zip(&weights);
+            products.map(|(cell, &weight)| f64::from(cell) * f64::from(weight)).sum()
+        };
+        let mut gradient = weights.clone();
+        relu_dropout_backward(&mut gradient, &run(&start), 1.25);
+        for at in 0..start.len() {
+            let moved = |by: f32| {
+                let mut cells = start.clone();
+                cells[at] += by;
+                loss(&cells)
+            };
+            let slope = (moved(1e-3) - moved(-1e-3)) / 2e-3;
+            assert!((slope - f64::from(gradient[at])).abs() < 1e-3, "cell {at}");
+        }
+    }
+
+    #[test]
+    fn sums_of_cells_and_of_squares() {
+        let (left, right): (Vec<f32>, Vec<f32>) =
+            (0..5_000).map(|at| (at as f32 / 100.0, 1.0 - at as f32 / 200.0)).unzip();
+        let mut out = vec![0.0; 5_000];
+        add_cells(&mut out, &left, &right);
+        assert!((0..5_000).all(|at| out[at] == left[at] + right[at]));
+        let mut sum = 3.0;
+        add_squares(&left, &mut sum);
+        let exact: f64 = left.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        assert!((sum - 3.0 - exact).abs() < 1e-5 * exact, "{sum} {exact}");
     }
 
     #[test]
