@@ -15,7 +15,7 @@ fn quick(model: &str) -> toml::Table {
     let text = match model {
         "ctgan" => "epochs = 1\nmin_updates = 20\nbatch_size = 100",
         "tvae" => "epochs = 2",
-        "meg" => "max_updates = 20",
+        "meg" => "max_steps = 20",
         "priv-bayes" => "epsilon = 1000.0",
         _ => "",
     };
