@@ -124,7 +124,7 @@ fn mistakes_are_named_and_nothing_is_written() {
     );
     place.ok(&format!("{encode} --plan plan.toml --out e.csv"));
     place.refuses(&format!("{encode} --plan plan.toml --out e.csv"), 2, &["e.csv"]);
-    place.refuses("decode people.csv --out back.csv", 2, &["people.transform.json"]);
+    place.refuses("decode people.csv --out back.csv", 2, &["people.transform.json", "--transform"]);
     place.refuses(
         "decode people.csv --transform e.transform.json --out back.csv",
         3,

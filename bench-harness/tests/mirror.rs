@@ -158,7 +158,7 @@ fn a_saved_model_draws_the_same_rows_and_a_damaged_one_is_refused() {
 #[test]
 fn densities_of_rows_that_contradict_themselves_are_zero() {
     let train = table(300);
-    let fitted = fit("chow-liu", toml::Table::new(), &train);
+    let fitted = fit("meg", quick("meg"), &train);
     let densities = fitted.log_density(&train, 1).unwrap().unwrap();
     assert!(densities.iter().all(|density| density.is_finite()));
     let mut columns = train.columns().to_vec();

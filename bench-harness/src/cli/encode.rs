@@ -13,20 +13,21 @@ use transforms::{TablePlan, TablePreset, TableTransform};
 /// What was fitted is kept beside the table, so that `meg decode` brings rows of the same columns
 /// back. Models need no such step: each encodes what it is given.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("steps").required(true).args(["preset", "plan"])))]
 #[command(after_help = "Presets:\n  \
-    patients-gan              14 columns of Synthea's patients table dropped, levels as codes, numbers in\n                            20 bins, everything by Yeo and Johnson to mean 0 and deviation 1\n  \
-    patients-gan-as-printed   the same as its source printed it: the smallest numbers become missing\n\n\
+    patients-gan              Synthea's patients table for a GAN: 14 columns dropped, levels\n                            as codes, numbers in 20 bins, all by Yeo and Johnson\n  \
+    patients-gan-as-printed   the same as in print: the smallest numbers become missing\n\n\
     A plan in TOML (transforms/README.md lists the steps and their settings):\n  \
     drop = [\"id\"]\n  \
     numbers = [{ step = \"yeo_johnson\", powers = \"reversible\" }, { step = \"standard\" }]\n  \
     dates = [{ step = \"date\", unit = \"days\" }]\n  \
     categories = [{ step = \"ordinal\", order = \"frequency\", missing = -1.0 }]\n  \
-    columns.age = [{ step = \"bins\", rule = { rule = \"equal_width\", bins = 20 }, inverse = \"draw\", lowest = \"included\" }]")]
+    columns.age = [{ step = \"rank_normal\", landmarks = 1000 }]")]
 pub(crate) struct Encode {
     /// CSV or Parquet file.
     file: PathBuf,
     /// A named plan.
-    #[arg(long, value_name = "NAME", required_unless_present = "plan", conflicts_with = "plan")]
+    #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// A plan in TOML.
     #[arg(long, value_name = "FILE")]
@@ -148,6 +149,12 @@ fn check_output(out: &Path, inputs: &[&Path], force: bool) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<TableTransform> {
+    if !path.is_file() {
+        return Err(Error::Request(format!(
+            "{}: no such file\n  help: pass --transform FILE, which `meg encode` wrote beside the encoded table",
+            path.display()
+        )));
+    }
     let damaged = |problem: String| Error::Artifact(format!("{}: {problem}", path.display()));
     let saved: Saved = serde_json::from_slice(&files::read(path)?)
         .map_err(|error| damaged(format!("this is no transform: {error}")))?;
