@@ -4,6 +4,7 @@ use crate::MODELS;
 use meg_core::{Artifact, Error, Fitted, ModelEntry, Recipe, Result};
 use serde_json::Value;
 use transforms::constraints::{self, Constrained};
+use transforms::{Mirrored, load_mirrored};
 
 /// One model with its settings, as it stands in a row of a report.
 #[derive(Debug)]
@@ -19,7 +20,8 @@ pub struct Choice {
 }
 
 /// Finds the model or variant of this name, lays the settings over it and checks the whole. Every
-/// model found here keeps the constraints of the training schema.
+/// model found here keeps the constraints of the training schema, and columns that say whether another
+/// is missing.
 ///
 /// # Errors
 /// A request error with the nearest known name, or the recipe's own error.
@@ -27,12 +29,13 @@ pub fn choose(name: &str, settings: &toml::Table) -> Result<Choice> {
     choose_from(MODELS, name, settings)
 }
 
-/// Rebuilds a saved model, with the constraints of its schema.
+/// Rebuilds a saved model, with the constraints of its schema and its flags of missing cells.
 ///
 /// # Errors
 /// When the artifact is damaged, or of a model that this program does not have.
 pub fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
-    constraints::load(artifact, entry_of_artifact(&artifact.model)?.load)
+    let entry = entry_of_artifact(&artifact.model)?;
+    load_mirrored(artifact, |artifact| constraints::load(artifact, entry.load))
 }
 
 /// The model of this name, for a saved artifact.
@@ -101,7 +104,9 @@ fn choose_from(
     })?;
     merged.extend(settings.clone());
     let Recipe { synthesizer, settings } = (entry.recipe)(&merged.to_string())?;
-    let recipe = Recipe { synthesizer: Box::new(Constrained::new(synthesizer)), settings };
+    // Flags go first: what is left of the table may have constraints.
+    let synthesizer = Box::new(Mirrored::new(Box::new(Constrained::new(synthesizer))));
+    let recipe = Recipe { synthesizer, settings };
     Ok(Choice { entry, name: name.to_owned(), settings: merged, recipe })
 }
 

@@ -217,16 +217,47 @@ fn parsed(text: &str) -> toml::Table {
 }
 
 #[test]
-fn a_target_that_is_a_total_is_spoken_of() {
-    #[derive(Default)]
-    struct Notes(Vec<String>);
-    impl Observer for Notes {
-        fn event(&mut self, event: &Event<'_>) {
-            if let Event::Note { text } = event {
-                self.0.push((*text).to_owned());
-            }
+fn settings_of_columns_that_are_rewritten_are_refused_in_the_users_words() {
+    let train = table(100);
+    let refused = |column: &str| {
+        let settings = parsed(&format!("epsilon = 1000.0\nranges = {{ {column} = [0.0, 9.0] }}"));
+        let choice = registry::choose("priv-bayes", &settings).unwrap();
+        let mut silent = Silent;
+        let fitted =
+            choice.recipe.synthesizer.fit(&train, &mut FitContext::new(Seed(1), &mut silent));
+        fitted.unwrap_err().to_string()
+    };
+    for (column, learned) in [
+        ("most", "how far \"most\" lies above \"least\""),
+        ("drugs", "the natural logarithm of \"drugs\""),
+        ("cost", "the parts of the sum"),
+    ] {
+        let error = refused(column);
+        let parts = ["`ranges`", &format!("{column:?}"), learned, "schema.toml"];
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+    }
+    assert!(refused("nowhere").contains("there is no column \"nowhere\""));
+    let plain = parsed("epsilon = 1000.0\nranges = { care = [0.0, 900.0] }");
+    let choice = registry::choose("priv-bayes", &plain).unwrap();
+    let mut notes = Notes::default();
+    choice.recipe.synthesizer.fit(&train, &mut FitContext::new(Seed(1), &mut notes)).unwrap();
+    let notes = notes.0.join("\n");
+    assert!(notes.contains("combinations") && notes.contains("privacy budget"), "{notes}");
+}
+
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Observer for Notes {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Note { text } = event {
+            self.0.push((*text).to_owned());
         }
     }
+}
+
+#[test]
+fn a_target_that_is_a_total_is_spoken_of() {
     let notes = |target: &str| {
         let plain = table(50);
         let mut schema = plain.schema().as_ref().clone();

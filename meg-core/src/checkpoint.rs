@@ -54,6 +54,21 @@ impl TrainingState {
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Tensor> {
         tensors::find(&self.tensors, name, shape).map_err(Error::Checkpoint)
     }
+
+    /// The tensor of this name and shape that holds variances or other means of squares.
+    ///
+    /// # Errors
+    /// Those of [`TrainingState::tensor`], and for a value below 0: its root would be no number many
+    /// updates later, where nobody could tell from which tensor it came.
+    pub fn squares(&self, name: &str, shape: &[usize]) -> Result<&Tensor> {
+        let tensor = self.tensor(name, shape)?;
+        match tensor.data.iter().find(|value| **value < 0.0) {
+            None => Ok(tensor),
+            Some(value) => Err(Error::Checkpoint(format!(
+                "the tensor {name:?} holds {value}, where nothing can be below 0"
+            ))),
+        }
+    }
 }
 
 fn wrong(name: &str, problem: &dyn std::fmt::Display) -> Error {

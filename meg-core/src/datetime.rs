@@ -1,4 +1,8 @@
 //! Dates and times as seconds since 1970-01-01T00:00:00, in the column's own `strftime` format.
+//!
+//! A year of two digits (`%y`, `%D`, `%x`) is one of 1970 to 2069: `70` to `99` are of the 20th
+//! century, `00` to `69` of the 21st. A column in such a format holds moments of these years alone,
+//! so that whatever is written is read as the same moment again.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
@@ -25,10 +29,32 @@ pub fn print(seconds: f64, format: &str) -> Option<String> {
     Some(text)
 }
 
-/// The first and the last moment that can be printed: the years -262143 to 262142.
-pub fn printable() -> (f64, f64) {
+/// The first and the last moment that can be printed in this format and read back: the years -262143
+/// to 262142, or 1970 to 2069 where a year has two digits.
+pub fn printable(format: &str) -> (f64, f64) {
+    if has_short_years(format) {
+        return SHORT_YEARS;
+    }
     let seconds = |moment: DateTime<Utc>| moment.timestamp() as f64;
     (seconds(DateTime::<Utc>::MIN_UTC), seconds(DateTime::<Utc>::MAX_UTC))
+}
+
+/// The first second of 1970 and the last of 2069.
+const SHORT_YEARS: (f64, f64) = (0.0, 36_525.0 * 86_400.0 - 1.0);
+
+/// Whether the year has two digits and nothing else tells the century.
+pub fn has_short_years(format: &str) -> bool {
+    let mut letters = format.chars();
+    let (mut short, mut full) = (false, false);
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            continue;
+        }
+        let directive = letters.find(|letter| !"-_0".contains(*letter));
+        short |= matches!(directive, Some('y' | 'D' | 'x' | 'g'));
+        full |= matches!(directive, Some('Y' | 'C' | 'G' | 'F' | 'c' | 'v' | '+' | 's'));
+    }
+    short && !full
 }
 
 /// The smallest step, in seconds, that a format can tell apart: 86 400 for a pure date. Found by
@@ -43,7 +69,10 @@ pub fn resolution(format: &str) -> f64 {
 /// prints, or one that leaves out the day, cannot hold a column.
 pub fn is_reversible(format: &str) -> bool {
     let step = resolution(format);
-    [946_684_800.0, 1_582_934_400.0 + 86_399.0].into_iter().all(|moment| {
+    let (least, most) = SHORT_YEARS;
+    let mut moments = vec![946_684_800.0, 1_582_934_400.0 + 86_399.0];
+    moments.extend(has_short_years(format).then_some([least, most]).into_iter().flatten());
+    moments.into_iter().all(|moment| {
         let moment = f64::floor(moment / step) * step;
         print(moment, format).and_then(|text| parse(&text, format)) == Some(moment)
     })
@@ -55,13 +84,38 @@ mod tests {
 
     #[test]
     fn the_printable_moments_end_where_printing_does() {
-        let (least, most) = printable();
         let format = "%Y-%m-%d %H:%M:%S";
+        let (least, most) = printable(format);
         for moment in [least, most] {
             let text = print(moment, format).expect("it can be printed");
             assert_eq!(parse(&text, format), Some(moment), "{text}");
         }
         assert_eq!([print(least - 1.0, format), print(most + 1.0, format)], [None, None]);
+    }
+
+    #[test]
+    fn a_year_of_two_digits_is_one_of_1970_to_2069() {
+        for (text, year) in [("70", "1970"), ("99", "1999"), ("00", "2000"), ("69", "2069")] {
+            let moment = parse(&format!("31/12/{text}"), "%d/%m/%y").unwrap();
+            assert_eq!(print(moment, "%Y-%m-%d").unwrap(), format!("{year}-12-31"));
+        }
+        for format in ["%d/%m/%y", "%D", "%y%m%d %H:%M", "%-d.%-m.%y", "%x"] {
+            assert!(is_reversible(format) && has_short_years(format), "{format}");
+            let (least, most) = printable(format);
+            assert_eq!(print(least, "%Y-%m-%d").unwrap(), "1970-01-01");
+            assert_eq!(print(most, "%Y-%m-%d %T").unwrap(), "2069-12-31 23:59:59");
+            // Every day within is read as itself; those beyond are read as others.
+            let back = |moment| parse(&print(moment, format).unwrap(), format).unwrap();
+            for day in (0..36_525).step_by(73) {
+                assert_eq!(back(f64::from(day) * 86_400.0), f64::from(day) * 86_400.0);
+            }
+            assert!(back(least - 86_400.0) > most - 86_400.0 && back(most + 1.0) == least);
+        }
+        for format in ["%Y-%m-%d", "%C%y-%m-%d", "%F %T", "%%y %Y %j"] {
+            assert!(!has_short_years(format), "{format}");
+        }
+        // The last days of 2069 belong to the first week of "70".
+        assert!(!is_reversible("%g-W%V-%u"));
     }
 
     #[test]

@@ -15,6 +15,18 @@ pub trait Synthesizer: Debug + Send + Sync {
         Ok(())
     }
 
+    /// Settings that name columns of the training table, as the setting and the column. Whoever
+    /// rewrites columns before a fit asks for them, because the name would mean something else.
+    fn named_columns(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+
+    /// Whether the model promises differential privacy. Then nothing else should be learned from the
+    /// rows, or it should be told.
+    fn is_private(&self) -> bool {
+        false
+    }
+
     /// Learns from the training rows.
     ///
     /// # Errors

@@ -139,7 +139,7 @@ impl ColumnSpec {
             ColumnKind::Number { decimals: Some(decimals) } => round_to(value, *decimals),
             ColumnKind::Datetime { format } => {
                 let step = datetime::resolution(format);
-                let (least, most) = datetime::printable();
+                let (least, most) = datetime::printable(format);
                 (value / step).round().clamp((least / step).ceil(), (most / step).floor()) * step
             }
             _ => value,

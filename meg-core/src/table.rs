@@ -235,15 +235,16 @@ fn check_column(spec: &ColumnSpec, column: &Column) -> Result<()> {
     match (&spec.kind, column) {
         (ColumnKind::Number { .. } | ColumnKind::Datetime { .. }, Column::Numbers(cells)) => {
             // A moment that cannot be printed would be written as a missing cell.
-            let is_moment = matches!(spec.kind, ColumnKind::Datetime { .. });
-            let (least, most) = datetime::printable();
+            let (least, most) = match &spec.kind {
+                ColumnKind::Datetime { format } => datetime::printable(format),
+                _ => (f64::MIN, f64::MAX),
+            };
             for (row, &cell) in cells.iter().enumerate() {
                 if cell.is_infinite() {
                     return error(row, cell.to_string(), "the number is not finite");
                 }
-                if is_moment && (cell < least || cell > most) {
-                    let problem = "the moment lies beyond the years that a date can hold";
-                    return error(row, cell.to_string(), problem);
+                if cell < least || cell > most {
+                    return Err(beyond_the_years(spec, cell).row(row as u64 + 1).into());
                 }
                 if !obeys_precision(spec, cell) {
                     return error(
@@ -278,6 +279,19 @@ fn check_column(spec: &ColumnSpec, column: &Column) -> Result<()> {
             .into());
     }
     Ok(())
+}
+
+/// The error of a moment that the format of its column cannot hold, without its row.
+fn beyond_the_years(spec: &ColumnSpec, moment: f64) -> DataError {
+    let short =
+        matches!(&spec.kind, ColumnKind::Datetime { format } if datetime::has_short_years(format));
+    let shown = datetime::print(moment, "%Y-%m-%d").unwrap_or_else(|| moment.to_string());
+    let error = match short {
+        false => DataError::new("the moment lies beyond the years that a date can hold"),
+        true => DataError::new("a year of two digits is one of 1970 to 2069")
+            .advice("give the column a format with %Y in schema.toml, and its cells four digits"),
+    };
+    error.column(&spec.name).value(shown)
 }
 
 fn obeys_precision(spec: &ColumnSpec, cell: f64) -> bool {
@@ -336,6 +350,16 @@ mod tests {
             assert!(table(spec.snap(cell)).unwrap().text(0, 0).is_some(), "{cell}");
         }
         assert_eq!(table(0.0).unwrap().text(0, 0).as_deref(), Some("1970-01-01"));
+        let kind = ColumnKind::Datetime { format: "%d/%m/%y".into() };
+        let spec = ColumnSpec::new("day", kind);
+        let schema = Schema::new(vec![spec.clone()]).unwrap();
+        let cells = |cell| vec![Column::Numbers(vec![cell])];
+        for (days, snapped) in [(-14_621.0, "01/01/70"), (40_000.0, "31/12/69")] {
+            let error = Table::new(schema.clone(), cells(days * 86_400.0)).unwrap_err().to_string();
+            assert!(error.contains("1970 to 2069") && error.contains("%Y"), "{error}");
+            let table = Table::new(schema.clone(), cells(spec.snap(days * 86_400.0))).unwrap();
+            assert_eq!(table.text(0, 0).as_deref(), Some(snapped));
+        }
     }
 
     #[test]

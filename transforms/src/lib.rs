@@ -7,6 +7,8 @@ pub mod constraints;
 mod dates;
 mod densities;
 mod encoder;
+#[cfg(test)]
+mod golden;
 mod identifiers;
 mod kmeans;
 pub mod masking;
@@ -19,6 +21,7 @@ mod plan;
 mod power;
 mod quantiles;
 mod ranks;
+mod rejection;
 mod scaling;
 
 pub use binning::{BinInverse, BinRule, Bins, Lowest, equal_width_edges, quantile_edges};
@@ -33,7 +36,7 @@ pub use encoder::{
 };
 pub use identifiers::fresh_identifiers;
 pub use matrix::{Padding, SquareMatrix};
-pub use missing::{Fill, MirrorFlag, MirrorFlags, NullIndicator};
+pub use missing::{Fill, MirrorFlag, MirrorFlags, Mirrored, NullIndicator, load_mirrored};
 pub use mixture::VariationalMixture;
 pub use mixtures::{EmMixture, ModePlaces, SoftModes};
 pub use modes::ModeNormalizer;

@@ -280,6 +280,9 @@ impl<'a> Fit<'a> {
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use meg_core::Seed;

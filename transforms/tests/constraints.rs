@@ -205,6 +205,87 @@ proptest! {
     }
 }
 
+/// Numbers of any size from 1e-300 to 1e300, and of any sign where asked for.
+fn any_size(signs: bool) -> impl Strategy<Value = f64> {
+    let sizes = prop_oneof![3 => -3f64..3.0, 1 => -300f64..300.0, 1 => Just(0.0)];
+    (sizes, any::<bool>())
+        .prop_map(move |(power, up)| if up || !signs { 1.0 } else { -1.0 } * 10f64.powf(power))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    // The difference of an order is a double, so that what is lost is a share of the largest cell.
+    #[test]
+    fn orders_of_open_precision_come_back_up_to_the_largest_of_their_cells(
+        rows in prop::collection::vec((any_size(true), any_size(true), any_size(true)), 1..30)
+    ) {
+        let columns = ["low", "middle", "high"].map(|name| ColumnSpec::number(name, None));
+        let schema = Schema::new(columns.to_vec())
+            .and_then(|schema| schema.with_constraints(vec![order("low", "middle"), order("middle", "high")]))
+            .unwrap();
+        let mut cells = vec![Vec::new(); 3];
+        for (a, b, c) in rows {
+            let mut row = [a, b, c];
+            row.sort_by(f64::total_cmp);
+            cells.iter_mut().zip(row).for_each(|(cells, cell)| cells.push(cell));
+        }
+        let columns = cells.iter().cloned().map(Column::Numbers).collect();
+        let table = Table::new(schema, columns).unwrap();
+        let rewriting = Rewriting::learn(&table).unwrap();
+        // That a table can be made says that its orders hold.
+        let restored = rewriting.restore(&rewriting.rewrite(&table).unwrap()).unwrap();
+        prop_assert_eq!(restored.table.numbers(0), table.numbers(0));
+        prop_assert_eq!(&restored.moved, &[0, 0, 0]);
+        for row in 0..table.rows() {
+            let largest = cells.iter().map(|cells| cells[row].abs()).fold(0.0, f64::max);
+            for (at, cells) in cells.iter().enumerate() {
+                let (real, back) = (cells[row], restored.table.numbers(at)[row]);
+                prop_assert!((real - back).abs() <= 1e-12 * largest, "{real} became {back}");
+            }
+        }
+    }
+
+    #[test]
+    fn positive_numbers_come_back_to_the_last_decimal_or_to_twelve_digits(
+        open in prop::collection::vec(any_size(false), 20),
+        cents in prop::collection::vec((0u32..14, 1u64..10), 20),
+    ) {
+        let columns = vec![ColumnSpec::number("open", None), ColumnSpec::number("cents", 2)];
+        let positive = |column: &str| Constraint::Positive { column: column.into() };
+        let schema = Schema::new(columns)
+            .and_then(|schema| schema.with_constraints(vec![positive("open"), positive("cents")]))
+            .unwrap();
+        // Up to 10^13 cents, with all digits in use.
+        let cents = cents.iter().map(|&(power, digit)| {
+            ((10u64.pow(power) * digit / 10).max(1) + digit) as f64 / 100.0
+        });
+        let cells = vec![Column::Numbers(open), Column::Numbers(cents.collect())];
+        let table = Table::new(schema, cells).unwrap();
+        let rewriting = Rewriting::learn(&table).unwrap();
+        let restored = rewriting.restore(&rewriting.rewrite(&table).unwrap()).unwrap();
+        assert_same(&table, &restored.table);
+        prop_assert_eq!(&restored.moved, &[0, 0]);
+    }
+}
+
+#[test]
+fn what_an_order_loses_beside_a_far_low_cell_is_what_its_law_says() {
+    let columns = vec![ColumnSpec::number("low", None), ColumnSpec::number("high", None)];
+    let schema = Schema::new(columns)
+        .and_then(|schema| schema.with_constraints(vec![order("low", "high")]))
+        .unwrap();
+    let cells = vec![Column::Numbers(vec![-1e20]), Column::Numbers(vec![1.0])];
+    let table = Table::new(schema.clone(), cells).unwrap();
+    let rewriting = Rewriting::learn(&table).unwrap();
+    let restored = rewriting.restore(&rewriting.rewrite(&table).unwrap()).unwrap();
+    assert_eq!(restored.table.numbers(1), [0.0]);
+    // A difference that no double holds is refused by name.
+    let cells = vec![Column::Numbers(vec![-1.7e308]), Column::Numbers(vec![1.7e308])];
+    let error = rewriting.rewrite(&Table::new(schema, cells).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("row 1: column \"high\"") && error.contains("not finite"), "{error}");
+}
+
 #[test]
 fn models_see_differences_logarithms_parts_and_pairs() {
     let table = table(400, 3);

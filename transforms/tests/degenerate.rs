@@ -61,8 +61,11 @@ fn number_steps() -> Vec<Step> {
         Step::YeoJohnson { powers: Powers::All },
         Step::RankNormal { landmarks: 1_000 },
         Step::NullIndicator { fill: Fill::Mean },
+        Step::NullIndicator { fill: Fill::Median },
         Step::NullIndicator { fill: Fill::Draw },
+        Step::NullIndicator { fill: Fill::Number(-1.0) },
         Step::Date { unit: DateUnit::Days },
+        Step::Date { unit: DateUnit::Seconds },
         Step::Modes { components: 10, threshold: 0.005 },
         Step::SoftModes { components: 5 },
     ];
@@ -235,6 +238,7 @@ fn every_column_of_codes_passes() {
             vec![ordinal(LevelOrder::Frequency), Step::Standard],
             vec![Step::MissingLevel],
             vec![Step::MissingLevel, Step::GroupRare { below: 1 }, ordinal(LevelOrder::Code)],
+            vec![Step::GroupRare { below: 0 }],
         ] {
             let case = format!("{name} through {steps:?}");
             let column = Column::Codes(cells.clone());
@@ -245,6 +249,44 @@ fn every_column_of_codes_passes() {
                 assert!(numbers.iter().all(|number| number.is_finite()), "{case}");
             }
             assert_eq!(chain.decode(parts, &mut rng).unwrap(), column, "{case}");
+        }
+        // Where every level is rare, missing cells stay missing and the others are levels of training.
+        let column = Column::Codes(cells.clone());
+        let mut rng = Seed(1).stream("degenerate");
+        let group = [Step::GroupRare { below: 1 << 20 }];
+        let chain = Chain::fit(&group, &spec, &column, None, &mut rng).unwrap();
+        let parts = chain.encode(column.clone(), &mut rng).unwrap();
+        let Column::Codes(back) = chain.decode(parts, &mut rng).unwrap() else { panic!("{name}") };
+        for (code, cell) in back.iter().zip(&cells) {
+            assert_eq!(*code == MISSING, *cell == MISSING, "{name}");
+            assert!(*code == MISSING || *code as usize <= cells.len() + 4, "{name}: {code}");
+        }
+    }
+}
+
+/// The smallest cell is lost by design, and nothing else is.
+#[test]
+fn bins_that_leave_the_lowest_cell_out_lose_no_other() {
+    let rule = BinRule::EqualWidth { bins: 20 };
+    for (name, cells) in number_columns() {
+        for inverse in [BinInverse::Centre, BinInverse::Draw] {
+            let step = Step::Bins { rule, inverse, lowest: Lowest::Missing };
+            let column = Column::Numbers(cells.clone());
+            let mut rng = Seed(1).stream("lowest");
+            let spec = ColumnSpec::number("x", None);
+            let Ok(chain) = Chain::fit(&[step], &spec, &column, None, &mut rng) else {
+                assert!(name.contains("infinite"), "{name}");
+                continue;
+            };
+            let parts = chain.encode(column, &mut rng).unwrap();
+            let Column::Numbers(back) = chain.decode(parts, &mut rng).unwrap() else { panic!() };
+            let seen = || cells.iter().copied().filter(|cell| !cell.is_nan());
+            let (least, most) = (seen().fold(f64::MAX, f64::min), seen().fold(f64::MIN, f64::max));
+            for (x, y) in cells.iter().zip(&back) {
+                let lost = x.is_nan() || (*x == least && least < most);
+                assert_eq!(y.is_nan(), lost, "{name}: {x} came back as {y}");
+                assert!(lost || (least..=most).contains(y), "{name}: {x} came back as {y}");
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod candle_threads;
 mod datasets_command;
+mod encode;
 mod evaluate;
 mod fit;
 mod interrupt;
@@ -50,6 +51,8 @@ enum Command {
     Sample(sample::Sample),
     Evaluate(evaluate::Evaluate),
     Mask(mask::Mask),
+    Encode(encode::Encode),
+    Decode(encode::Decode),
     #[command(subcommand)]
     Schema(schema::Schema),
     #[command(subcommand)]
@@ -93,6 +96,8 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Sample(command) => done(command.run(common)),
         Command::Evaluate(command) => done(command.run(common)),
         Command::Mask(command) => done(command.run(common)),
+        Command::Encode(command) => done(command.run(common)),
+        Command::Decode(command) => done(command.run(common)),
         Command::Schema(command) => done(command.run(common)),
         Command::Datasets(command) => done(command.run(common)),
         Command::Models(command) => done(command.run(common)),

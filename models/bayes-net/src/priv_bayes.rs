@@ -80,6 +80,14 @@ impl Synthesizer for PrivBayes {
         check_bins(self.bins)
     }
 
+    fn named_columns(&self) -> Vec<(&'static str, &str)> {
+        self.ranges.keys().map(|name| ("ranges", name.as_str())).collect()
+    }
+
+    fn is_private(&self) -> bool {
+        true
+    }
+
     fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
         self.check()?;
         coding::check(train)?;

@@ -70,12 +70,13 @@ impl Parameter {
     /// Reads what [`Parameter::save`] wrote.
     ///
     /// # Errors
-    /// [`meg_core::Error::Checkpoint`] when a tensor is missing, of another shape or not finite.
+    /// [`meg_core::Error::Checkpoint`] when a tensor is missing, of another shape or not finite, and
+    /// for a second moment below 0.
     pub fn restore(&mut self, name: &str, state: &TrainingState) -> Result<()> {
         let read =
             |name: &str| -> Result<Vec<f32>> { Ok(state.tensor(name, &self.shape)?.data.clone()) };
         let (value, first) = (read(name)?, read(&format!("{name}.first"))?);
-        self.second = read(&format!("{name}.second"))?;
+        self.second = state.squares(&format!("{name}.second"), &self.shape)?.data.clone();
         (self.value, self.first) = (value, first);
         Ok(())
     }

@@ -26,12 +26,16 @@ impl Chain {
     ) -> Result<Self> {
         let mut chain = Self { column: spec.name.clone(), steps: Vec::with_capacity(steps.len()) };
         let mut names = spec.levels();
-        let mut current = cells.clone();
+        // No copy for the first step: it can only be read from.
+        let mut current: Option<Column> = None;
         for (at, step) in steps.iter().enumerate() {
             let context = FitColumn { spec, names, target };
-            let fitted = step.fit(&current, &context, rng).map_err(|error| chain.named(error))?;
+            let seen = current.as_ref().unwrap_or(cells);
+            let fitted = step.fit(seen, &context, rng).map_err(|error| chain.named(error))?;
             if at + 1 < steps.len() {
-                current = fitted.encode(current, rng).map_err(|error| chain.named(error))?.main;
+                let seen = current.take().unwrap_or_else(|| cells.clone());
+                let made = fitted.encode(seen, rng).map_err(|error| chain.named(error))?;
+                current = Some(made.main);
             }
             names = &[];
             chain.steps.push(fitted);

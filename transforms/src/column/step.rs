@@ -153,6 +153,20 @@ impl FittedStep {
             _ => false,
         }
     }
+
+    /// What its companion says, in a word.
+    pub fn side_name(&self) -> Option<&'static str> {
+        match self {
+            FittedStep::NullIndicator(_) => self.has_side().then_some("missing"),
+            FittedStep::Modes(_) | FittedStep::SoftModes(_) => Some("mode"),
+            _ => None,
+        }
+    }
+
+    /// Whether encoding makes codes and no numbers.
+    pub fn makes_codes(&self) -> bool {
+        matches!(self, FittedStep::Bins(_) | FittedStep::GroupRare(_) | FittedStep::MissingLevel(_))
+    }
 }
 
 impl Step {

@@ -9,10 +9,21 @@
 //! | combinations | one category, whose levels are the combinations of the training rows | its cells |
 //! | sum | the parts | the total is their sum, rounded to its decimals |
 //!
-//! Law: `restore(rewrite(t)) = t`, exactly where a column has decimals or is a date, and to a
-//! relative 1e-12 where its precision is open; and every restored table obeys its constraints,
-//! after rounding too. Where the parts of a total sum to a tie of its decimals, the total may come
-//! back rounded to the other side. What the bounds of one column ask of another passes through
+//! Law: every restored table obeys its constraints, after rounding too, and `restore(rewrite(t)) = t`
+//!
+//! - exactly for columns that are kept as they are, for dates, and for positive or high columns with
+//!   decimals as long as they and the low cells of their row are below 10^13 units of their last
+//!   decimal (10^11 with two decimals);
+//! - otherwise for positive columns, that is with open precision or beyond, to a relative 1e-12: the
+//!   logarithm of a large or a tiny number keeps three digits less than the number, and numbers below
+//!   1e-300 may lose more;
+//! - otherwise for high columns to 1e-12 of the largest of the cells that orders link in that row, not
+//!   of the cell itself: beside a low cell of -1e20 nothing is left of a high cell of 1, because the
+//!   model learns their difference in double precision;
+//! - for totals of open precision to the last digits of the largest part.
+//!
+//! Where the parts of a total sum to a tie of its decimals, the total may come back rounded to the
+//! other side. What the bounds of one column ask of another passes through
 //! orders row by row, where both cells are there, so that several constraints on one column hold
 //! together.
 //!

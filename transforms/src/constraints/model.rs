@@ -1,13 +1,12 @@
 use super::layout::{Facts, Rewriting};
 use super::pieces::Piece;
 use super::restore::Restored;
+use crate::rejection::by_rejection;
 use meg_core::{
-    Artifact, Condition, ConditionValue, Control, Error, Event, FitContext, Fitted, Observer,
-    Rejection, Result, Role, SampleContext, SampleRequest, Schema, Synthesizer, Table,
-    sample_by_rejection,
+    Artifact, Condition, ConditionValue, Error, FitContext, Fitted, Observer, Result, Role,
+    SampleContext, SampleRequest, Schema, Synthesizer, Table,
 };
 use serde::{Deserialize, Serialize};
-use std::cell::Cell;
 use std::sync::Arc;
 
 /// Any recipe, made to keep the constraints of the training schema: it is trained on rewritten
@@ -29,14 +28,76 @@ impl Synthesizer for Constrained {
         self.inner.check()
     }
 
+    fn named_columns(&self) -> Vec<(&'static str, &str)> {
+        self.inner.named_columns()
+    }
+
+    fn is_private(&self) -> bool {
+        self.inner.is_private()
+    }
+
     fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
         if train.schema().constraints.is_empty() {
             return self.inner.fit(train, ctx);
         }
         let rewriting = Rewriting::learn(train)?;
+        self.check_named(&rewriting)?;
         tell_of_derived_target(train.schema(), ctx.observer);
-        let inner = self.inner.fit(&rewriting.rewrite(train)?, ctx)?;
+        if self.is_private() {
+            tell_of_what_is_not_private(&rewriting, ctx.observer);
+        }
+        let inner = self.inner.fit(&rewriting.rewrite(train)?, ctx);
+        let inner = inner.map_err(|error| explained(error, &rewriting))?;
         Ok(Box::new(FittedConstrained { inner, rewriting }))
+    }
+}
+
+impl Constrained {
+    /// Refuses settings that name a column which the model never sees as it is: they would be taken
+    /// for settings of what stands in its place.
+    fn check_named(&self, rewriting: &Rewriting) -> Result<()> {
+        for (key, name) in self.inner.named_columns() {
+            let Some(at) = rewriting.schema.position(name) else { continue };
+            if rewriting.find(Piece::Plain(at)).is_some() {
+                continue;
+            }
+            let seen = rewriting.pieces.iter().find(|piece| rewriting.stands_for(**piece, at));
+            let seen = seen.map_or("the parts of the sum".to_owned(), |p| rewriting.describe(*p));
+            let problem = format!(
+                "the column {name:?} cannot be set: under the constraints of the schema the model learns {seen} in its place; leave the column out of the setting, or take its constraints out of schema.toml"
+            );
+            return Err(Error::Recipe { key: key.into(), problem });
+        }
+        Ok(())
+    }
+}
+
+/// Says what a column is that the user never declared, or not so.
+fn explained(error: Error, rewriting: &Rewriting) -> Error {
+    let Error::Data(mut data) = error else { return error };
+    let named = data.column.as_ref().and_then(|name| rewriting.inner.position(name));
+    match named.map(|at| rewriting.pieces[at]) {
+        None | Some(Piece::Plain(_)) => {}
+        Some(piece) => {
+            let what = rewriting.describe(piece);
+            data.problem += &format!(" (under the constraints of the schema the column is {what})");
+        }
+    }
+    Error::Data(data)
+}
+
+/// Rewriting looks at the rows themselves, which no budget pays for.
+fn tell_of_what_is_not_private(rewriting: &Rewriting, observer: &mut dyn Observer) {
+    let Facts { combinations, apart, silent } = rewriting.facts();
+    if !combinations.is_empty() {
+        observer.note(
+            "the combinations that the schema declares are kept as they are in the training rows: the privacy budget says nothing of them",
+        );
+    }
+    if !apart.is_empty() || !silent.is_empty() {
+        observer.note(
+            "which cells can be missing together was looked up in the training rows: the privacy budget says nothing of it",
+        );
     }
 }
 
@@ -241,65 +302,5 @@ impl FittedConstrained {
                 ));
             }
         }
-    }
-}
-
-/// Waits for rows that meet the conditions. The inner model may do the same for conditions of its
-/// own; the acceptance rate that is told is that of both together.
-fn by_rejection(
-    request: &SampleRequest,
-    ctx: &mut SampleContext<'_>,
-    mut draw: impl FnMut(usize, &mut SampleContext<'_>) -> Result<Table>,
-) -> Result<Table> {
-    let drawn = Cell::new(0);
-    let (threads, rng) = (ctx.threads, &mut ctx.rng);
-    let mut outer = Outer { observer: ctx.observer, drawn: &drawn };
-    sample_by_rejection(request, Rejection::default(), &mut outer, |rows, observer| {
-        let mut inner = Inner { observer, drawn: &drawn };
-        let mut ctx = SampleContext { rng: rng.clone(), threads, observer: &mut inner };
-        let table = draw(rows, &mut ctx);
-        *rng = ctx.rng;
-        table
-    })
-}
-
-/// Keeps the inner acceptance to itself.
-struct Inner<'a> {
-    observer: &'a mut dyn Observer,
-    drawn: &'a Cell<u64>,
-}
-
-impl Observer for Inner<'_> {
-    fn event(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Acceptance { drawn, .. } => self.drawn.set(self.drawn.get() + drawn),
-            other => self.observer.event(other),
-        }
-    }
-
-    fn control(&mut self) -> Control {
-        self.observer.control()
-    }
-}
-
-/// Tells of all rows that were drawn, the inner ones included.
-struct Outer<'a> {
-    observer: &'a mut dyn Observer,
-    drawn: &'a Cell<u64>,
-}
-
-impl Observer for Outer<'_> {
-    fn event(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Acceptance { drawn, kept } => {
-                let drawn = (*drawn).max(self.drawn.get());
-                self.observer.event(&Event::Acceptance { drawn, kept: *kept });
-            }
-            other => self.observer.event(other),
-        }
-    }
-
-    fn control(&mut self) -> Control {
-        self.observer.control()
     }
 }

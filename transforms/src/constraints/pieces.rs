@@ -1,4 +1,4 @@
-use super::layout::{Facts, joint_role};
+use super::layout::{Facts, Rewriting, joint_role};
 use meg_core::{ColumnKind, ColumnSpec, Constraint, Role, Schema};
 
 /// One column of a rewritten table, and where it comes from.
@@ -77,6 +77,36 @@ impl Piece {
                     serde_json::json!(texts).to_string()
                 });
                 ColumnSpec::category(names.join(" + "), levels).role(joint_role(specs()))
+            }
+        }
+    }
+}
+
+impl Rewriting {
+    /// Whether the piece holds what the model learns of this column where it has a place of its own.
+    pub(super) fn stands_for(&self, piece: Piece, column: usize) -> bool {
+        match piece {
+            Piece::Plain(at) | Piece::Logarithm(at) | Piece::Difference(at) => at == column,
+            Piece::Combination(group) => self.groups[group].contains(&column),
+            Piece::Apart(_) | Piece::Silent(_) => false,
+        }
+    }
+
+    /// What a piece is, in the names of the columns that were declared.
+    pub(super) fn describe(&self, piece: Piece) -> String {
+        let name = |at: usize| format!("{:?}", self.schema.columns[at].name);
+        let names = |columns: &[usize]| columns.iter().map(|&at| name(at)).collect::<Vec<_>>();
+        match piece {
+            Piece::Plain(at) => name(at),
+            Piece::Logarithm(at) => format!("the natural logarithm of {}", name(at)),
+            Piece::Difference(at) => {
+                let lows = names(&self.schema.lows(at)).join(" and ");
+                format!("how far {} lies above {lows}", name(at))
+            }
+            Piece::Apart(at) => format!("{} where it cannot be derived", name(at)),
+            Piece::Silent(at) => format!("whether {} is missing", name(at)),
+            Piece::Combination(group) => {
+                format!("the combinations of {}", names(&self.groups[group]).join(", "))
             }
         }
     }

@@ -22,6 +22,8 @@ pub struct DateNumber {
     unit: f64,
     resolution: f64,
     range: Range,
+    /// The first and the last moment that the format can hold.
+    printable: (f64, f64),
 }
 
 impl DateNumber {
@@ -41,30 +43,30 @@ impl DateNumber {
             DateUnit::Seconds => 1.0,
         };
         let range = Range::of(&observed(cells)?);
-        if let Some(row) = cells.iter().position(|&cell| !cell.is_nan() && !is_printable(cell)) {
-            let error = DataError::new("the moment lies beyond the years that a date can hold");
+        let printable = datetime::printable(format);
+        if let Some(row) = cells.iter().position(|&cell| cell < printable.0 || cell > printable.1) {
+            let error = DataError::new(match datetime::has_short_years(format) {
+                true => "a year of two digits is one of 1970 to 2069",
+                false => "the moment lies beyond the years that a date can hold",
+            });
             let error = error.row(row as u64 + 1).value(cells[row].to_string());
             return Err(error.advice("mark the cell as missing, or correct it").into());
         }
-        Ok(Self { unit, resolution: datetime::resolution(format), range })
+        Ok(Self { unit, resolution: datetime::resolution(format), range, printable })
     }
-}
-
-fn is_printable(moment: f64) -> bool {
-    let (least, most) = datetime::printable();
-    (least..=most).contains(&moment)
 }
 
 impl NumberMap for DateNumber {
     const NAME: &'static str = "the count of days or seconds";
 
     fn forward(&self, x: f64) -> f64 {
-        if is_printable(x) { (x - self.range.least) / self.unit } else { f64::NAN }
+        let (least, most) = self.printable;
+        if (least..=most).contains(&x) { (x - self.range.least) / self.unit } else { f64::NAN }
     }
 
     fn backward(&self, y: f64) -> f64 {
         let seconds = self.range.least + y * self.unit;
-        let (least, most) = datetime::printable();
+        let (least, most) = self.printable;
         let step = |moment: f64| moment / self.resolution;
         step(seconds).round().clamp(step(least).ceil(), step(most).floor()) * self.resolution
     }
@@ -78,5 +80,8 @@ impl NumberMap for DateNumber {
             && self.unit.is_finite()
             && self.resolution >= 1.0
             && self.resolution.is_finite()
+            && self.printable.0 < self.printable.1
+            && self.printable.0.is_finite()
+            && self.printable.1.is_finite()
     }
 }

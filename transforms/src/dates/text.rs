@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 
 /// Text in a `strftime` format as seconds since 1970.
 ///
-/// Law: comes back exactly where the text is written as the format prints it.
+/// Law: comes back exactly where the text is written as the format prints it. A year of two digits is
+/// one of 1970 to 2069 ([`meg_core::datetime`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DateText {
     format: String,
@@ -41,14 +42,17 @@ impl DateText {
     /// The texts; none for NaN.
     ///
     /// # Errors
-    /// A data error that names the first moment beyond the years that a date can hold.
+    /// A data error that names the first moment beyond the years that the format can hold.
     pub fn decode(&self, cells: &[f64]) -> Result<Vec<Option<String>>> {
+        let (least, most) = datetime::printable(&self.format);
         let text = |(row, &cell): (usize, &f64)| {
             if cell.is_nan() {
                 return Ok(None);
             }
-            datetime::print(cell, &self.format).map(Some).ok_or_else(|| {
-                let error = DataError::new("no date is so far from 1970");
+            let inside = (least..=most).contains(&cell);
+            let text = inside.then(|| datetime::print(cell, &self.format)).flatten();
+            text.map(Some).ok_or_else(|| {
+                let error = DataError::new("the format cannot hold a moment so far from 1970");
                 error.row(row as u64 + 1).value(cell.to_string()).into()
             })
         };

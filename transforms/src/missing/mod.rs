@@ -3,6 +3,8 @@
 
 mod indicator;
 mod mirror;
+mod mirrored;
 
 pub use indicator::{Fill, NullIndicator};
 pub use mirror::{MirrorFlag, MirrorFlags};
+pub use mirrored::{Mirrored, load as load_mirrored};

@@ -249,6 +249,9 @@ impl Fit {
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use meg_core::Seed;

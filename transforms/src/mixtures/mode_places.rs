@@ -16,6 +16,10 @@ pub struct ModePlaces {
     range: Range,
 }
 
+/// Cells that are encoded together: many, because densities are computed in blocks of their own,
+/// and few beside a column.
+const ROWS: usize = 1 << 14;
+
 impl ModePlaces {
     /// Fits to cells with at most `components` modes (published: 10), without those whose weight
     /// is at most `threshold` (published: 0.005); NaN is missing and left out.
@@ -41,6 +45,28 @@ impl ModePlaces {
         self.modes.as_ref().map_or(1, ModeNormalizer::modes)
     }
 
+    /// Encodes cells in place, and their modes. `values` is room for those that are not missing.
+    fn encode_block(
+        &self,
+        cells: &mut [f64],
+        side: &mut [u32],
+        values: &mut Vec<f64>,
+        rng: &mut Rng,
+    ) {
+        values.clear();
+        values.extend(cells.iter().copied().filter(|cell| !cell.is_nan()));
+        let mut places = cells.iter_mut().zip(side).filter(|(cell, _)| !cell.is_nan());
+        let mut keep = |mode: usize, place: f32| {
+            if let Some((cell, code)) = places.next() {
+                (*cell, *code) = (f64::from(place), mode as u32);
+            }
+        };
+        match &self.modes {
+            Some(modes) => modes.encode_all(values, rng, keep),
+            None => values.iter().for_each(|_| keep(0, 0.0)),
+        }
+    }
+
     fn number(&self, place: f64, mode: usize) -> f64 {
         let Some(modes) = &self.modes else { return self.range.least };
         let number = modes.decode(mode, place as f32);
@@ -51,21 +77,13 @@ impl ModePlaces {
 impl ColumnTransform for ModePlaces {
     fn encode(&self, cells: Column, rng: &mut Rng) -> Result<Parts> {
         let mut cells = into_numbers(cells)?;
-        let mut side = Vec::with_capacity(cells.len());
-        for (row, cell) in cells.iter_mut().enumerate() {
-            if cell.is_infinite() {
-                return Err(number_error(row, *cell, "the number is not finite"));
-            }
-            if cell.is_nan() {
-                side.push(MISSING);
-                continue;
-            }
-            let (mode, place) = match &self.modes {
-                Some(modes) => modes.encode(*cell, rng),
-                None => (0, 0.0),
-            };
-            *cell = f64::from(place);
-            side.push(mode as u32);
+        if let Some(row) = cells.iter().position(|cell| cell.is_infinite()) {
+            return Err(number_error(row, cells[row], "the number is not finite"));
+        }
+        let mut side = vec![MISSING; cells.len()];
+        let mut block = Vec::with_capacity(ROWS);
+        for (cells, side) in cells.chunks_mut(ROWS).zip(side.chunks_mut(ROWS)) {
+            self.encode_block(cells, side, &mut block, rng);
         }
         Ok(Parts { main: Column::Numbers(cells), side: Some(Column::Codes(side)) })
     }

@@ -1,5 +1,6 @@
 //! A whole table through chains of column transforms.
 
+mod encoded_table;
 mod presets;
 
 pub use presets::TablePreset;

@@ -40,7 +40,8 @@ impl BatchNorm {
         }
     }
 
-    fn width(&self) -> usize {
+    /// Cells of a row.
+    pub fn width(&self) -> usize {
         self.running_mean.len()
     }
 

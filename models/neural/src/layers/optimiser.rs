@@ -138,15 +138,16 @@ impl Optimiser {
     ///
     /// # Errors
     /// [`meg_core::Error::Checkpoint`] when the steps or a moment are missing, of another shape or
-    /// not finite.
+    /// not finite, or a second moment is below 0.
     pub fn load(&mut self, prefix: &str, state: &TrainingState) -> meg_core::Result<()> {
         let steps = state.part(&format!("{prefix}{STEPS}"))?;
         let find = |name: &str, shape: &[usize]| state.tensor(name, shape);
+        let squares = |name: &str, shape: &[usize]| state.squares(name, shape);
         let mut moments = Vec::new();
         for trained in self.groups.iter().flat_map(|group| &group.trained) {
             let Named { name, var, .. } = &trained.parameter;
-            let read = |part: &str| load_tensor(&format!("{prefix}{name}.{part}"), var, find);
-            moments.push((read("first")?, read("second")?));
+            let first = load_tensor(&format!("{prefix}{name}.first"), var, find)?;
+            moments.push((first, load_tensor(&format!("{prefix}{name}.second"), var, squares)?));
         }
         let all = self.groups.iter_mut().flat_map(|group| &mut group.trained);
         for (trained, (first, second)) in all.zip(moments) {
@@ -367,6 +368,11 @@ mod tests {
         for (one, other) in straight.entries().iter().zip(resumed.entries()) {
             assert_eq!(cells(&one.var).unwrap(), cells(&other.var).unwrap());
         }
+        let cells = &mut checkpoint.tensors.get_mut("adam.b.second").unwrap().data;
+        let kept = std::mem::replace(&mut cells[0], -1e-9);
+        let error = optimiser_resumed.load("adam.", &checkpoint).unwrap_err().to_string();
+        assert!(error.contains("adam.b.second") && error.contains("below 0"), "{error}");
+        checkpoint.tensors.get_mut("adam.b.second").unwrap().data[0] = kept;
         checkpoint.tensors.remove("adam.b.second");
         let error = optimiser_resumed.load("adam.", &checkpoint).unwrap_err().to_string();
         assert!(error.contains("adam.b.second"), "{error}");
