@@ -3,42 +3,68 @@
 use crate::{
     Comparison, Group, Metric, Score,
     fidelity::{Dependence, Trend},
+    joint::{Components, Manifold, SlicedWasserstein},
     numbers::mean_and_sd,
     score::{Gap, Goal, Kind, Reading},
     tables::{at_most, shuffle_front},
 };
 use meg_core::{Rng, Seed, Table};
-use rand::Rng as _;
 
-/// Repetitions with rows drawn again.
+/// Repetitions with half of the rows.
 const DRAWS: usize = 20;
 
 /// Rows of each table at most.
 const MOST_ROWS: usize = 10_000;
 
+/// Rows of each table at least.
+const LEAST_ROWS: usize = 20;
+
 /// Half-width of a 95 % interval in standard deviations.
 const Z: f64 = 1.959_963_984_540_054;
 
-const POSITIONS: [(&str, Kind); 3] = [
+/// Who gives the scores.
+const SOURCES: [&dyn Metric; 5] = [&Trend, &Dependence, &Manifold, &SlicedWasserstein, &Components];
+
+/// Each score that sees dependence, and the name of its position.
+const POSITIONS: [(&str, Kind); 19] = [
     ("trend_dependent", position("position_trend_dependent")),
+    ("trend", position("position_trend")),
+    ("correlation_similarity", position("position_correlation_similarity")),
+    ("contingency_similarity", position("position_contingency_similarity")),
+    ("spearman_similarity", position("position_spearman_similarity")),
+    ("nmi_difference", position("position_nmi_difference")),
     ("nmi_weighted_difference", position("position_nmi_weighted_difference")),
+    ("association_difference", position("position_association_difference")),
     ("association_norm", position("position_association_norm")),
+    ("precision", position("position_precision")),
+    ("recall", position("position_recall")),
+    ("density", position("position_density")),
+    ("coverage", position("position_coverage")),
+    ("alpha_precision", position("position_alpha_precision")),
+    ("beta_recall", position("position_beta_recall")),
+    ("authenticity", position("position_authenticity")),
+    ("sliced_wasserstein", position("position_sliced_wasserstein")),
+    ("pca_variance_difference", position("position_pca_variance_difference")),
+    ("pca_rotation", position("position_pca_rotation")),
 ];
 
 const fn position(name: &'static str) -> Kind {
-    Kind { name, goal: Goal::Maximize, range: [None, None] }
+    Kind { name, goal: Goal::Reference, range: [None, None] }
 }
 
 /// Where a score that sees dependence stands between shuffled columns (0) and unseen real rows (1):
 /// `(score - score of shuffled training columns) / (score of holdout rows - score of shuffled
 /// training columns)`, with as many rows of each, 10 000 at most.
 ///
-/// Higher is better; below 0 is worse than shuffled columns, above 1 chance or memory. The interval
-/// is the position with 1.96 standard deviations to either side, from 20 draws of the synthetic rows
-/// with replacement. The reason says "indistinguishable from fresh rows at this size" where the
-/// scores of synthetic and of holdout rows differ by less than 1.96 standard deviations of both.
-/// Undefined where holdout rows score no better than shuffled columns: the table has no dependence
-/// that the score sees. Skipped without holdout rows.
+/// 1 is best: below 0 is worse than shuffled columns, above 1 chance or memory. The interval is the
+/// position with 1.96 standard deviations to either side. These come from the scores of 20 halves of
+/// the rows, drawn without replacement, whose spread is that of all rows (a half-sample bootstrap,
+/// Shao and Wu 1989); rows drawn with replacement would have twins, which no score of neighbours
+/// survives. The reason says "indistinguishable from fresh data at this sample size" where the scores
+/// of synthetic and of holdout rows differ by less than 1.96 standard deviations of both.
+///
+/// Undefined where holdout rows score no better than shuffled columns by that much: the table has no
+/// dependence that the score sees. Undefined with fewer than 20 rows. Skipped without holdout rows.
 #[derive(Debug)]
 pub(crate) struct Positions;
 
@@ -81,9 +107,10 @@ impl Metric for Positions {
     }
 }
 
-type Values = [Option<f64>; 3];
+/// What one table gets: goal and value by position, `None` where the score has no value.
+type Values = Vec<Option<(Goal, f64)>>;
 
-/// The scores of each table, and of draws of two of them.
+/// The scores of each table, and of halves of two of them.
 struct Found {
     ours: Values,
     shuffled: Values,
@@ -105,13 +132,18 @@ fn measure(comparison: &Comparison<'_>) -> Result<Found, Gap> {
         .filter(|table| table.rows() > 0)
         .ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
     let rows = synthetic.rows().min(holdout.rows()).min(MOST_ROWS);
+    if rows < LEAST_ROWS {
+        return Err(Gap::undefined(format!(
+            "{rows} rows of either kind are too few for an interval; {LEAST_ROWS} are needed"
+        )));
+    }
     let ours = at_most(synthetic, rows, seed, "positions synthetic rows");
     let fresh = at_most(holdout, rows, seed, "positions holdout rows");
     let shuffled = shuffled(train, rows, seed)?;
     let of = |table: &Table| values(comparison, table);
     let draws = |table: &Table, purpose: &str| -> Vec<Values> {
         let mut rng = seed.stream(purpose);
-        (0..DRAWS).map(|_| of(&drawn(table, &mut rng))).collect()
+        (0..DRAWS).map(|_| of(&half(table, &mut rng))).collect()
     };
     Ok(Found {
         ours: of(&ours),
@@ -124,11 +156,12 @@ fn measure(comparison: &Comparison<'_>) -> Result<Found, Gap> {
 
 fn values(comparison: &Comparison<'_>, table: &Table) -> Values {
     let inner = Comparison { holdout: None, synthetic: table, ..*comparison };
-    let scores: Vec<Score> = [Trend.score(&inner), Dependence.score(&inner)].concat();
-    POSITIONS.map(|(name, _)| {
-        let own = scores.iter().find(|score| score.name == name && score.columns.is_empty());
-        own.and_then(|score| score.value)
-    })
+    let scores: Vec<Score> = SOURCES.iter().flat_map(|metric| metric.score(&inner)).collect();
+    let value = |name: &str| {
+        let own = scores.iter().find(|score| score.name == name && score.columns.is_empty())?;
+        Some((own.goal, own.value?))
+    };
+    POSITIONS.iter().map(|(name, _)| value(name)).collect()
 }
 
 /// Each training column in an order of its own.
@@ -148,15 +181,20 @@ fn shuffled(train: &Table, rows: usize, seed: Seed) -> Result<Table, Gap> {
     Table::new(train.schema().clone(), columns).map_err(|error| Gap::failed(error.to_string()))
 }
 
-fn drawn(table: &Table, rng: &mut Rng) -> Table {
-    let rows: Vec<usize> = (0..table.rows()).map(|_| rng.random_range(0..table.rows())).collect();
-    table.select_rows(&rows)
+/// Half of the rows, each once.
+fn half(table: &Table, rng: &mut Rng) -> Table {
+    let mut order: Vec<usize> = (0..table.rows()).collect();
+    let wanted = table.rows() / 2;
+    shuffle_front(&mut order, wanted, rng);
+    order.truncate(wanted);
+    order.sort_unstable();
+    table.select_rows(&order)
 }
 
 impl Found {
     fn reading(&self, at: usize, rows: (usize, usize)) -> Reading {
         let reading = |value| Reading::new(value, rows.0, rows.1);
-        let (Some(ours), Some(shuffled), Some(fresh)) =
+        let (Some((goal, ours)), Some((_, shuffled)), Some((_, fresh))) =
             (self.ours[at], self.shuffled[at], self.fresh[at])
         else {
             return reading(Err(Gap::undefined("the score is undefined for one of the tables")));
@@ -164,10 +202,15 @@ impl Found {
         let (Some(our_sd), Some(fresh_sd)) =
             (deviation(&self.our_draws, at), deviation(&self.fresh_draws, at))
         else {
-            return reading(Err(Gap::undefined("the score is undefined for rows drawn again")));
+            return reading(Err(Gap::undefined("the score is undefined for half of the rows")));
         };
         let span = fresh - shuffled;
-        if span.abs() <= Z * fresh_sd {
+        let better = match goal {
+            Goal::Maximize => span,
+            Goal::Minimize => -span,
+            Goal::Reference => span.abs(),
+        };
+        if better <= Z * fresh_sd {
             return reading(Err(Gap::undefined(
                 "holdout rows score no better than shuffled columns",
             )));
@@ -176,12 +219,12 @@ impl Found {
         let half = Z * our_sd / span.abs();
         let apart = (ours - fresh).abs();
         let same = apart <= Z * (our_sd * our_sd + fresh_sd * fresh_sd).sqrt();
-        let note = same.then(|| "indistinguishable from fresh rows at this size".to_owned());
+        let note = same.then(|| "indistinguishable from fresh data at this sample size".to_owned());
         reading(Ok(position)).interval(Some([position - half, position + half])).note(note)
     }
 }
 
 fn deviation(draws: &[Values], at: usize) -> Option<f64> {
-    let values: Vec<f64> = draws.iter().map(|values| values[at]).collect::<Option<_>>()?;
+    let values: Vec<f64> = draws.iter().map(|values| Some(values[at]?.1)).collect::<Option<_>>()?;
     Some(mean_and_sd(&values).1)
 }

@@ -1,4 +1,4 @@
-use crate::tables::is_modelled;
+use crate::{parallel, tables::is_modelled};
 use meg_core::{Column, Table};
 use std::ops::Range;
 
@@ -7,6 +7,9 @@ const LANES: usize = 32;
 
 /// Rows that stay in the nearest cache while a block of queries passes over them.
 const TILE: usize = 64 * LANES;
+
+/// Queries that one thread looks up at a time.
+const QUERIES: usize = 64;
 
 /// Columns after which a block is given up if no row in it can be near enough.
 const CHECKED: usize = 4;
@@ -272,6 +275,24 @@ impl Points {
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
+}
+
+/// The `wanted` nearest points of each query.
+pub(crate) fn nearest(
+    space: &Space,
+    queries: &Points,
+    points: &Points,
+    wanted: usize,
+    threads: usize,
+) -> Vec<Best> {
+    let block = |block: usize| {
+        let from = block * QUERIES;
+        let mut best = vec![Best::of(wanted); QUERIES.min(queries.rows() - from)];
+        space.search((queries, from), points, 0..points.rows(), &mut best);
+        best
+    };
+    let blocks = queries.rows().div_ceil(QUERIES);
+    parallel::map(threads, blocks, block).into_iter().flatten().collect()
 }
 
 fn number_distance(x: f64, y: f64, scale: f64) -> f64 {

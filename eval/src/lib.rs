@@ -28,6 +28,7 @@ use meg_core::{Error, Event, Observer, Phase, Result, Seed, Table};
 pub use score::{Goal, Score, Status};
 use std::fmt::Debug;
 pub use truth::{Family, Modes, Refit, Truth};
+pub use validity::{broken_rows, constraint_scores};
 
 /// The only place where training rows and holdout rows meet.
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +102,10 @@ pub const METRICS: &[&dyn Metric] = &[
     &likelihood::Fitness,
     &likelihood::Oracle,
     &privacy::NearestRows,
+    &privacy::NewRows,
+    &privacy::KMap,
+    &privacy::Euclid,
+    &privacy::Obfuscation,
     &attacks::Membership,
     &attacks::SinglingOut,
     &attacks::Linkability,

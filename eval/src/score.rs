@@ -31,7 +31,7 @@ pub enum Status {
 pub struct Score {
     /// Name of the metric.
     pub name: String,
-    /// None for the whole table, one for a column, two for a pair.
+    /// None for the whole table, one for a column, two for a pair, all of a constraint.
     pub columns: Vec<String>,
     /// The value; `None` unless the status is `ok`.
     pub value: Option<f64>,
@@ -58,7 +58,8 @@ impl Score {
     pub(crate) fn new(kind: &Kind, columns: &[&str], reading: Reading) -> Self {
         let (status, value, reason) = match reading.value {
             Ok(value) if value.is_finite() => (Status::Ok, Some(value), reading.note),
-            Ok(value) => (Status::Undefined, None, Some(format!("the value came out as {value}"))),
+            // Whatever has no value says so in words before it comes here.
+            Ok(value) => (Status::Failed, None, Some(format!("the value came out as {value}"))),
             Err(gap) => (gap.status, None, Some(gap.reason)),
         };
         Self {
@@ -127,21 +128,43 @@ pub(crate) struct Reading {
 pub(crate) struct Gap {
     pub(crate) status: Status,
     pub(crate) reason: String,
+    /// Whether the generator is to blame: the synthetic rows lack what the real ones lead to expect.
+    /// A mean over parts of which one is lost has no value, so that losing a part never pays.
+    pub(crate) lost: bool,
 }
 
 impl Gap {
+    fn new(status: Status, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into(), lost: false }
+    }
+
     pub(crate) fn undefined(reason: impl Into<String>) -> Self {
-        Self { status: Status::Undefined, reason: reason.into() }
+        Self::new(Status::Undefined, reason)
     }
 
     pub(crate) fn skipped(reason: impl Into<String>) -> Self {
-        Self { status: Status::Skipped, reason: reason.into() }
+        Self::new(Status::Skipped, reason)
     }
 
     pub(crate) fn failed(reason: impl Into<String>) -> Self {
-        Self { status: Status::Failed, reason: reason.into() }
+        Self::new(Status::Failed, reason)
+    }
+
+    /// The synthetic rows have none (or too few) of something that `real` of `real_rows` have. Lost
+    /// if fresh rows would have had it all but surely, and otherwise chance.
+    pub(crate) fn absent(
+        reason: impl Into<String>,
+        (real, real_rows): (usize, usize),
+        synthetic_rows: usize,
+    ) -> Self {
+        let expected = real as f64 / real_rows.max(1) as f64 * synthetic_rows as f64;
+        Self { lost: expected >= LEAST_EXPECTED, ..Self::undefined(reason) }
     }
 }
+
+/// Expected cells from which none at all is no chance: of as many independent cells none is missed
+/// but once in 150 times (`exp(-5)`).
+const LEAST_EXPECTED: f64 = 5.0;
 
 impl Reading {
     pub(crate) fn new(value: Result<f64, Gap>, rows_real: usize, rows_synthetic: usize) -> Self {
@@ -173,8 +196,9 @@ pub(crate) fn mean<'a>(
     mean_for(Goal::Maximize, parts, readings, rows)
 }
 
-/// The mean of those readings that have a value. What has none is counted and listed, so that a
-/// collapsed column cannot leave the mean unnoticed; the worst part is named.
+/// The mean of those readings that have a value. What real rows leave undefined is counted and
+/// listed; where the synthetic rows lost a part (see [`Gap::absent`]) there is no mean, because one
+/// without its worst part would praise the loss. The worst part is named.
 ///
 /// `parts` says what the labels are ("columns", "pairs").
 pub(crate) fn mean_for<'a>(
@@ -186,11 +210,12 @@ pub(crate) fn mean_for<'a>(
     let sign = if goal == Goal::Minimize { -1.0 } else { 1.0 };
     let (mut total, mut defined, mut all) = (0.0, 0usize, 0usize);
     let mut worst: Option<(f64, String)> = None;
-    let mut gaps = Vec::new();
+    let (mut gaps, mut lost) = (Vec::new(), Vec::new());
     for (label, reading) in readings {
         all += 1;
         let Some(value) = reading.ok() else {
-            gaps.push(label);
+            let is_lost = reading.value.as_ref().is_err_and(|gap| gap.lost);
+            if is_lost { &mut lost } else { &mut gaps }.push(label);
             continue;
         };
         total += value;
@@ -200,6 +225,10 @@ pub(crate) fn mean_for<'a>(
         }
     }
     let reading = |value| Reading::new(value, rows.0, rows.1);
+    if !lost.is_empty() {
+        let reason = format!("undefined: the synthetic rows lost {parts}: {}", listed(&lost));
+        return reading(Err(Gap { lost: true, ..Gap::undefined(reason) }));
+    }
     let Some((least, label)) = worst else {
         let reason = match gaps.is_empty() {
             true => format!("there are no {parts} of the kind it compares"),
@@ -226,5 +255,35 @@ pub(crate) fn listed(names: &[String]) -> String {
     match names.len() {
         0..=SHOWN => shown,
         more => format!("{shown} and {} more", more - SHOWN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mean_of(parts: &[Result<f64, Gap>]) -> Reading {
+        let readings: Vec<Reading> =
+            parts.iter().map(|value| Reading::new(value.clone(), 9, 9)).collect();
+        let labels = ["a", "b", "c"].map(str::to_owned);
+        mean("columns", labels.into_iter().zip(&readings), (9, 9))
+    }
+
+    #[test]
+    fn a_mean_leaves_out_what_nobody_has_and_not_what_the_generator_lost() {
+        let undefined = mean_of(&[Ok(0.5), Err(Gap::undefined("constant")), Ok(1.0)]);
+        assert_eq!(undefined.ok(), Some(0.75));
+        let note = undefined.note.unwrap();
+        assert!(note.contains("mean over 2 of 3 columns; undefined: b"), "{note}");
+        let lost = mean_of(&[Ok(0.5), Err(Gap::absent("none", (9, 10), 100)), Ok(1.0)]);
+        let gap = lost.value.unwrap_err();
+        assert!(gap.lost && gap.reason.contains("lost columns: b"), "{gap:?}");
+    }
+
+    #[test]
+    fn what_fresh_rows_may_lack_is_not_lost() {
+        assert!(!Gap::absent("none", (1, 1_000), 500).lost);
+        assert!(Gap::absent("none", (1, 1_000), 5_000).lost);
+        assert!(!Gap::absent("none", (0, 0), 5_000).lost);
     }
 }

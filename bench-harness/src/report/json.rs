@@ -30,6 +30,7 @@ pub(super) fn render(report: &Report<'_>) -> Result<Vec<u8>> {
         "jobs": manifest.jobs,
         "threads": manifest.threads,
         "tables": report.tables,
+        "comparisons": report.comparisons(),
         "failed": failed,
         "not_run": report.missing,
         "skipped": manifest.skipped,

@@ -1,5 +1,7 @@
 //! Tables to read, padded so that they line up in a terminal too.
 
+mod comparisons;
+
 use super::summary::{ModelSummary, Report, Spread, TableReport, learners};
 use crate::record::Record;
 use crate::units;
@@ -44,6 +46,7 @@ pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
         leaderboard(&mut text, table, &mut notes);
     }
     notes.write(&mut text);
+    comparisons::write(&mut text, report);
     remarks(&mut text, report);
     failures(&mut text, report);
     skipped(&mut text, report);

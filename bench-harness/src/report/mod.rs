@@ -1,5 +1,6 @@
 //! Results for people and programs. Every formatter is a pure function that returns bytes.
 
+mod comparison;
 mod csv;
 mod json;
 mod markdown;
@@ -9,6 +10,7 @@ mod summary;
 
 use crate::record::Record;
 use crate::store::Manifest;
+pub use comparison::{Comparison, LeftOut, Pair};
 use meg_core::Result;
 pub use summary::{ModelSummary, Remark, Report, Spread, TableReport};
 

@@ -2,7 +2,7 @@
 
 mod utility;
 
-pub(super) use utility::learners;
+pub(super) use utility::{learners, of_cell as utility_of};
 
 use crate::record::{Record, Rows, Status};
 use crate::store::{Manifest, Planned};
@@ -79,6 +79,8 @@ pub struct Spread {
     pub mean: f64,
     /// Standard deviation (n - 1); none for a single value.
     pub sd: Option<f64>,
+    /// Student's 95 % interval of the mean; none for a single value.
+    pub interval: Option<[f64; 2]>,
     /// Number of values.
     pub n: usize,
     /// Mean of the same score on holdout rows, where there is one.
@@ -121,16 +123,11 @@ impl ModelSummary {
 }
 
 impl Spread {
-    /// Mean and standard deviation; `None` without values.
+    /// Mean, standard deviation and interval; `None` without values.
     pub fn of(values: &[f64]) -> Option<Self> {
-        let n = values.len();
-        if n == 0 {
-            return None;
-        }
-        let mean = values.iter().sum::<f64>() / n as f64;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let sd = (n > 1).then(|| (squares / (n - 1) as f64).sqrt());
-        Some(Self { mean, sd, n, reference: None })
+        let eval::statistics::Summary { n, mean, sd, interval } =
+            eval::statistics::summarise(values)?;
+        Some(Self { mean, sd, interval, n, reference: None })
     }
 }
 
@@ -239,5 +236,8 @@ mod tests {
         assert_eq!(Spread::of(&[2.0]).unwrap().sd, None);
         let spread = Spread::of(&[1.0, 3.0]).unwrap();
         assert_eq!((spread.mean, spread.sd, spread.n), (2.0, Some(2f64.sqrt()), 2));
+        // Student's quantile with one degree of freedom is 12.706.
+        let [low, high] = spread.interval.unwrap();
+        assert!((high - 2.0 - 12.706_204_736).abs() < 1e-6 && (low + high - 4.0).abs() < 1e-9);
     }
 }

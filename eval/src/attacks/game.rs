@@ -1,7 +1,6 @@
 use crate::{
     Comparison,
-    gower::{Best, Points, Space},
-    parallel,
+    gower::{Points, Space, nearest},
     score::Gap,
     tables::{shuffle_front, subsample},
 };
@@ -12,9 +11,6 @@ const MOST_ROWS: usize = 5_000;
 
 /// Rows of either side at least.
 const LEAST_ROWS: usize = 50;
-
-/// Queries that one thread looks up at a time.
-const BLOCK: usize = 64;
 
 /// Who is attacked with what: as many training rows (members) as unseen rows, and other unseen rows
 /// that the attacker knows.
@@ -84,22 +80,4 @@ impl<'a> Game<'a> {
             false => Ok(self),
         }
     }
-}
-
-/// The `wanted` nearest points of each query.
-pub(super) fn nearest(
-    space: &Space,
-    queries: &Points,
-    points: &Points,
-    wanted: usize,
-    threads: usize,
-) -> Vec<Best> {
-    let block = |block: usize| {
-        let from = block * BLOCK;
-        let mut best = vec![Best::of(wanted); BLOCK.min(queries.rows() - from)];
-        space.search((queries, from), points, 0..points.rows(), &mut best);
-        best
-    };
-    let blocks = queries.rows().div_ceil(BLOCK);
-    parallel::map(threads, blocks, block).into_iter().flatten().collect()
 }

@@ -1,10 +1,7 @@
-use super::{
-    game::nearest,
-    risk::{Outcome, Rate, Targets, without},
-};
+use super::risk::{Outcome, Rate, Targets, without};
 use crate::{
     Comparison, Group, Metric, Score,
-    gower::Space,
+    gower::{Space, nearest},
     score::{Gap, Kind, listed},
     tables::is_modelled,
 };

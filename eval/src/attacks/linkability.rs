@@ -1,10 +1,7 @@
-use super::{
-    game::nearest,
-    risk::{Outcome, Rate, Targets, without},
-};
+use super::risk::{Outcome, Rate, Targets, without};
 use crate::{
     Comparison, Group, Metric, Score,
-    gower::{Best, Space},
+    gower::{Best, Space, nearest},
     score::{Gap, Kind},
     tables::{is_modelled, shuffle_front},
 };

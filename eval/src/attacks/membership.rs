@@ -1,10 +1,10 @@
 use super::{
     density::{Density, axes},
-    game::{Game, nearest},
+    game::Game,
 };
 use crate::{
     Comparison, Group, Metric, Score,
-    gower::{Best, Space},
+    gower::{Best, Space, nearest},
     learners::{area, features::Features},
     score::{Gap, Kind, Reading},
     spectrum::Spectrum,
@@ -20,6 +20,9 @@ const MOST_DENSITY_ROWS: usize = 10_000;
 
 /// Rows of either side for a rate of 1 in 100 and of 1 in 1 000.
 const LEAST_FOR_RATES: [usize; 2] = [200, 1_000];
+
+/// Rows of either side among the outliers: an interval needs two, and two say next to nothing.
+const LEAST_OUTLIERS: usize = 5;
 
 const ATTACKS: [&str; 4] = ["distance", "calibrated", "density", "neighbours"];
 
@@ -231,8 +234,11 @@ fn outliers(scores: &Sides, far: &Sides) -> Result<Sides, Gap> {
         members: pick(&scores.members, &far.members),
         others: pick(&scores.others, &far.others),
     };
-    match chosen.members.is_empty() || chosen.others.is_empty() {
-        true => Err(Gap::undefined("one side has no row among those farthest from known ones")),
+    let least = chosen.members.len().min(chosen.others.len());
+    match least < LEAST_OUTLIERS {
+        true => Err(Gap::undefined(format!(
+            "one side has {least} rows among those farthest from known ones; {LEAST_OUTLIERS} are needed"
+        ))),
         false => Ok(chosen),
     }
 }
@@ -358,7 +364,8 @@ fn upper(successes: usize, of: usize, alpha: f64) -> f64 {
 }
 
 fn beta(a: f64, b: f64, share: f64) -> f64 {
-    Beta::new(a, b).map_or(f64::NAN, |law| law.inverse_cdf(share))
+    let law = Beta::new(a, b).expect("both parameters are counts of 1 at least");
+    law.inverse_cdf(share)
 }
 
 #[cfg(test)]

@@ -124,11 +124,12 @@ impl Test {
         }
     }
 
-    /// The condition that a row of the table fulfils in this column.
-    fn of(table: &Table, column: usize, row: usize, median: f64) -> Self {
+    /// The condition that a row of the table fulfils in this column: a number is an upper bound if
+    /// `is_low` says so of it, and a lower one otherwise.
+    fn of(table: &Table, column: usize, row: usize, is_low: impl Fn(f64) -> bool) -> Self {
         match &table.columns()[column] {
             Column::Numbers(cells) if cells[row].is_nan() => Test::Missing(column),
-            Column::Numbers(cells) if cells[row] <= median => Test::AtMost(column, cells[row]),
+            Column::Numbers(cells) if is_low(cells[row]) => Test::AtMost(column, cells[row]),
             Column::Numbers(cells) => Test::AtLeast(column, cells[row]),
             _ => match table.codes(column)[row] {
                 MISSING => Test::Missing(column),
@@ -153,7 +154,10 @@ fn multivariate(synthetic: &Table, columns: &[usize], rng: &mut Rng) -> Vec<Pred
         let row = rng.random_range(0..synthetic.rows());
         let tests: Predicate = chosen(columns.len(), WIDTH, rng)
             .into_iter()
-            .map(|at| Test::of(synthetic, columns[at], row, medians[at]))
+            .map(|at| {
+                let is_low = |cell| medians[at].is_some_and(|median| cell <= median);
+                Test::of(synthetic, columns[at], row, is_low)
+            })
             .collect();
         if holds_once(&tests, synthetic, 0..synthetic.rows()) {
             found.push(tests);
@@ -169,8 +173,8 @@ fn guess(synthetic: &Table, columns: &[usize], width: usize, rng: &mut Rng) -> P
         .map(|at| {
             let row = rng.random_range(0..synthetic.rows());
             // Either bound is as likely: the median of nobody's rows is not known.
-            let median = if rng.random::<bool>() { f64::INFINITY } else { f64::NEG_INFINITY };
-            Test::of(synthetic, columns[at], row, median)
+            let is_low = rng.random::<bool>();
+            Test::of(synthetic, columns[at], row, |_| is_low)
         })
         .collect()
 }
@@ -225,14 +229,14 @@ fn chosen(of: usize, wanted: usize, rng: &mut Rng) -> Vec<usize> {
     positions
 }
 
-/// The median of each number column, NaN for others.
-fn medians(table: &Table, columns: &[usize]) -> Vec<f64> {
+/// The median of each number column that has an observed cell.
+fn medians(table: &Table, columns: &[usize]) -> Vec<Option<f64>> {
     let median = |&column: &usize| match &table.columns()[column] {
-        Column::Numbers(cells) => match observed(cells) {
-            sorted if sorted.is_empty() => f64::NAN,
-            sorted => quantile_of_sorted(&sorted, 0.5),
-        },
-        _ => f64::NAN,
+        Column::Numbers(cells) => {
+            let sorted = observed(cells);
+            (!sorted.is_empty()).then(|| quantile_of_sorted(&sorted, 0.5))
+        }
+        _ => None,
     };
     columns.iter().map(median).collect()
 }

@@ -46,7 +46,8 @@ pub(crate) static LOGISTIC: Detection = Detection {
 /// not learn from: 5 folds, as many rows of either kind, 5 000 of each at most.
 ///
 /// `..._auc`: the mean area under the ROC curve over the folds, in 0..=1; best is 0.5, which two
-/// samples of one law have. The interval is DeLong's. The note names the five columns that tell
+/// samples of one law have. The interval is DeLong's; where it holds 0.5 the note of the trees says
+/// "indistinguishable from fresh data at this sample size". The note names the five columns that tell
 /// most: by the loss that splits on them saved (trees) or by the sum of their squared
 /// standardised coefficients (logistic regression). `..._rounded_auc`: the same after synthetic
 /// numbers were rounded to the decimals of the training rows, because trees see formatting that
@@ -122,9 +123,15 @@ impl Metric for Detection {
         let reading = |found: &Result<Found, Gap>| match found {
             Ok(found) => {
                 let area = Area::mean(&found.areas);
+                let [low, high] = area.interval();
+                let mut note = found.telling(comparison.train);
+                // Logistic regression sees no dependence, so that its silence says nothing.
+                if matches!(self.detector, Detector::Trees) && low <= 0.5 && 0.5 <= high {
+                    note += "; indistinguishable from fresh data at this sample size";
+                }
                 Reading::new(Ok(area.value), rows, rows)
-                    .interval(Some(area.interval()))
-                    .note(Some(found.telling(comparison.train)))
+                    .interval(Some([low, high]))
+                    .note(Some(note))
             }
             Err(gap) => Reading::new(Err(gap.clone()), rows, rows),
         };

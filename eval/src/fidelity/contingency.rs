@@ -1,3 +1,4 @@
+use super::association::{Absent, Associated};
 use crate::{
     numbers::{observed, quantile_of_sorted},
     score::{Gap, Kind, Reading},
@@ -9,13 +10,13 @@ pub(super) const CONTINGENCY_SIMILARITY: Kind = Kind::similarity("contingency_si
 /// Equal-width bins of a numeric column.
 const BINS: usize = 10;
 
-/// Bins of equally many real cells.
-const QUANTILE_BINS: usize = 20;
+/// Bins of equally many real cells, for shares and mutual information.
+pub(super) const QUANTILE_BINS: usize = 20;
 
 /// How the cells of one column are put into classes. Made from the training column alone: edges
 /// taken from each table on its own would hide a column that was moved or stretched as a whole.
 #[derive(Debug)]
-pub(super) enum Classes {
+pub(crate) enum Classes {
     /// Levels as they are, missing last.
     Levels(usize),
     /// Inner edges of half-open bins `[edge, next)`; the first and the last bin are open at the
@@ -43,16 +44,15 @@ impl Classes {
         }
     }
 
-    /// The same with about 20 bins of equally many real cells; fewer where values repeat.
-    pub(super) fn quantiles(levels: usize, real: &Column) -> Self {
+    /// The same with so many bins of about equally many real cells; fewer where values repeat.
+    pub(crate) fn quantiles(levels: usize, real: &Column, bins: usize) -> Self {
         let equal_width = Self::of(levels, real);
         let (Column::Numbers(cells), Self::Edges(_)) = (real, &equal_width) else {
             return equal_width;
         };
         let sorted = observed(cells);
-        let mut edges: Vec<f64> = (1..QUANTILE_BINS)
-            .map(|edge| quantile_of_sorted(&sorted, edge as f64 / QUANTILE_BINS as f64))
-            .collect();
+        let mut edges: Vec<f64> =
+            (1..bins).map(|edge| quantile_of_sorted(&sorted, edge as f64 / bins as f64)).collect();
         edges.dedup();
         Self::Edges(edges)
     }
@@ -67,7 +67,7 @@ impl Classes {
     }
 
     /// The class of each cell.
-    pub(super) fn assign(&self, column: &Column) -> Coded {
+    pub(crate) fn assign(&self, column: &Column) -> Coded {
         let missing = self.count() as u32 - 1;
         let number = |cell: f64| match self {
             _ if cell.is_nan() => missing,
@@ -88,7 +88,7 @@ impl Classes {
 
 /// A column as classes.
 #[derive(Debug)]
-pub(super) struct Coded {
+pub(crate) struct Coded {
     cells: Vec<u32>,
     classes: usize,
 }
@@ -101,7 +101,7 @@ impl Coded {
         counts
     }
 
-    pub(super) fn cells(&self) -> &[u32] {
+    pub(crate) fn cells(&self) -> &[u32] {
         &self.cells
     }
 }
@@ -138,18 +138,19 @@ impl Contingency {
     }
 
     /// Cramer's V with the bias correction of Bergsma (2013), over the rows and columns that have
-    /// counts; `None` where a column has one class only.
+    /// counts; absent where a column has one class only, or too many for so few rows.
     ///
     /// `phi2 = max(0, chi2/n - (r-1)(k-1)/(n-1))`, `r' = r - (r-1)^2/(n-1)`, likewise `k'`,
     /// `V = sqrt(phi2 / min(r'-1, k'-1))`. Without the correction many classes look dependent
     /// however independent they are.
-    pub(super) fn cramers_v(&self) -> Option<f64> {
+    pub(super) fn cramers_v(&self) -> Associated {
         let n = self.rows as f64;
         let rows = self.margin(|key| key / self.width);
         let columns = self.margin(|key| key % self.width);
         let (r, k) = (rows.len() as f64, columns.len() as f64);
+        let found = |value| Associated { value, complete: self.rows, rows: self.rows };
         if rows.len() < 2 || columns.len() < 2 {
-            return None;
+            return found(Err(Absent::Constant));
         }
         let of = |margin: &[(u64, u64)], class: u64| {
             margin.binary_search_by_key(&class, |(class, _)| *class).map_or(0, |at| margin[at].1)
@@ -166,18 +167,20 @@ impl Contingency {
             .sum();
         let phi2 = (fit - 1.0 - (r - 1.0) * (k - 1.0) / (n - 1.0)).max(0.0);
         let corrected = |classes: f64| classes - (classes - 1.0).powi(2) / (n - 1.0);
-        let v = (phi2 / (corrected(r) - 1.0).min(corrected(k) - 1.0)).sqrt();
-        Some(v).filter(|v| v.is_finite())
+        // With as many classes as rows the correction leaves nothing to divide by.
+        let freedom = (corrected(r) - 1.0).min(corrected(k) - 1.0);
+        found(if freedom > 0.0 { Ok((phi2 / freedom).sqrt()) } else { Err(Absent::Few) })
     }
 
-    /// Mutual information over the geometric mean of the entropies, in 0..=1; `None` where a column
+    /// Mutual information over the geometric mean of the entropies, in 0..=1; absent where a column
     /// has one class only.
-    pub(super) fn normalised_information(&self) -> Option<f64> {
+    pub(super) fn normalised_information(&self) -> Associated {
         let n = self.rows as f64;
         let rows = self.margin(|key| key / self.width);
         let columns = self.margin(|key| key % self.width);
+        let found = |value| Associated { value, complete: self.rows, rows: self.rows };
         if rows.len() < 2 || columns.len() < 2 {
-            return None;
+            return found(Err(Absent::Constant));
         }
         let entropy = |counts: &mut dyn Iterator<Item = u64>| -> f64 {
             counts.map(|count| count as f64 / n).map(|share| -share * share.ln()).sum()
@@ -186,7 +189,7 @@ impl Contingency {
         let of_columns = entropy(&mut columns.iter().map(|cell| cell.1));
         let of_both = entropy(&mut self.counts.iter().map(|cell| u64::from(cell.1)));
         let information = (of_rows + of_columns - of_both).max(0.0);
-        Some((information / (of_rows * of_columns).sqrt()).min(1.0))
+        found(Ok((information / (of_rows * of_columns).sqrt()).min(1.0)))
     }
 
     fn margin(&self, class: impl Fn(u64) -> u64) -> Vec<(u64, u64)> {
@@ -265,8 +268,10 @@ mod tests {
         let many = Coded { cells, classes: 100_000 };
         let (full, sorted) = (Contingency::of(&few, &few), Contingency::of(&many, &many));
         assert_eq!(full.counts.len(), sorted.counts.len());
-        assert!((full.cramers_v().unwrap() - sorted.cramers_v().unwrap()).abs() < 1e-12);
-        assert!(full.cramers_v().unwrap() > 0.9);
+        assert!(
+            (full.cramers_v().value.unwrap() - sorted.cramers_v().value.unwrap()).abs() < 1e-12
+        );
+        assert!(full.cramers_v().value.unwrap() > 0.9);
     }
 
     #[test]
@@ -286,7 +291,7 @@ mod tests {
         };
         for (pair, want) in expected["cramers_v_bias_corrected_real"].as_object().unwrap() {
             let (a, b) = pair.split_once('|').unwrap();
-            let got = Contingency::of(&coded(a), &coded(b)).cramers_v().unwrap();
+            let got = Contingency::of(&coded(a), &coded(b)).cramers_v().value.unwrap();
             assert!((got - want.as_f64().unwrap()).abs() < 1e-9, "{pair}: {got}, expected {want}");
         }
     }

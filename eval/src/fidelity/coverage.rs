@@ -1,4 +1,4 @@
-use super::columns::by_column;
+use super::{columns::by_column, ks::unobserved};
 use crate::{
     Comparison, Group, Metric, Score,
     numbers::observed,
@@ -15,8 +15,9 @@ const CATEGORY: Kind = Kind::similarity("category_coverage");
 /// range)`, not below 0; undefined where the training column is constant or has no observed cell.
 /// `category_coverage`: the share of levels that occur in training and in the synthetic column too;
 /// undefined where no training cell is observed. In 0..=1, higher is better; values that training
-/// lacks are not punished here (see `category_adherence`). Without an observed synthetic cell both
-/// are 0. Source: `RangeCoverage` and `CategoryCoverage` of SDMetrics.
+/// lacks are not punished here (see `category_adherence`). Without an observed synthetic cell the
+/// range is undefined (and the mean over columns with it), while no level at all is covered, which
+/// is 0. Source: `RangeCoverage` and `CategoryCoverage` of SDMetrics.
 #[derive(Debug)]
 pub(crate) struct Coverage;
 
@@ -58,23 +59,17 @@ impl Metric for Coverage {
 }
 
 fn range(real: &[f64], synthetic: &[f64]) -> Reading {
-    let none = synthetic.is_empty();
+    let rows = (real.len(), synthetic.len());
     let (real, synthetic) = (observed(real), observed(synthetic));
     let reading = |value| Reading::new(value, real.len(), synthetic.len());
-    let ([least, .., most], false) = (&real[..], none) else {
-        let reason = match (none, real.len()) {
-            (true, _) => "there is no synthetic row",
-            (_, 0) => "no real cell is observed",
-            _ => "the real column is constant",
-        };
-        return reading(Err(Gap::undefined(reason)));
-    };
+    if let Some(gap) = unobserved(&real, &synthetic, rows) {
+        return reading(Err(gap));
+    }
+    let (least, most) = (real[0], real[real.len() - 1]);
     if least == most {
         return reading(Err(Gap::undefined("the real column is constant")));
     }
-    let ([first, ..], [.., last]) = (&synthetic[..], &synthetic[..]) else {
-        return reading(Ok(0.0)).note(Some("no synthetic cell is observed".into()));
-    };
+    let (first, last) = (synthetic[0], synthetic[synthetic.len() - 1]);
     let half = most / 2.0 - least / 2.0;
     let below = ((first / 2.0 - least / 2.0) / half).max(0.0);
     let above = ((most / 2.0 - last / 2.0) / half).max(0.0);
@@ -108,7 +103,7 @@ mod tests {
         assert!((range(&[0.0, 10.0], &[2.0, 9.0]).ok().unwrap() - 0.7).abs() < 1e-12);
         assert_eq!(range(&[0.0, 10.0], &[-5.0, 99.0]).ok(), Some(1.0));
         assert_eq!(range(&[0.0, 10.0], &[20.0]).ok(), Some(0.0));
-        assert_eq!(range(&[0.0, 10.0], &[nan]).ok(), Some(0.0));
+        assert!(range(&[0.0, 10.0], &[nan; 9]).value.is_err_and(|gap| gap.lost));
         assert_eq!(range(&[3.0, 3.0, nan], &[3.0]).ok(), None);
         assert_eq!(category(4, &[0, 1, 1, MISSING], &[1, 2]).ok(), Some(0.5));
         assert_eq!(category(4, &[MISSING], &[1]).ok(), None);

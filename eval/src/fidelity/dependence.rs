@@ -1,6 +1,7 @@
 use super::{
-    contingency::{Classes, Coded, Contingency},
-    correlation::Correlation,
+    association::{Absent, Associated},
+    contingency::{Classes, Coded, Contingency, QUANTILE_BINS},
+    correlation::{correlation, correlation_similarity},
 };
 use crate::{
     Comparison, Group, Metric, Score,
@@ -37,9 +38,9 @@ const fn correlations_apart(name: &'static str) -> Kind {
 /// - `association_norm` (table): the root of the mean squared difference of associations, the
 ///   Frobenius norm of the difference of the two matrices by their size.
 ///
-/// A pair is undefined where a training column is constant (or has no complete rows). Where only
-/// the synthetic side has no association, it counts as 0 there, with a note: nothing of the
-/// dependence is left.
+/// A pair is undefined where a training column is constant or either side has too few complete rows
+/// (for Cramer's V: too few for its levels). Where only a synthetic column is constant its association
+/// counts as 0, with a note: nothing of the dependence is left.
 #[derive(Debug)]
 pub(crate) struct Dependence;
 
@@ -70,22 +71,21 @@ impl Metric for Dependence {
         let side = |table: &Table| {
             let side = Side::new(train, table, &columns);
             let measure = |pair: usize| side.measure(pairs[pair]);
-            (parallel::map(comparison.threads, pairs.len(), measure), table.rows())
+            parallel::map(comparison.threads, pairs.len(), measure)
         };
-        let real = side(train).0;
-        let (ours, synthetic_rows) = side(comparison.synthetic);
-        let theirs = reference_rows(comparison).map(|holdout| side(&holdout).0);
-        let rows = (train.rows(), synthetic_rows);
+        let real = side(train);
+        let ours = side(comparison.synthetic);
+        let theirs = reference_rows(comparison).map(|holdout| side(&holdout));
+        let rows = (train.rows(), comparison.synthetic.rows());
         let label = |pair: usize| -> [&str; 2] {
             let (left, right) = pairs[pair];
             [left, right].map(|at| train.schema().columns[columns[at]].name.as_str())
         };
-        let compared = |other: &[Measured], rows_other: usize| -> Vec<Compared> {
-            let pair = |(real, other)| Compared::new(real, other, train.rows(), rows_other);
-            real.iter().zip(other).map(pair).collect()
+        let compared = |other: &[Measured]| -> Vec<Compared> {
+            real.iter().zip(other).map(|(real, other)| Compared::new(real, other)).collect()
         };
-        let ours = compared(&ours, synthetic_rows);
-        let theirs = theirs.map(|theirs| compared(&theirs, 1));
+        let ours = compared(&ours);
+        let theirs = theirs.map(|theirs| compared(&theirs));
         let mut scores = Vec::new();
         for kind in [&NMI, &WEIGHTED, &ASSOCIATION, &NORM, &SPEARMAN] {
             let reference =
@@ -119,10 +119,10 @@ impl Metric for Dependence {
 /// What one table says of one pair.
 #[derive(Debug)]
 struct Measured {
-    nmi: Option<f64>,
-    association: Option<f64>,
-    /// `None` inside where it has no value, outside where it does not apply.
-    spearman: Option<Option<f64>>,
+    nmi: Associated,
+    association: Associated,
+    /// `None` where it does not apply.
+    spearman: Option<Associated>,
 }
 
 /// What two tables say of one pair.
@@ -136,34 +136,17 @@ struct Compared {
 }
 
 impl Compared {
-    fn new(real: &Measured, other: &Measured, rows: usize, rows_other: usize) -> Self {
-        let difference = |real: Option<f64>, other: Option<f64>| -> Reading {
-            let reading = |value| Reading::new(value, rows, rows_other);
-            match (real, rows_other) {
-                (_, 0) => reading(Err(Gap::undefined("there is no synthetic row"))),
-                (None, _) => reading(Err(Gap::undefined(
-                    "a real column is constant or has no complete rows",
-                ))),
-                (Some(real), _) => {
-                    let flag = other.is_none().then(|| {
-                        "the synthetic side has no association (constant column or no complete rows), which counts as 0"
-                            .to_owned()
-                    });
-                    reading(Ok((real - other.unwrap_or(0.0)).abs())).note(flag)
-                }
-            }
-        };
-        let similarity = |reading: Reading| Reading {
-            value: reading.value.map(|difference| 1.0 - difference / 2.0),
-            ..reading
-        };
-        let spearman =
-            real.spearman.map(|own| similarity(difference(own, other.spearman.flatten())));
+    fn new(real: &Measured, other: &Measured) -> Self {
+        // A pair whose synthetic side shares no information weighs what its real side does.
+        let weight = |side: &Measured| side.nmi.value.unwrap_or(0.0);
         Self {
-            nmi: difference(real.nmi, other.nmi),
-            weight: real.nmi.unwrap_or(0.0) + other.nmi.unwrap_or(0.0),
-            association: difference(real.association, other.association),
-            spearman,
+            nmi: real.nmi.apart(other.nmi),
+            weight: weight(real) + weight(other),
+            association: real.association.apart(other.association),
+            spearman: real
+                .spearman
+                .zip(other.spearman)
+                .map(|(real, other)| correlation_similarity(real, other)),
         }
     }
 }
@@ -220,7 +203,8 @@ impl<'a> Side<'a> {
     fn new(train: &Table, table: &'a Table, columns: &[usize]) -> Self {
         let coded = |&at: &usize| {
             let levels = train.schema().columns[at].levels().len();
-            Classes::quantiles(levels, &train.columns()[at]).assign(&table.columns()[at])
+            let classes = Classes::quantiles(levels, &train.columns()[at], QUANTILE_BINS);
+            classes.assign(&table.columns()[at])
         };
         let ranked = |&at: &usize| match &table.columns()[at] {
             Column::Numbers(cells) if !cells.iter().any(|cell| cell.is_nan()) => Some(ranks(cells)),
@@ -237,41 +221,47 @@ impl<'a> Side<'a> {
         let nmi = Contingency::of(&self.coded[left], &self.coded[right]).normalised_information();
         let (association, spearman) = match (self.cells[left], self.cells[right]) {
             (Column::Numbers(x), Column::Numbers(y)) => {
-                let pearson = Correlation::of(x, y).rho;
-                (pearson, Some(self.spearman(left, right, x, y)))
+                (correlation(x, y), Some(self.spearman(left, right, x, y)))
             }
             (Column::Numbers(x), _) => (correlation_ratio(&self.coded[right], x), None),
             (_, Column::Numbers(y)) => (correlation_ratio(&self.coded[left], y), None),
             _ => (Contingency::of(&self.coded[left], &self.coded[right]).cramers_v(), None),
         };
-        Measured { nmi, association: association.map(|own| own.min(1.0)), spearman }
+        let association =
+            Associated { value: association.value.map(|own| own.min(1.0)), ..association };
+        Measured { nmi, association, spearman }
     }
 
-    fn spearman(&self, left: usize, right: usize, x: &[f64], y: &[f64]) -> Option<f64> {
+    fn spearman(&self, left: usize, right: usize, x: &[f64], y: &[f64]) -> Associated {
         if let (Some(x), Some(y)) = (&self.ranks[left], &self.ranks[right]) {
-            return Correlation::of(x, y).rho;
+            return correlation(x, y);
         }
+        let rows = x.len();
         // Ranks are among the complete rows, as the correlation is.
         let (x, y): (Vec<f64>, Vec<f64>) =
             x.iter().zip(y).filter(|(x, y)| !x.is_nan() && !y.is_nan()).unzip();
-        Correlation::of(&ranks(&x), &ranks(&y)).rho
+        Associated { rows, ..correlation(&ranks(&x), &ranks(&y)) }
     }
 }
 
 /// `sqrt(sum over classes n_c (mean_c - mean)^2 / sum (x - mean)^2)` over the observed numbers, with
-/// missing as a class of the category; `None` where the numbers or the classes do not vary.
-fn correlation_ratio(classes: &Coded, numbers: &[f64]) -> Option<f64> {
+/// missing as a class of the category; absent where the numbers or the classes do not vary.
+fn correlation_ratio(classes: &Coded, numbers: &[f64]) -> Associated {
     let most = numbers.iter().filter(|cell| !cell.is_nan()).fold(0.0f64, |a, b| a.max(b.abs()));
     let complete = || {
         let pairs = classes.cells().iter().zip(numbers).filter(|(_, cell)| !cell.is_nan());
         // Cells are brought to at most 1, so that no square overflows.
         pairs.map(|(&class, &cell)| (class as usize, cell / most))
     };
-    let first = complete().next()?;
+    let rows = complete().count();
+    let found = |value| Associated { value, complete: rows, rows: numbers.len() };
+    let Some(first) = complete().next().filter(|_| rows > 1) else {
+        return found(Err(Absent::Few));
+    };
     let varies =
         |differs: fn((usize, f64), (usize, f64)) -> bool| complete().any(|own| differs(own, first));
     if !varies(|a, b| a.0 != b.0) || !varies(|a, b| a.1 != b.1) {
-        return None;
+        return found(Err(Absent::Constant));
     }
     let width = classes.counts().len();
     let (mut counts, mut sums) = (vec![0.0; width], vec![0.0; width]);
@@ -290,5 +280,7 @@ fn correlation_ratio(classes: &Coded, numbers: &[f64]) -> Option<f64> {
         .filter(|(count, _)| **count > 0.0)
         .map(|(count, sum)| count * (sum / count - mean).powi(2))
         .sum();
-    Some((between / all).sqrt()).filter(|ratio| ratio.is_finite())
+    let ratio = (between / all).sqrt();
+    // Cells that differ in nothing but their last digit may leave no variance to divide by.
+    found(if ratio.is_finite() { Ok(ratio) } else { Err(Absent::Constant) })
 }

@@ -1,4 +1,7 @@
-use super::{columns::by_column, contingency::Classes};
+use super::{
+    columns::by_column,
+    contingency::{Classes, QUANTILE_BINS},
+};
 use crate::{
     Comparison, Group, Metric, Score,
     score::{Gap, Kind, Reading},
@@ -59,7 +62,7 @@ impl Metric for Divergences {
             |_| true,
             |at, train, other| {
                 let levels = train.schema().columns[at].levels().len();
-                let classes = Classes::quantiles(levels, &train.columns()[at]);
+                let classes = Classes::quantiles(levels, &train.columns()[at], QUANTILE_BINS);
                 let counts = |column| classes.assign(column).counts();
                 measure(&counts(&train.columns()[at]), &counts(&other.columns()[at]))
             },
@@ -177,5 +180,55 @@ mod tests {
         // Two rare classes are merged with the next; two classes remain.
         let few = [(1.0, 2.0), (1.0, 0.0), (49.0, 49.0), (49.0, 49.0)];
         assert!(p_value(&few, (100.0, 100.0)).unwrap() > 0.5);
+    }
+
+    /// scipy's `chi2_contingency` on the golden tables. Where every class has enough expected rows
+    /// nothing is merged, and the p-value is scipy's.
+    #[test]
+    fn chi_squares_agree_with_golden_values() {
+        let expected: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/expected.json")).unwrap();
+        let real = rows(include_str!("../../tests/golden/train.csv"));
+        let mut unmerged = 0;
+        for (name, text) in [
+            ("copy", include_str!("../../tests/golden/train.csv")),
+            ("fresh", include_str!("../../tests/golden/fresh.csv")),
+            ("independent", include_str!("../../tests/golden/independent.csv")),
+            ("noisy", include_str!("../../tests/golden/noisy.csv")),
+        ] {
+            let synthetic = rows(text);
+            for (column, want) in expected[name]["columns"].as_object().unwrap() {
+                let Some(chi2) = want.get("chi2_unmerged") else { continue };
+                let at = real[0].iter().position(|own| own == column).unwrap();
+                let pairs = counts(&real[1..], &synthetic[1..], at);
+                let totals = ((real.len() - 1) as f64, (synthetic.len() - 1) as f64);
+                let got = chi_square(&pairs, totals);
+                let number = |name: &str| want[name].as_f64().unwrap();
+                let what = format!("{name} {column}: {got}");
+                assert!((got - chi2.as_f64().unwrap()).abs() < 1e-9, "{what}");
+                assert_eq!(pairs.len() - 1, number("degrees_of_freedom") as usize, "{what}");
+                let small = |(a, b): &(f64, f64)| {
+                    (a + b) * totals.0.min(totals.1) / (totals.0 + totals.1) < LEAST_EXPECTED
+                };
+                if !pairs.iter().any(small) {
+                    let p = p_value(&pairs, totals).unwrap();
+                    assert!((p - number("p_value_unmerged")).abs() < 1e-9, "{what}, p {p}");
+                    unmerged += 1;
+                }
+            }
+        }
+        assert!(unmerged >= 16, "{unmerged}");
+    }
+
+    fn rows(text: &str) -> Vec<Vec<&str>> {
+        text.lines().map(|line| line.split(',').collect()).collect()
+    }
+
+    /// Rows of either table by level, levels that occur.
+    fn counts(real: &[Vec<&str>], synthetic: &[Vec<&str>], at: usize) -> Vec<(f64, f64)> {
+        let mut counts = std::collections::BTreeMap::<&str, (f64, f64)>::new();
+        real.iter().for_each(|row| counts.entry(row[at]).or_default().0 += 1.0);
+        synthetic.iter().for_each(|row| counts.entry(row[at]).or_default().1 += 1.0);
+        counts.into_values().collect()
     }
 }

@@ -8,24 +8,36 @@ pub(super) const KS_COMPLEMENT: Kind = Kind::similarity("ks_complement");
 /// `1 - max over x of |F_R(x) - F_S(x)|`, with the empirical distribution functions of the observed
 /// cells: one minus the two-sample statistic of Kolmogorov and Smirnov.
 ///
-/// In 0..=1, higher is better. Missing cells are left out here and scored by `missing_similarity`;
-/// a real side without an observed cell, or a synthetic side without a row, makes it undefined. Where
-/// cells are observed in the real column and none in the synthetic one, the value is 0, with a note.
-/// This departs from the specification, which calls that undefined: undefined columns leave the mean
-/// over columns, and a column that collapsed to missing cells must not raise it. The same constant on both sides scores 1,
-/// two constants score 0. Two samples of one law at 1 000 rows each score about 0.96, which is why
-/// the holdout reference stands beside every value. Source: `KSComplement` of SDMetrics.
+/// In 0..=1, higher is better. Missing cells are left out here and scored by `missing_similarity`.
+/// Undefined where a side has no observed cell; if real cells lead to expect synthetic ones, the mean
+/// over columns is undefined with it, so that a column cannot leave the mean by losing its cells.
+/// The same constant on both sides scores 1, two constants score 0. Two samples of one law at 1 000
+/// rows each score about 0.96, which is why the holdout reference stands beside every value.
+/// Source: `KSComplement` of SDMetrics, which leaves such a column out.
 pub(super) fn ks_complement(real: &[f64], synthetic: &[f64]) -> Reading {
-    let no_row = synthetic.is_empty();
+    let rows = (real.len(), synthetic.len());
     let (real, synthetic) = (observed(real), observed(synthetic));
     let reading = |value| Reading::new(value, real.len(), synthetic.len());
+    match unobserved(&real, &synthetic, rows) {
+        Some(gap) => reading(Err(gap)),
+        None => reading(Ok(1.0 - statistic(&real, &synthetic))),
+    }
+}
+
+/// Why two columns of these rows, of which these cells are observed, cannot be compared.
+pub(crate) fn unobserved<T>(
+    real: &[T],
+    synthetic: &[T],
+    (real_rows, synthetic_rows): (usize, usize),
+) -> Option<Gap> {
     match (real.is_empty(), synthetic.is_empty()) {
-        (true, _) => reading(Err(Gap::undefined("no real cell is observed"))),
-        (_, true) if no_row => reading(Err(Gap::undefined("there is no synthetic row"))),
+        _ if synthetic_rows == 0 => Some(Gap::undefined("there is no synthetic row")),
+        (true, _) => Some(Gap::undefined("no real cell is observed")),
         (_, true) => {
-            reading(Ok(0.0)).note(Some("no synthetic cell is observed, which counts as 0".into()))
+            let observed = (real.len(), real_rows);
+            Some(Gap::absent("no synthetic cell is observed", observed, synthetic_rows))
         }
-        _ => reading(Ok(1.0 - statistic(&real, &synthetic))),
+        _ => None,
     }
 }
 
@@ -66,12 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn a_collapse_counts_and_a_side_that_says_nothing_is_undefined() {
+    fn a_side_that_says_nothing_is_undefined() {
         assert_eq!(value(&[f64::NAN], &[1.0]), None);
         assert_eq!(value(&[f64::NAN], &[f64::NAN]), None);
         assert_eq!(value(&[1.0], &[]), None);
-        let collapsed = ks_complement(&[1.0, f64::NAN], &[f64::NAN]);
-        assert_eq!(collapsed.ok(), Some(0.0));
-        assert!(collapsed.note.unwrap().contains("counts as 0"));
+        let lost = ks_complement(&[1.0, f64::NAN], &[f64::NAN; 20]).value.unwrap_err();
+        assert!(lost.lost && lost.reason == "no synthetic cell is observed", "{lost:?}");
+        // Of two rows fresh ones may lack the cell as well.
+        assert!(!ks_complement(&[1.0, f64::NAN], &[f64::NAN; 2]).value.unwrap_err().lost);
     }
 }

@@ -1,5 +1,6 @@
 //! How near the synthetic table comes to the law of the real one: columns, then pairs.
 
+mod association;
 mod columns;
 mod contingency;
 mod correlation;
@@ -15,9 +16,11 @@ mod tv;
 mod wasserstein;
 
 pub(crate) use columns::by_column;
+pub(crate) use contingency::Classes;
 pub(crate) use coverage::Coverage;
 pub(crate) use dependence::Dependence;
 pub(crate) use divergence::Divergences;
+pub(crate) use ks::unobserved;
 pub(crate) use missing::MissingSimilarity;
 pub(crate) use shape::Shape;
 pub(crate) use statistics::Statistics;

@@ -1,4 +1,4 @@
-use super::columns::by_column;
+use super::{columns::by_column, ks::unobserved};
 use crate::{
     Comparison, Group, Metric, Score,
     numbers::{mean_and_sd, observed, quantile_of_sorted},
@@ -14,9 +14,9 @@ const KINDS: [Kind; 3] = [
 /// `1 - |stat_R - stat_S| / range_R`, not below 0, for mean, median and standard deviation (of the
 /// population) of the observed cells of each number column.
 ///
-/// In 0..=1, higher is better. Undefined where the training column is constant or has no observed
-/// cell, or where the synthetic table has no row; 0 where no synthetic cell is observed. Lenient: the
-/// range grows with outliers. Source: `StatisticSimilarity` of SDMetrics.
+/// In 0..=1, higher is better. Undefined where the training column is constant or a side has no
+/// observed cell; where real cells lead to expect synthetic ones, the mean over columns is undefined
+/// with it. Lenient: the range grows with outliers. Source: `StatisticSimilarity` of SDMetrics.
 #[derive(Debug)]
 pub(crate) struct Statistics;
 
@@ -48,27 +48,18 @@ impl Metric for Statistics {
 }
 
 fn similarities(real: &[f64], synthetic: &[f64]) -> Vec<Reading> {
-    let none = synthetic.is_empty();
+    let rows = (real.len(), synthetic.len());
     let (real, synthetic) = (observed(real), observed(synthetic));
     let reading = |value| Reading::new(value, real.len(), synthetic.len());
-    let all = |value: Result<f64, Gap>, note: Option<&str>| {
-        let note = note.map(str::to_owned);
-        KINDS.iter().map(|_| reading(value.clone()).note(note.clone())).collect::<Vec<_>>()
-    };
     let half = |values: &[f64]| values[values.len() - 1] / 2.0 - values[0] / 2.0;
-    if none {
-        return all(Err(Gap::undefined("there is no synthetic row")), None);
-    }
-    if real.is_empty() {
-        return all(Err(Gap::undefined("no real cell is observed")), None);
+    let gap = match unobserved(&real, &synthetic, rows) {
+        None if half(&real) == 0.0 => Some(Gap::undefined("the real column is constant")),
+        gap => gap,
+    };
+    if let Some(gap) = gap {
+        return KINDS.iter().map(|_| reading(Err(gap.clone()))).collect();
     }
     let range = half(&real);
-    if range == 0.0 {
-        return all(Err(Gap::undefined("the real column is constant")), None);
-    }
-    if synthetic.is_empty() {
-        return all(Ok(0.0), Some("no synthetic cell is observed"));
-    }
     let (ours, theirs) = (statistics(&real, range), statistics(&synthetic, range));
     let similarity = |(a, b): (&f64, &f64)| reading(Ok((1.0 - (a - b).abs()).max(0.0)));
     ours.iter().zip(&theirs).map(similarity).collect()
@@ -94,6 +85,7 @@ mod tests {
         assert_eq!(values(&[0.0, 10.0]), [1.0; 3]);
         assert_eq!(values(&[5.0]), [1.0, 1.0, 0.5]);
         assert_eq!(values(&[100.0]), [0.0, 0.0, 0.5]);
-        assert_eq!(values(&[f64::NAN]), [0.0; 3]);
+        let none = similarities(&[0.0, 10.0], &[f64::NAN; 9]);
+        assert!(none.iter().all(|own| own.value.as_ref().is_err_and(|gap| gap.lost)));
     }
 }

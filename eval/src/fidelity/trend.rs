@@ -1,6 +1,6 @@
 use super::{
     contingency::{CONTINGENCY_SIMILARITY, Classes, Coded, Contingency, contingency_similarity},
-    correlation::{CORRELATION_SIMILARITY, Correlation, correlation_similarity},
+    correlation::{CORRELATION_SIMILARITY, correlation, correlation_similarity},
 };
 use crate::{
     Comparison, Group, Metric, Score, parallel,
@@ -127,7 +127,6 @@ fn measure<'a>(comparison: &Comparison<'a>) -> Vec<Pair<'a>> {
 struct Side<'a> {
     cells: Vec<&'a Column>,
     coded: Vec<Coded>,
-    rows: usize,
 }
 
 impl<'a> Side<'a> {
@@ -139,7 +138,6 @@ impl<'a> Side<'a> {
         Self {
             cells: columns.iter().map(|&at| &table.columns()[at]).collect(),
             coded: columns.iter().map(coded).collect(),
-            rows: table.rows(),
         }
     }
 }
@@ -152,14 +150,19 @@ fn correlations(
     theirs: Option<&Side<'_>>,
     (left, right): (usize, usize),
 ) -> Measured {
-    let of = |side: &Side<'_>| match (side.cells[left], side.cells[right]) {
-        (Column::Numbers(x), Column::Numbers(y)) => Correlation::of(x, y),
-        _ => Correlation { rho: None, rows: 0 },
-    };
+    let of = |side: &Side<'_>| correlation(numbers(side, left), numbers(side, right));
     let train = of(real);
-    let dependent = train.rho.is_some_and(|rho| rho.abs() > DEPENDENT);
-    let against = |side: &Side<'_>| correlation_similarity(train, of(side), side.rows);
+    let dependent = train.value.is_ok_and(|rho| rho.abs() > DEPENDENT);
+    let against = |side: &Side<'_>| correlation_similarity(train, of(side));
     (dependent, against(ours), theirs.map(against))
+}
+
+/// The cells of a number column.
+fn numbers<'a>(side: &Side<'a>, at: usize) -> &'a [f64] {
+    match side.cells[at] {
+        Column::Numbers(cells) => cells,
+        _ => unreachable!("the schema says that the column holds numbers"),
+    }
 }
 
 fn contingencies(
@@ -170,7 +173,7 @@ fn contingencies(
 ) -> Measured {
     let of = |side: &Side<'_>| Contingency::of(&side.coded[left], &side.coded[right]);
     let train = of(real);
-    let dependent = train.cramers_v().is_some_and(|v| v > DEPENDENT);
+    let dependent = train.cramers_v().value.is_ok_and(|v| v > DEPENDENT);
     let against = |side: &Side<'_>| contingency_similarity(&train, &of(side));
     (dependent, against(ours), theirs.map(against))
 }

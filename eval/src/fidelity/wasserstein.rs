@@ -1,4 +1,4 @@
-use super::columns::by_column;
+use super::{columns::by_column, ks::unobserved};
 use crate::{
     Comparison, Group, Metric, Score,
     numbers::{mean_and_sd, observed, quantile_of_sorted},
@@ -49,9 +49,10 @@ impl Metric for Wasserstein {
 }
 
 fn both(real: &[f64], synthetic: &[f64]) -> Vec<Reading> {
+    let rows = (real.len(), synthetic.len());
     let (real, synthetic) = (observed(real), observed(synthetic));
     let reading = |value| Reading::new(value, real.len(), synthetic.len());
-    if let Some(gap) = empty_side(&real, &synthetic) {
+    if let Some(gap) = unobserved(&real, &synthetic, rows) {
         return vec![reading(Err(gap.clone())), reading(Err(gap))];
     }
     // Half of the distance cannot overflow before it is divided.
@@ -61,15 +62,11 @@ fn both(real: &[f64], synthetic: &[f64]) -> Vec<Reading> {
         true => Ok(half / scale),
         false => Err(Gap::undefined("the real column is constant, so it has no scale")),
     };
-    vec![reading(scaled).note(name), reading(Ok(2.0 * half))]
-}
-
-fn empty_side(real: &[f64], synthetic: &[f64]) -> Option<Gap> {
-    match (real.is_empty(), synthetic.is_empty()) {
-        (true, _) => Some(Gap::undefined("no real cell is observed")),
-        (_, true) => Some(Gap::undefined("no synthetic cell is observed")),
-        _ => None,
-    }
+    let finite = |value: f64| match value.is_finite() {
+        true => Ok(value),
+        false => Err(Gap::undefined("the distance is larger than any number")),
+    };
+    vec![reading(scaled.and_then(finite)).note(name), reading(finite(2.0 * half))]
 }
 
 /// Half of the scale, and what it is if not the interquartile range.

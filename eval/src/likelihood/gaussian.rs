@@ -133,8 +133,8 @@ impl Component {
 /// Logarithm of the sum of the exponentials; the largest is taken out, so that none is too small.
 fn log_sum(logs: &[f64]) -> f64 {
     let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if !largest.is_finite() {
-        return f64::NAN;
+    if largest == f64::NEG_INFINITY {
+        return largest;
     }
     largest + logs.iter().map(|log| (log - largest).exp()).sum::<f64>().ln()
 }

@@ -57,8 +57,12 @@ fn truth<'a>(comparison: &Comparison<'a>) -> Result<&'a dyn Truth, Gap> {
 }
 
 fn mean(values: &[f64]) -> Result<f64, Gap> {
-    match values.len() {
-        0 => Err(Gap::undefined("there is no row to score")),
-        rows => Ok(values.iter().sum::<f64>() / rows as f64),
+    let rows = values.len();
+    match values.iter().filter(|value| !value.is_finite()).count() {
+        _ if rows == 0 => Err(Gap::undefined("there is no row to score")),
+        0 => Ok(values.iter().sum::<f64>() / rows as f64),
+        far => Err(Gap::undefined(format!(
+            "{far} of {rows} rows are so far out that their likelihood is no number"
+        ))),
     }
 }

@@ -1,5 +1,5 @@
 use super::{Indicator, distances::Distances, kind, quantile};
-use crate::score::Gap;
+use crate::{numbers::mean_and_sd, score::Gap};
 
 /// `dcr_median`: the median over synthetic rows of the distance to the closest training row, in
 /// 0..=1. Neither a large nor a small value is good in itself (noise is far away, a copy is at 0):
@@ -16,6 +16,20 @@ pub(super) const FIVE_PERCENT: Indicator = Indicator {
     kind: kind("dcr_p05", 0.0, 1.0),
     value: |distances| Ok(quantile(&distances.synthetic.first, 0.05)),
     reference: |distances| Some(quantile(&distances.holdout_sample()?.first, 0.05)),
+};
+
+/// `dcr_mean`: the mean of the same distances, as table-GAN gives it.
+pub(super) const MEAN: Indicator = Indicator {
+    kind: kind("dcr_mean", 0.0, 1.0),
+    value: |distances| Ok(mean_and_sd(&distances.synthetic.first).0),
+    reference: |distances| Some(mean_and_sd(&distances.holdout_sample()?.first).0),
+};
+
+/// `dcr_sd`: their standard deviation. table-GAN's paper wants it small beside a large mean.
+pub(super) const SD: Indicator = Indicator {
+    kind: kind("dcr_sd", 0.0, 1.0),
+    value: |distances| Ok(mean_and_sd(&distances.synthetic.first).1),
+    reference: |distances| Some(mean_and_sd(&distances.holdout_sample()?.first).1),
 };
 
 /// `dcr_share`: the share of synthetic rows that are closer to a training row than to any holdout

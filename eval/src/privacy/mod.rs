@@ -3,8 +3,12 @@
 
 mod dcr;
 mod distances;
+mod euclid;
 mod identical;
+mod k_map;
+mod new_rows;
 mod nndr;
+mod obfuscation;
 mod tail;
 
 use crate::{
@@ -13,6 +17,10 @@ use crate::{
     score::{Gap, Goal, Kind, Reading},
 };
 use distances::{Distances, Limits};
+pub(crate) use euclid::Euclid;
+pub(crate) use k_map::KMap;
+pub(crate) use new_rows::NewRows;
+pub(crate) use obfuscation::Obfuscation;
 
 /// All indicators that come from the distances to the nearest rows, which are computed once.
 #[derive(Debug)]
@@ -25,12 +33,15 @@ struct Indicator {
     reference: fn(&Distances) -> Option<f64>,
 }
 
-const INDICATORS: [Indicator; 6] = [
+const INDICATORS: [Indicator; 9] = [
     dcr::MEDIAN,
     dcr::FIVE_PERCENT,
+    dcr::MEAN,
+    dcr::SD,
     dcr::SHARE,
     identical::IDENTICAL,
     nndr::FIVE_PERCENT,
+    nndr::MEDIAN,
     tail::LEAK,
 ];
 

@@ -10,15 +10,24 @@ use crate::score::Gap;
 /// CTAB-GAN paper (Zhao et al. 2021).
 pub(super) const FIVE_PERCENT: Indicator = Indicator {
     kind: kind("nndr_p05", 0.0, 1.0),
-    value: |distances| {
-        five_percent(&distances.synthetic)
-            .ok_or_else(|| Gap::undefined("there are fewer than two training rows"))
-    },
-    reference: |distances| five_percent(&distances.holdout_sample()?),
+    value: |distances| ratio(&distances.synthetic, 0.05).ok_or_else(too_few),
+    reference: |distances| ratio(&distances.holdout_sample()?, 0.05),
 };
 
-fn five_percent(nearest: &Nearest) -> Option<f64> {
+/// `nndr_median`: the median of the same ratios.
+pub(super) const MEDIAN: Indicator = Indicator {
+    kind: kind("nndr_median", 0.0, 1.0),
+    value: |distances| ratio(&distances.synthetic, 0.5).ok_or_else(too_few),
+    reference: |distances| ratio(&distances.holdout_sample()?, 0.5),
+};
+
+fn too_few() -> Gap {
+    Gap::undefined("there are fewer than two training rows")
+}
+
+/// This quantile of the ratios.
+fn ratio(nearest: &Nearest, share: f64) -> Option<f64> {
     let ratio = |(first, second): (&f64, &f64)| if *second == 0.0 { 1.0 } else { first / second };
     let ratios: Vec<f64> = nearest.first.iter().zip(&nearest.second).map(ratio).collect();
-    nearest.second.iter().all(|second| second.is_finite()).then(|| quantile(&ratios, 0.05))
+    nearest.second.iter().all(|second| second.is_finite()).then(|| quantile(&ratios, share))
 }

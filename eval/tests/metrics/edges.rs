@@ -49,19 +49,41 @@ fn a_constant_real_column_is_listed() {
     assert_eq!(find(&scores, "trend", &[]).value, Some(1.0));
 }
 
+/// Leaving such a column out of a mean would praise the loss, and 0 would be a number that no
+/// formula gives.
 #[test]
-fn a_column_that_lost_its_cells_counts_as_0() {
-    let train = small(&[1.0, 2.0], &[1.0, 2.0], &[0, 1]);
-    let lost = small(&[NAN, NAN], &[1.0, 2.0], &[MISSING, MISSING]);
+fn a_column_that_lost_its_cells_leaves_no_mean() {
+    let x: Vec<f64> = (0..20).map(f64::from).collect();
+    let c: Vec<u32> = (0..20).map(|row| row % 2).collect();
+    let train = small(&x, &x, &c);
+    let lost = small(&[NAN; 20], &x, &[MISSING; 20]);
     let scores = scores(&train, None, &lost);
-    assert_eq!(find(&scores, "ks_complement", &["x"]).value, Some(0.0));
-    assert!(reason(&scores, "ks_complement", &["x"]).contains("counts as 0"));
+    for (name, columns) in [
+        ("ks_complement", &["x"][..]),
+        ("wasserstein", &["x"]),
+        ("range_coverage", &["x"]),
+        ("mean_similarity", &["x"]),
+        ("boundary_adherence", &["x"]),
+        ("category_adherence", &["c"]),
+        ("correlation_similarity", &["x", "y"]),
+        ("spearman_similarity", &["x", "y"]),
+        ("association_difference", &["x", "c"]),
+    ] {
+        let single = find(&scores, name, columns);
+        assert_eq!((single.value, single.status), (None, Status::Undefined), "{single:?}");
+        let mean = find(&scores, name, &[]);
+        assert_eq!((mean.value, mean.status), (None, Status::Undefined), "{mean:?}");
+        assert!(mean.reason.as_ref().unwrap().contains("the synthetic rows lost"), "{mean:?}");
+    }
+    for name in ["shape", "trend"] {
+        assert!(reason(&scores, name, &[]).contains("the synthetic rows lost"), "{name}");
+    }
+    // Missing is a level here, or what is measured: these have values.
     assert_eq!(find(&scores, "missing_similarity", &["x"]).value, Some(0.0));
     assert_eq!(find(&scores, "tv_complement", &["c"]).value, Some(0.0));
-    assert!(reason(&scores, "shape", &[]).contains("worst: x (0.000)"));
-    let value = find(&scores, "shape", &[]).value.unwrap();
-    assert!((value - 1.0 / 3.0).abs() < 1e-12, "{value}");
-    assert!(reason(&scores, "correlation_similarity", &["x", "y"]).contains("counts as 0"));
+    assert_eq!(find(&scores, "category_coverage", &["c"]).value, Some(0.0));
+    assert_eq!(find(&scores, "jensen_shannon", &["x"]).value, Some(1.0));
+    assert_eq!(find(&scores, "ks_complement", &["y"]).value, Some(1.0));
 }
 
 #[test]

@@ -165,9 +165,11 @@ fn distances_agree() {
         for (name, path, shift) in [
             ("dcr_median", "/dcr_to_train/median", 0.0),
             ("dcr_p05", "/dcr_to_train/p05", 0.0),
+            ("dcr_mean", "/dcr_to_train/mean", 0.0),
             ("dcr_share", "/share_closer_to_train_ties_half", 0.0),
             ("identical_match_share", "/identical_match_share", 0.0),
             ("nndr_p05", "/nndr/p05", 0.0),
+            ("nndr_median", "/nndr/median", 0.0),
             ("tail_leak", "/tail_share_below_p02_of_holdout", 0.02),
         ] {
             close(find(&scores, name, &[]).value, number(path) - shift, &format!("{table} {name}"));
@@ -175,6 +177,7 @@ fn distances_agree() {
         for (name, path) in [
             ("dcr_median", "/dcr_holdout_to_train/median"),
             ("dcr_p05", "/dcr_holdout_to_train/p05"),
+            ("dcr_mean", "/dcr_holdout_to_train/mean"),
         ] {
             close(find(&scores, name, &[]).reference, number(path), "holdout");
         }

@@ -16,6 +16,11 @@ pub(crate) fn learners(name: &str, score: &str) -> bool {
     is_of(name, SYNTHETIC, score) || is_of(name, REAL, score)
 }
 
+/// The mean over learners in one cell of synthetic rows.
+pub(crate) fn of_cell(record: &Record, score: &str) -> Option<f64> {
+    over_learners(record, SYNTHETIC, score, |score| score.value)
+}
+
 /// The scores that at least one cell has, by name.
 pub(super) fn spreads(ok: &[&Record]) -> BTreeMap<String, Spread> {
     let named = |score: &str| Some((score.to_owned(), spread(ok, score)?));
