@@ -80,16 +80,10 @@ impl Metric for Euclid {
             let (mean, sd) = mean_and_sd(distances);
             vec![mean, sd, quantile(distances, 0.5), quantile(distances, 0.05)]
         });
-        if sensitive.is_empty() {
-            let gap = Gap::skipped("no column is marked sensitive");
-            let reading = Reading::new(Err(gap), train.rows(), comparison.synthetic.rows());
-            scores.extend(SENSITIVE.iter().map(|kind| Score::new(kind, &[], reading.clone())));
-        } else {
-            scores.extend(among(comparison, &sensitive, &SENSITIVE, |distances| {
-                let (mean, sd) = mean_and_sd(distances);
-                vec![mean, sd]
-            }));
-        }
+        scores.extend(among(comparison, &sensitive, &SENSITIVE, |distances| {
+            let (mean, sd) = mean_and_sd(distances);
+            vec![mean, sd]
+        }));
         scores
     }
 }
@@ -103,9 +97,12 @@ fn among(
 ) -> Vec<Score> {
     let Comparison { train, synthetic, seed, threads, .. } = *comparison;
     let gap = match (train.rows(), synthetic.rows()) {
-        _ if columns.is_empty() => Some(Gap::undefined("there is no column to compare")),
         (0, _) => Some(Gap::undefined("there is no training row")),
         (_, 0) => Some(Gap::undefined("there is no synthetic row")),
+        _ if columns.is_empty() && kinds.len() == SENSITIVE.len() => {
+            Some(Gap::skipped("no column is marked sensitive"))
+        }
+        _ if columns.is_empty() => Some(Gap::undefined("there is no column to compare")),
         _ => None,
     };
     if let Some(gap) = gap {

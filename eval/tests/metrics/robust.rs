@@ -1,25 +1,27 @@
 //! Tables that break other libraries: every score is a value in its range or a reason.
 
 use eval::{Comparison, METRICS, Status, evaluate_with};
-use meg_core::{Column, ColumnSpec, MISSING, Role, Schema, Seed, Silent, Table};
+use meg_core::{Column, ColumnKind, ColumnSpec, MISSING, Role, Schema, Seed, Silent, Table};
 use std::sync::Arc;
 
 fn schema(target: bool) -> Arc<Schema> {
     let role = if target { Role::Target } else { Role::Feature };
+    let day = ColumnKind::Datetime { format: "%Y-%m-%d".into() };
     Arc::new(
         Schema::new(vec![
             ColumnSpec::number("x", None).nullable(),
-            ColumnSpec::number("constant", 0),
+            ColumnSpec::number("constant", 0).nullable(),
             ColumnSpec::number("empty", None).nullable(),
-            ColumnSpec::category("c", ["a", "b", "unseen"]).nullable(),
-            ColumnSpec::category("y", ["no", "yes"]).role(role),
+            ColumnSpec::category("c", ["a", "b", "unseen"]).nullable().role(Role::Sensitive),
+            ColumnSpec::category("y", ["no", "yes"]).nullable().role(role),
+            ColumnSpec::new("day", day).nullable(),
+            ColumnSpec::new("id", ColumnKind::Identifier).nullable(),
         ])
         .unwrap(),
     )
 }
 
-/// A constant and an empty column, missing cells in every column that allows them, a level that
-/// does not occur.
+/// A constant and an empty column, missing cells, a level that does not occur.
 fn plain(rows: usize, shift: usize) -> Vec<Column> {
     let cell = |row: usize| ((row * 37 + shift * 11) % 101) as f64 / 7.0;
     let x = |row: usize| if row % 9 == shift % 9 { f64::NAN } else { cell(row) };
@@ -30,7 +32,32 @@ fn plain(rows: usize, shift: usize) -> Vec<Column> {
         Column::Numbers(vec![f64::NAN; rows]),
         Column::Codes((0..rows).map(c).collect()),
         Column::Codes((0..rows).map(|row| u32::from(cell(row) > 7.0)).collect()),
+        Column::Numbers((0..rows).map(|row| (row % 13) as f64 * 86_400.0).collect()),
+        Column::Texts((0..rows).map(|row| Some(format!("{shift}-{row}"))).collect()),
     ]
+}
+
+/// The same with missing cells in every column.
+fn with_gaps(rows: usize, shift: usize) -> Table {
+    let gap = |row: usize, at: usize| (row + at) % 4 == 0;
+    let columns = plain(rows, shift).into_iter().enumerate().map(|(at, column)| match column {
+        Column::Numbers(mut cells) => {
+            let missing = cells.iter_mut().enumerate().filter(|(row, _)| gap(*row, at));
+            missing.for_each(|(_, cell)| *cell = f64::NAN);
+            Column::Numbers(cells)
+        }
+        Column::Codes(mut cells) => {
+            let missing = cells.iter_mut().enumerate().filter(|(row, _)| gap(*row, at));
+            missing.for_each(|(_, cell)| *cell = MISSING);
+            Column::Codes(cells)
+        }
+        Column::Texts(mut cells) => {
+            let missing = cells.iter_mut().enumerate().filter(|(row, _)| gap(*row, at));
+            missing.for_each(|(_, cell)| *cell = None);
+            Column::Texts(cells)
+        }
+    });
+    Table::new(schema(true), columns.collect()).unwrap()
 }
 
 fn changed(rows: usize, at: usize, column: Column) -> Table {
@@ -56,10 +83,21 @@ fn check(what: &str, train: &Table, holdout: Option<&Table>, synthetic: &Table) 
             assert!(inside(value) || score.name.starts_with("position"), "{what}: {score:?}");
             assert!(value.is_finite(), "{what}: {score:?}");
         }
+        assert!(score.interval.is_none_or(|[low, high]| low <= high), "{what}: {score:?}");
     }
 }
 
 const ROWS: usize = 120;
+
+/// Not one cell in the whole table.
+fn unobserved(rows: usize) -> Table {
+    let columns = plain(rows, 0).into_iter().map(|column| match column {
+        Column::Numbers(cells) => Column::Numbers(vec![f64::NAN; cells.len()]),
+        Column::Codes(cells) => Column::Codes(vec![MISSING; cells.len()]),
+        Column::Texts(cells) => Column::Texts(vec![None; cells.len()]),
+    });
+    Table::new(schema(true), columns.collect()).unwrap()
+}
 
 fn table(rows: usize, shift: usize) -> Table {
     Table::new(schema(true), plain(rows, shift)).unwrap()
@@ -79,6 +117,11 @@ fn columns_of_every_kind_of_trouble() {
         ("c all missing", changed(ROWS, 3, Column::Codes(vec![MISSING; ROWS]))),
         ("c without b", changed(ROWS, 3, Column::Codes(vec![0; ROWS]))),
         ("y one class", changed(ROWS, 4, Column::Codes(vec![1; ROWS]))),
+        ("y all missing", changed(ROWS, 4, Column::Codes(vec![MISSING; ROWS]))),
+        ("day all missing", changed(ROWS, 5, Column::Numbers(vec![f64::NAN; ROWS]))),
+        ("id all missing", changed(ROWS, 6, Column::Texts(vec![None; ROWS]))),
+        ("gaps everywhere", with_gaps(ROWS, 2)),
+        ("nothing observed", unobserved(ROWS)),
     ] {
         check(what, &train, Some(&holdout), &synthetic);
         check(&format!("{what}, as training rows"), &synthetic, Some(&holdout), &train);
@@ -99,12 +142,21 @@ fn tables_of_every_size() {
 }
 
 #[test]
+fn gaps_in_every_column_of_every_table() {
+    let (train, holdout) = (with_gaps(ROWS, 0), with_gaps(ROWS, 1));
+    check("gaps", &train, Some(&holdout), &with_gaps(ROWS, 2));
+    check("gaps, 5 rows", &train, Some(&holdout), &with_gaps(5, 2));
+    check("gaps, nothing else", &unobserved(ROWS), Some(&unobserved(ROWS)), &unobserved(ROWS));
+}
+
+#[test]
 fn tables_of_one_column() {
-    for column in 0..5 {
+    for column in 0..schema(true).columns.len() {
         let one = |shift: usize| table(ROWS, shift).select_columns(&[column]).unwrap();
         check(&format!("column {column} alone"), &one(0), Some(&one(1)), &one(2));
         let constant = one(2).select_rows(&[0; ROWS]);
         check(&format!("column {column} alone, one cell"), &one(0), Some(&one(1)), &constant);
+        check(&format!("column {column} alone, no row"), &one(0), Some(&one(1)), &one(2).select_rows(&[]));
     }
 }
 
