@@ -95,7 +95,7 @@ fn by_metric(report: &Report<'_>, metric: &str) -> Option<Comparison> {
     let worth = |dataset: &str, model: &str| worth(report, dataset, model, metric);
     let has_any = |model: &&String| datasets.iter().any(|dataset| worth(dataset, model).is_some());
     let (models, without): (Vec<&String>, Vec<&String>) =
-        all.into_iter().partition(|model| has_any(&model));
+        all.into_iter().partition(|model| has_any(model));
     let (mut used, mut left_out, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for dataset in datasets {
         let row: Vec<Option<f64>> = models.iter().map(|model| worth(dataset, model)).collect();

@@ -156,7 +156,12 @@ fn tables_of_one_column() {
         check(&format!("column {column} alone"), &one(0), Some(&one(1)), &one(2));
         let constant = one(2).select_rows(&[0; ROWS]);
         check(&format!("column {column} alone, one cell"), &one(0), Some(&one(1)), &constant);
-        check(&format!("column {column} alone, no row"), &one(0), Some(&one(1)), &one(2).select_rows(&[]));
+        check(
+            &format!("column {column} alone, no row"),
+            &one(0),
+            Some(&one(1)),
+            &one(2).select_rows(&[]),
+        );
     }
 }
 

@@ -114,7 +114,10 @@ fn in_words(one: &Comparison) -> String {
             format!("no pair differs at {} % (Wilcoxon, Holm)", (100.0 * LEVEL).round())
         }
     };
-    let gap = |gap: &LeftOut| format!("{} ({})", gap.dataset, gap.models.join(", "));
+    let gap = |gap: &LeftOut| match gap.models.len() == one.models.len() {
+        true => format!("{} (all models)", gap.dataset),
+        false => format!("{} ({})", gap.dataset, gap.models.join(", ")),
+    };
     if !one.left_out.is_empty() {
         let gaps: Vec<String> = one.left_out.iter().map(gap).collect();
         words += &format!(". Left out for want of a value: {}", gaps.join("; "));
