@@ -39,7 +39,7 @@ fn plain(rows: usize, shift: usize) -> Vec<Column> {
 
 /// The same with missing cells in every column.
 fn with_gaps(rows: usize, shift: usize) -> Table {
-    let gap = |row: usize, at: usize| (row + at) % 4 == 0;
+    let gap = |row: usize, at: usize| (row + at).is_multiple_of(4);
     let columns = plain(rows, shift).into_iter().enumerate().map(|(at, column)| match column {
         Column::Numbers(mut cells) => {
             let missing = cells.iter_mut().enumerate().filter(|(row, _)| gap(*row, at));
