@@ -8,8 +8,8 @@ const RIDGE: f64 = 1e-9;
 /// Linear least squares with an intercept, without a penalty worth the name. Numbers for the test
 /// rows.
 ///
-/// By the normal equations and Cholesky's decomposition. smartcore's `LinearRegression` was tried:
-/// by QR it refuses or blows up on indicators of whole columns, which are linearly dependent.
+/// By the normal equations and Cholesky's decomposition. smartcore's `LinearRegression` finds the same
+/// (see the tests) but refuses fewer rows than features, which a small synthetic table may have.
 pub(crate) fn predict(train: &Design, numbers: &[f64], test: &Design) -> Result<Vec<f64>, String> {
     let lines = Lines::fit(train, numbers)?;
     let answer = |row: &[f64]| {

@@ -347,8 +347,8 @@ mod tests {
             });
             let [hidden, answers] = network.forward(&inputs, answer);
             let slopes = network.slopes(&inputs, &hidden, answers - &wanted);
-            for at in 0..4 {
-                for place in 0..slopes[at].len() {
+            for (at, slope) in slopes.iter().enumerate() {
+                for place in 0..slope.len() {
                     let mut moved = |by: f32| {
                         let cells = &mut network.layers.as_flattened_mut()[at].value;
                         cells.as_slice_mut().unwrap()[place] += by;
@@ -361,7 +361,7 @@ mod tests {
                         (answer.loss(&answers, &wanted) + penalty) / 7.0
                     };
                     let want = (moved(1e-3) - moved(-1e-3)) / 2e-3;
-                    let got = f64::from(slopes[at].as_slice().unwrap()[place]);
+                    let got = f64::from(slope.as_slice().unwrap()[place]);
                     assert!((got - want).abs() < 2e-3, "{answer:?} {at} {place}: {got}, {want}");
                 }
             }
