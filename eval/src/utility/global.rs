@@ -73,8 +73,10 @@ impl Metric for Global {
         }
         let targets: Vec<usize> =
             (0..train.columns().len()).filter(|&column| is_modelled(train, column)).collect();
+        // Columns are spread over threads, so that learners get one each.
+        let alone = Comparison { threads: 1, ..*comparison };
         let readings = parallel::map(comparison.threads, targets.len(), |at| {
-            match relative(comparison, targets[at]) {
+            match relative(&alone, targets[at]) {
                 Ok(both) => both.map(|value| Reading::new(Ok(value), rows.0, rows.1)),
                 Err(gap) => [0; 2].map(|_| Reading::new(Err(gap.clone()), rows.0, rows.1)),
             }

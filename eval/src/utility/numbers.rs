@@ -1,6 +1,6 @@
 //! Predicting a number.
 
-use super::task::Rules;
+use super::task::{Rules, most_rows};
 use crate::{
     Comparison,
     learners::{
@@ -13,9 +13,6 @@ use crate::{
     tables::{is_modelled, subsample},
 };
 use meg_core::{Seed, Table};
-
-/// Rows to learn from at most, unless the rules say otherwise.
-const MOST_ROWS: usize = 100_000;
 
 /// Scaled targets are cut here: one absurd synthetic number must not overflow a learner.
 const LIMIT: f64 = 1e6;
@@ -146,7 +143,7 @@ impl<'a> NumberTask<'a> {
     /// Learns from the rows of this table.
     pub(super) fn run(&self, regressor: Regressor, source: &Table) -> NumberRun {
         let labelled = labelled(source, self.target);
-        let most = self.rules.most_rows.unwrap_or(MOST_ROWS);
+        let most = self.rules.most_rows.unwrap_or_else(|| most_rows(self.test.width, 1));
         let chosen = subsample(labelled.len(), most, self.seed, "learner rows");
         let rows: Vec<usize> = chosen.into_iter().map(|at| labelled[at]).collect();
         let mut notes = Vec::new();

@@ -152,11 +152,15 @@ impl<'a> Task<'a> {
         let (mut rows, mut labels) = labelled(source, self.target);
         let mut notes = Vec::new();
         let dropped = source.rows() - rows.len();
-        let untested = self.holdout.rows() - labelled(self.holdout, self.target).0.len();
+        let testable = labelled(self.holdout, self.target).0.len();
+        let untested = self.holdout.rows() - testable;
         if dropped + untested > 0 {
             notes.push(format!(
                 "left out without a target: {dropped} rows to learn from, {untested} to test on"
             ));
+        }
+        if self.rows.len() < testable {
+            notes.push(format!("tested on a sample of {} of {testable} rows", self.rows.len()));
         }
         let present = counts(&labels, self.classes);
         let kinds = present.iter().filter(|&&count| count > 0).count();
@@ -215,9 +219,10 @@ pub(super) fn target(comparison: &Comparison<'_>) -> Result<usize, Gap> {
     comparison.train.schema().target().ok_or_else(|| Gap::skipped("no column is the target"))
 }
 
-/// Rows that keep a fit within seconds and 300 MB: at most 8 million features in all, and 40 million
-/// counted once for each line or tree that is fitted; never fewer than 2 000 rows.
-fn most_rows(features: usize, classes: usize) -> usize {
+/// Rows that keep a fit within seconds (a perceptron's within half a minute) and 300 MB: at most 8
+/// million features in all, and 40 million counted once for each line or tree that is fitted; never
+/// fewer than 2 000 rows.
+pub(super) fn most_rows(features: usize, classes: usize) -> usize {
     let models = if classes <= 2 { 1 } else { classes };
     let rows = (8_000_000 / features).min(40_000_000 / (features * models));
     rows.clamp(2_000, 100_000)
