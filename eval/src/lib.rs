@@ -60,6 +60,11 @@ pub trait Metric: Debug + Send + Sync {
         vec![self.name()]
     }
 
+    /// Further words that choose it.
+    fn words(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What it measures, in one sentence.
     fn about(&self) -> &'static str;
 
@@ -95,10 +100,24 @@ pub const METRICS: &[&dyn Metric] = &[
     &utility::TREE,
     &utility::LOGISTIC,
     &utility::BOOST,
+    &utility::FOREST,
+    &utility::ADABOOST,
+    &utility::MLP,
     &utility::NEIGHBOURS,
     &utility::BAYES,
-    &utility::Regression,
+    &utility::BOOST_NUMBERS,
+    &utility::LINEAR,
+    &utility::TREE_NUMBERS,
+    &utility::FOREST_NUMBERS,
+    &utility::MLP_NUMBERS,
+    &utility::Floor,
     &utility::Exchange,
+    &utility::Global,
+    &utility::CTGAN_ADULT,
+    &utility::CTGAN_CENSUS,
+    &utility::CTGAN_COVERTYPE,
+    &utility::CTGAN_MNIST,
+    &utility::CTGAN_NEWS,
     &likelihood::Fitness,
     &likelihood::Oracle,
     &privacy::NearestRows,
@@ -162,8 +181,8 @@ impl Group {
     }
 }
 
-/// The metrics that these words name, in report order: `default`, `all`, a group, or a score (which
-/// brings the other scores of its metric with it).
+/// The metrics that these words name, in report order: `default`, `all`, a group, a set of
+/// learners (`ctgan-adult`), or a score (which brings the other scores of its metric with it).
 ///
 /// # Errors
 /// A request error that names an unknown word and lists the known ones.
@@ -171,10 +190,13 @@ pub fn select<S: AsRef<str>>(words: &[S]) -> Result<Vec<&'static dyn Metric>> {
     for word in words.iter().map(AsRef::as_ref) {
         if !METRICS.iter().any(|metric| is_named(*metric, word)) {
             let groups: Vec<&str> = Group::ALL.into_iter().map(Group::name).collect();
+            let sets: Vec<&str> =
+                METRICS.iter().flat_map(|metric| metric.words()).copied().collect();
             let names: Vec<&str> = METRICS.iter().flat_map(|metric| metric.names()).collect();
             return Err(Error::Request(format!(
-                "there is no metric {word:?}; sets: default, all, {}; scores: {}",
+                "there is no metric {word:?}; sets: default, all, {}, {}; scores: {}",
                 groups.join(", "),
+                sets.join(", "),
                 names.join(", ")
             )));
         }
@@ -187,7 +209,11 @@ fn is_named(metric: &dyn Metric, word: &str) -> bool {
     match word {
         "all" => true,
         "default" => metric.is_default(),
-        _ => metric.group().name() == word || metric.names().contains(&word),
+        _ => {
+            metric.group().name() == word
+                || metric.words().contains(&word)
+                || metric.names().contains(&word)
+        }
     }
 }
 

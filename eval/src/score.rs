@@ -107,6 +107,11 @@ impl Kind {
         Self { name, goal: Goal::Minimize, range: [Some(0.0), None] }
     }
 
+    /// A share of what there is to explain, at most 1, where more is better.
+    pub(crate) const fn explained(name: &'static str) -> Self {
+        Self { name, goal: Goal::Maximize, range: [None, Some(1.0)] }
+    }
+
     /// A share in 0..=1 that should be what it is for unseen real rows.
     pub(crate) const fn like_holdout(name: &'static str) -> Self {
         Self { name, goal: Goal::Reference, range: [Some(0.0), Some(1.0)] }

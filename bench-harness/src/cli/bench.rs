@@ -67,8 +67,8 @@ pub(crate) struct Bench {
     /// Train by plain tensor expressions instead of hand-written kernels: slow, for comparison.
     #[arg(long)]
     plain: bool,
-    /// Scores to compute, as `default,attacks`: sets (default, all), groups, or names of scores; a
-    /// wrong name lists them.
+    /// Scores to compute, as `default,attacks`: sets (default, all), groups, the learners of a
+    /// paper's table (ctgan-adult, ...), or names of scores; a wrong name lists them.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     metrics: Option<Vec<String>>,
     /// Keep the synthetic tables in DIR/samples.

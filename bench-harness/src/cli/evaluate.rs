@@ -33,7 +33,8 @@ pub(crate) struct Evaluate {
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
     /// Scores to compute, as `default,attacks`: sets (default, all), groups (fidelity, joint,
-    /// detection, utility, likelihood, privacy, attacks, validity), or names of scores.
+    /// detection, utility, likelihood, privacy, attacks, validity), the learners of a paper's table
+    /// (ctgan-adult, ctgan-intrusion, ...), or names of scores.
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "default")]
     metrics: Vec<String>,
     /// Show the scores of single columns and pairs too.

@@ -1,5 +1,58 @@
 use crate::score::Gap;
 
+/// The classes that occur among the rows to learn from: learners are fitted to these alone.
+#[derive(Debug)]
+pub(crate) struct Present {
+    all: usize,
+    /// The classes that occur, ascending.
+    pub(crate) classes: Vec<usize>,
+    /// Of each of them, how many rows.
+    pub(crate) counts: Vec<usize>,
+    /// The labels as places among the classes that occur.
+    pub(crate) labels: Vec<usize>,
+}
+
+impl Present {
+    /// `labels` are below `classes`.
+    pub(crate) fn of(labels: &[usize], classes: usize) -> Self {
+        let counts = counts(labels, classes);
+        let seen: Vec<usize> = (0..classes).filter(|&class| counts[class] > 0).collect();
+        let mut places = vec![0; classes];
+        seen.iter().enumerate().for_each(|(place, &class)| places[class] = place);
+        Self {
+            all: classes,
+            counts: seen.iter().map(|&class| counts[class]).collect(),
+            classes: seen,
+            labels: labels.iter().map(|&label| places[label]).collect(),
+        }
+    }
+
+    /// Weights that give every class the same total, and all rows together their number.
+    pub(crate) fn balanced(&self) -> Vec<f64> {
+        let kinds = self.classes.len() as f64;
+        let weight =
+            |&label: &usize| self.labels.len() as f64 / (kinds * self.counts[label] as f64);
+        self.labels.iter().map(weight).collect()
+    }
+
+    /// Predictions from scores of the classes that occur; the others get 0.
+    pub(crate) fn spread(&self, scores: &[f64]) -> Predictions {
+        let kinds = self.classes.len();
+        let mut spread = vec![0.0; scores.len() / kinds * self.all];
+        for (own, spread) in scores.chunks_exact(kinds).zip(spread.chunks_exact_mut(self.all)) {
+            self.classes.iter().zip(own).for_each(|(&class, &score)| spread[class] = score);
+        }
+        Predictions::new(self.all, spread)
+    }
+
+    /// The share of each class, for so many rows: what can be said without features.
+    pub(crate) fn shares(&self, rows: usize) -> Predictions {
+        let total = self.labels.len() as f64;
+        let shares: Vec<f64> = self.counts.iter().map(|&count| count as f64 / total).collect();
+        self.spread(&shares.repeat(rows))
+    }
+}
+
 /// What a learner says about test rows: a score per row and class, higher for more likely classes.
 #[derive(Debug)]
 pub(crate) struct Predictions {
@@ -51,6 +104,18 @@ impl Predictions {
             .map(|class| 2.0 * hits[class] as f64 / (occurring[class] + guessed[class]) as f64)
             .collect();
         Ok(values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    /// `2 TP / (2 TP + FP + FN)` of one class; 0 where it neither occurs nor is predicted. In 0..=1,
+    /// higher is better.
+    pub(crate) fn f1_of(&self, class: usize, truth: &[usize]) -> f64 {
+        let predicted = self.predicted();
+        let own = |labels: &[usize]| labels.iter().filter(|&&label| label == class).count();
+        let hits = truth.iter().zip(&predicted).filter(|(a, b)| a == b && **a == class).count();
+        match own(truth) + own(&predicted) {
+            0 => 0.0,
+            all => 2.0 * hits as f64 / all as f64,
+        }
     }
 
     /// Share of rows whose most likely class is the true one. In 0..=1, higher is better.
@@ -133,10 +198,23 @@ mod tests {
         assert_eq!(predictions.accuracy(&truth).unwrap(), 0.75);
         let want = (0.8 + 2.0 / 3.0) / 2.0;
         assert!((predictions.macro_f1(&truth).unwrap() - want).abs() < 1e-12);
+        assert_eq!(predictions.f1_of(1, &truth), 2.0 / 3.0);
+        assert_eq!(predictions.f1_of(0, &truth), 0.8);
         assert_eq!(predictions.balanced_accuracy(&[0, 1, 1, 1]).unwrap(), 2.0 / 3.0);
         let want = -(0.9f64.ln() + 0.6f64.ln() + 0.4f64.ln() + 0.8f64.ln()) / 4.0;
         assert!((predictions.log_loss(&truth).unwrap() - want).abs() < 1e-12);
         assert!(predictions.auc(&[1, 1, 1, 1]).is_err());
+    }
+
+    #[test]
+    fn classes_that_do_not_occur_get_nothing() {
+        let present = Present::of(&[3, 1, 1, 1], 4);
+        assert_eq!((&present.classes[..], &present.counts[..]), (&[1, 3][..], &[3, 1][..]));
+        assert_eq!(present.labels, [1, 0, 0, 0]);
+        let total: f64 = present.balanced().iter().sum();
+        assert!((total - 4.0).abs() < 1e-12 && present.balanced()[0] == 2.0);
+        assert_eq!(present.shares(1).scores, [0.0, 0.75, 0.0, 0.25]);
+        assert_eq!(present.spread(&[0.25, 0.75]).scores, [0.0, 0.25, 0.0, 0.75]);
     }
 
     #[test]

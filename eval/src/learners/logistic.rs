@@ -1,5 +1,5 @@
 use super::{
-    classify::{Predictions, counts},
+    classify::{Predictions, Present},
     features::Design,
 };
 use smartcore::optimization::{
@@ -15,8 +15,18 @@ const PENALTY: f64 = 1.0;
 /// Largest slope of the mean loss that counts as flat.
 const FLAT: f64 = 1e-5;
 
-/// Steps at most; a problem of separable classes would creep on for thousands.
-const STEPS: usize = 300;
+/// How a regression is fitted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fit {
+    /// Steps at most; a problem of separable classes would creep on for thousands.
+    pub(crate) steps: usize,
+    /// Whether classes have equal weight.
+    pub(crate) is_balanced: bool,
+}
+
+impl Fit {
+    pub(crate) const USUAL: Self = Self { steps: 300, is_balanced: false };
+}
 
 /// Logistic regression (softmax for more than two classes) with a squared penalty of weight 1 on
 /// the coefficients, not on the intercepts. The solution is unique, so there is nothing random in
@@ -30,29 +40,25 @@ pub(crate) fn predict(
     labels: &[usize],
     test: &Design,
     classes: usize,
+    settings: Fit,
 ) -> Result<Predictions, String> {
-    let present = counts(labels, classes);
-    let fitted: Vec<usize> = (0..classes).filter(|&class| present[class] > 0).collect();
-    let place = |label: &usize| fitted.binary_search(label).unwrap_or_default();
-    let places: Vec<usize> = labels.iter().map(place).collect();
-    let (lines, weights) = fit(train, places, fitted.len());
-    let mut scores = vec![0.0; test.rows * classes];
-    let mut shares = vec![0.0; fitted.len()];
-    for (row, scores) in test.values.chunks_exact(test.width).zip(scores.chunks_exact_mut(classes))
-    {
-        lines.fill(&weights, row, &mut shares);
-        softmax(&mut shares);
-        fitted.iter().zip(&shares).for_each(|(&class, &share)| scores[class] = share);
+    let present = Present::of(labels, classes);
+    let kinds = present.classes.len();
+    let (lines, weights) = fit(train, &present, settings);
+    let mut scores = vec![0.0; test.rows * kinds];
+    for (row, shares) in test.values.chunks_exact(test.width).zip(scores.chunks_exact_mut(kinds)) {
+        lines.fill(&weights, row, shares);
+        softmax(shares);
     }
     if scores.iter().any(|score| !score.is_finite()) {
         return Err("the logistic regression diverged".into());
     }
-    Ok(Predictions::new(classes, scores))
+    Ok(present.spread(&scores))
 }
 
 /// The log-odds of the second of two classes for each test row, and the size of each coefficient.
 pub(crate) fn odds(train: &Design, labels: &[usize], test: &Design) -> (Vec<f64>, Vec<f64>) {
-    let (lines, weights) = fit(train, labels.to_vec(), 2);
+    let (lines, weights) = fit(train, &Present::of(labels, 2), Fit::USUAL);
     let mut pair = [0.0; 2];
     let odds = test
         .values
@@ -65,9 +71,11 @@ pub(crate) fn odds(train: &Design, labels: &[usize], test: &Design) -> (Vec<f64>
     (odds, weights[..train.width].iter().map(|weight| weight.abs()).collect())
 }
 
-fn fit(design: &Design, labels: Vec<usize>, classes: usize) -> (Lines, Vec<f64>) {
-    let loss = Loss { design, labels, lines: Lines { classes, width: design.width } };
-    let weights = minimum(&loss);
+fn fit(design: &Design, present: &Present, settings: Fit) -> (Lines, Vec<f64>) {
+    let lines = Lines { classes: present.classes.len(), width: design.width };
+    let row_weights = settings.is_balanced.then(|| present.balanced());
+    let loss = Loss { design, labels: &present.labels, row_weights, lines };
+    let weights = minimum(&loss, settings.steps);
     (loss.lines, weights)
 }
 
@@ -103,7 +111,9 @@ impl Lines {
 #[derive(Debug)]
 struct Loss<'a> {
     design: &'a Design,
-    labels: Vec<usize>,
+    labels: &'a [usize],
+    /// 1 each where there are none.
+    row_weights: Option<Vec<f64>>,
     lines: Lines,
 }
 
@@ -113,11 +123,15 @@ impl Loss<'_> {
         let mut slope = vec![0.0; weights.len()];
         let mut shares = vec![0.0; self.lines.classes];
         let mut total = 0.0;
-        for (row, &label) in self.design.values.chunks_exact(width).zip(&self.labels) {
+        for (at, (row, &label)) in
+            self.design.values.chunks_exact(width).zip(self.labels).enumerate()
+        {
+            let row_weight = self.row_weights.as_ref().map_or(1.0, |weights| weights[at]);
             self.lines.fill(weights, row, &mut shares);
             let own = shares[label];
-            total += softmax(&mut shares) - own;
+            total += row_weight * (softmax(&mut shares) - own);
             shares[label] -= 1.0;
+            shares.iter_mut().for_each(|share| *share *= row_weight);
             for (own, &error) in slope.chunks_exact_mut(width + 1).zip(&shares[first..]) {
                 own[..width].iter_mut().zip(row).for_each(|(slope, value)| *slope += error * value);
                 own[width] += error;
@@ -136,7 +150,7 @@ impl Loss<'_> {
     }
 }
 
-fn minimum(loss: &Loss<'_>) -> Vec<f64> {
+fn minimum(loss: &Loss<'_>, steps: usize) -> Vec<f64> {
     // The optimiser asks for value and slope of one point separately and more than once; the last
     // answer is kept, so that each point costs one pass over the rows.
     let start = vec![0.0; loss.lines.weights()];
@@ -156,13 +170,13 @@ fn minimum(loss: &Loss<'_>) -> Vec<f64> {
         visit(point);
         into.clone_from(&last.borrow().2);
     };
-    let optimiser = LBFGS { max_iter: STEPS, g_atol: FLAT, ..LBFGS::default() };
+    let optimiser = LBFGS { max_iter: steps, g_atol: FLAT, ..LBFGS::default() };
     let search = Backtracking { order: FunctionOrder::THIRD, ..Backtracking::default() };
     optimiser.optimize(&value, &slope, &start, &search).x
 }
 
 /// Turns lines into shares and returns the logarithm of the sum of their exponentials.
-fn softmax(lines: &mut [f64]) -> f64 {
+pub(super) fn softmax(lines: &mut [f64]) -> f64 {
     let most = lines.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut total = 0.0;
     for line in lines.iter_mut() {
@@ -207,8 +221,8 @@ mod tests {
             };
             let labels: Vec<usize> = design.values.chunks_exact(5).map(label).collect();
             let lines = Lines { classes, width: 5 };
-            let loss = Loss { design: &design, labels: labels.clone(), lines };
-            let ours = minimum(&loss);
+            let loss = Loss { design: &design, labels: &labels, row_weights: None, lines };
+            let ours = minimum(&loss, Fit::USUAL.steps);
             let x = DenseMatrix::new(200, 5, design.values.clone(), false).unwrap();
             let y: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
             let parameters = LogisticRegressionParameters::default().with_alpha(PENALTY);
@@ -226,7 +240,9 @@ mod tests {
     fn the_slope_is_the_derivative() {
         let design = design(30);
         let lines = Lines { classes: 3, width: 5 };
-        let loss = Loss { design: &design, labels: (0..30).map(|row| row % 3).collect(), lines };
+        let labels: Vec<usize> = (0..30).map(|row| row % 3).collect();
+        let row_weights = Some((0..30).map(|row| 1.0 + f64::from(row % 4)).collect());
+        let loss = Loss { design: &design, labels: &labels, row_weights, lines };
         let point: Vec<f64> = (0..18).map(|at| f64::from(at) / 10.0 - 0.9).collect();
         let (_, slope) = loss.with_slope(&point);
         for at in 0..point.len() {
@@ -237,6 +253,19 @@ mod tests {
             };
             let want = (moved(1e-5) - moved(-1e-5)) / 2e-5;
             assert!((slope[at] - want).abs() < 1e-8, "{at}: {}, {want}", slope[at]);
+        }
+    }
+
+    #[test]
+    fn balanced_classes_have_equal_say() {
+        // One feature that says nothing: the shares are those of the weights.
+        let design = Design { rows: 10, width: 1, values: vec![0.0; 10] };
+        let labels: Vec<usize> = (0..10).map(|row| usize::from(row == 0)).collect();
+        for (is_balanced, want) in [(false, 0.1f64), (true, 0.5)] {
+            let settings = Fit { is_balanced, ..Fit::USUAL };
+            let predictions = predict(&design, &labels, &design, 2, settings).unwrap();
+            let loss = predictions.log_loss(&[1; 10]).unwrap();
+            assert!((loss + want.ln()).abs() < 1e-3, "{is_balanced}: {loss}");
         }
     }
 }

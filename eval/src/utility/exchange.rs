@@ -1,40 +1,46 @@
 use super::{
     learner::Learner,
-    task::{Task, Value},
+    numbers::{NumberTask, Regressor},
+    task::{AUC, MACRO_F1, Rules, Task, target},
 };
 use crate::{
     Comparison, Group, Metric, Score,
-    learners::classify::Predictions,
     score::{Gap, Kind, Reading},
 };
 use meg_core::Table;
 
-const KINDS: [Kind; 4] = [
-    Kind::similarity("trts_boost_auc"),
-    Kind::similarity("trts_boost_macro_f1"),
-    Kind::similarity("augmented_boost_auc"),
-    Kind::similarity("augmented_boost_macro_f1"),
+/// Tested on synthetic rows, then trained on both.
+const KINDS: [[Kind; 3]; 2] = [
+    [
+        Kind::similarity("trts_boost_auc"),
+        Kind::similarity("trts_boost_macro_f1"),
+        Kind::explained("trts_boost_r2"),
+    ],
+    [
+        Kind::similarity("augmented_boost_auc"),
+        Kind::similarity("augmented_boost_macro_f1"),
+        Kind::explained("augmented_boost_r2"),
+    ],
 ];
-
-const VALUES: [Value; 2] = [Predictions::auc, Predictions::macro_f1];
 
 /// Boosted trees trained on real rows and tested on synthetic ones (TRTS: can the labels of
 /// synthetic rows be learned from real ones), and trained on real and synthetic rows together and
 /// tested on holdout rows (augmentation: do synthetic rows add anything).
 ///
-/// In 0..=1, higher is better; the reference of both is training and testing on real rows (TRTR).
-/// A TRTS above it is no praise: the synthetic labels are then easier than real ones. Skipped and
-/// undefined as the `tstr` scores.
+/// AUC and macro F1 of a category target, in 0..=1, R² of a number target, up to 1; higher is
+/// better; the reference of both is training and testing on real rows (TRTR). A TRTS above it is no
+/// praise: the synthetic labels are then easier than real ones. Skipped and undefined as the `tstr`
+/// scores; scores of the other kind of target are skipped.
 #[derive(Debug)]
 pub(crate) struct Exchange;
 
 impl Metric for Exchange {
     fn name(&self) -> &'static str {
-        KINDS[0].name
+        KINDS[0][0].name
     }
 
     fn names(&self) -> Vec<&'static str> {
-        KINDS.iter().map(|kind| kind.name).collect()
+        KINDS.as_flattened().iter().map(|kind| kind.name).collect()
     }
 
     fn about(&self) -> &'static str {
@@ -50,34 +56,58 @@ impl Metric for Exchange {
     }
 
     fn score(&self, comparison: &Comparison<'_>) -> Vec<Score> {
-        let Comparison { train, synthetic, .. } = *comparison;
-        let readings = |source: Result<&Table, Gap>, tested: Option<&Table>| -> Vec<Reading> {
-            let all = |gap: Gap| VALUES.map(|_| Reading::new(Err(gap.clone()), 0, 0)).to_vec();
-            if synthetic.rows() == 0 {
-                return all(Gap::undefined("there is no synthetic row"));
-            }
-            match source.and_then(|source| Ok((source, Task::new(comparison, tested)?))) {
-                Ok((source, task)) => {
-                    let run = task.run(Learner::Boost, source);
-                    let rows_synthetic = synthetic.rows();
-                    let of = |value| Reading { rows_synthetic, ..run.value(&task, value) };
-                    VALUES.map(of).to_vec()
-                }
-                Err(gap) => all(gap),
-            }
-        };
+        let Comparison { train, synthetic, holdout, .. } = *comparison;
         let both =
             train.clone().concat(synthetic.clone()).map_err(|error| Gap::failed(error.to_string()));
-        let reference = readings(Ok(train), comparison.holdout);
-        let mut scores = readings(Ok(train), Some(synthetic));
-        scores.extend(readings(both.as_ref().map_err(Clone::clone), comparison.holdout));
-        KINDS
-            .iter()
-            .zip(scores)
-            .enumerate()
-            .map(|(at, (kind, reading))| {
-                Score::new(kind, &[], reading).with_reference(reference[at % 2].ok())
-            })
-            .collect()
+        let reference = readings(comparison, Ok(train), holdout);
+        let runs = [
+            readings(comparison, Ok(train), Some(synthetic)),
+            readings(comparison, both.as_ref().map_err(Clone::clone), holdout),
+        ];
+        let mut scores = Vec::new();
+        for (kinds, readings) in KINDS.iter().zip(runs) {
+            for ((kind, reading), reference) in kinds.iter().zip(readings).zip(&reference) {
+                scores.push(Score::new(kind, &[], reading).with_reference(reference.ok()));
+            }
+        }
+        scores
+    }
+}
+
+/// AUC, macro F1 and R² of learning from one table and being tested on another.
+fn readings(
+    comparison: &Comparison<'_>,
+    source: Result<&Table, Gap>,
+    tested: Option<&Table>,
+) -> [Reading; 3] {
+    let rows_synthetic = comparison.synthetic.rows();
+    let gap = |gap: Gap| Reading::new(Err(gap), 0, 0);
+    let all = |reason: Gap| [0; 3].map(|_| gap(reason.clone()));
+    if rows_synthetic == 0 {
+        return all(Gap::undefined("there is no synthetic row"));
+    }
+    let (source, target) = match (source, target(comparison)) {
+        (Ok(source), Ok(target)) => (source, target),
+        (Err(reason), _) | (_, Err(reason)) => return all(reason),
+    };
+    let name = &comparison.train.schema().columns[target].name;
+    if comparison.train.schema().columns[target].is_numeric() {
+        let run = NumberTask::with(comparison, tested, target, Rules::USUAL)
+            .map(|task| task.run(Regressor::Boost, source));
+        let other = || gap(Gap::skipped(format!("the target {name:?} is a number")));
+        let r2 = match run {
+            Ok(run) => Reading { rows_synthetic, ..run.value(|error| error.r2) },
+            Err(reason) => gap(reason),
+        };
+        return [other(), other(), r2];
+    }
+    let other = gap(Gap::skipped(format!("the target {name:?} is not a number")));
+    match Task::with(comparison, tested, target, Rules::USUAL) {
+        Ok(task) => {
+            let run = task.run(Learner::Boost, source);
+            let of = |value| Reading { rows_synthetic, ..run.value(&task, value) };
+            [of(AUC), of(MACRO_F1), other]
+        }
+        Err(reason) => [gap(reason.clone()), gap(reason), other],
     }
 }

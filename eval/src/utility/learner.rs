@@ -1,19 +1,23 @@
 use super::{bayes, neighbours, task::Task};
 use crate::learners::{
-    Binning, Boosting,
-    classify::{Predictions, counts},
-    decision, logistic,
+    Binning, Boosting, Goal, Perceptron, Vote, adaboost,
+    classify::{Predictions, Present},
+    decision, forest, logistic,
 };
 use meg_core::{Seed, Table};
 
-/// A classifier with its fixed settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A classifier with its settings.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Learner {
-    Tree,
-    Logistic,
+    /// A decision tree with so many splits to the deepest leaf.
+    Tree(usize),
+    Forest,
+    AdaBoost(Vote),
+    Logistic(logistic::Fit),
     Boost,
     Neighbours,
     Bayes,
+    Perceptron(Perceptron),
 }
 
 /// Rows to learn from.
@@ -34,34 +38,37 @@ impl Learner {
         task: &Task<'_>,
         lesson: Lesson<'_>,
     ) -> Result<Predictions, String> {
-        let design = || task.features.design(lesson.source, lesson.rows);
+        let Lesson { source, rows, labels, seed, .. } = lesson;
+        let (test, classes) = (&task.test, task.classes);
+        let design = || task.features.design(source, rows);
         match self {
-            Self::Tree => {
-                decision::predict(&design(), lesson.labels, &task.test, task.classes, lesson.seed)
+            Self::Tree(depth) => {
+                Ok(decision::predict(&design(), labels, test, classes, depth, seed))
             }
-            Self::Logistic => logistic::predict(&design(), lesson.labels, &task.test, task.classes),
+            Self::Forest => {
+                let present = Present::of(labels, classes);
+                let goal = Goal::Classes(&present.labels, present.classes.len());
+                let shares = forest::predict(&design(), goal, test, seed, lesson.threads);
+                Ok(present.spread(&shares))
+            }
+            Self::AdaBoost(vote) => Ok(adaboost(&design(), labels, test, classes, vote, seed)),
+            Self::Logistic(fit) => logistic::predict(&design(), labels, test, classes, fit),
             Self::Boost => Ok(boost(task, lesson)),
             Self::Neighbours => Ok(neighbours::predict(task, lesson)),
             Self::Bayes => Ok(bayes::predict(task, lesson)),
+            Self::Perceptron(network) => network.predict(&design(), labels, test, classes, seed),
         }
     }
 }
 
 fn boost(task: &Task<'_>, lesson: Lesson<'_>) -> Predictions {
-    let present = counts(lesson.labels, task.classes);
-    let fitted: Vec<usize> = (0..task.classes).filter(|&class| present[class] > 0).collect();
-    let places: Vec<usize> =
-        lesson.labels.iter().map(|label| fitted.binary_search(label).unwrap_or_default()).collect();
+    let present = Present::of(lesson.labels, task.classes);
     let source = [(lesson.source, lesson.rows)];
     let binning = Binning::fit(&source, &task.columns);
-    let model =
-        Boosting::usual(lesson.threads).fit_classes(&binning.apply(&source), &places, fitted.len());
-    let shares = model.probabilities(&binning.apply(&[(task.holdout, &task.rows)]));
-    let mut scores = vec![0.0; task.rows.len() * task.classes];
-    for (own, scores) in
-        shares.chunks_exact(fitted.len()).zip(scores.chunks_exact_mut(task.classes))
-    {
-        fitted.iter().zip(own).for_each(|(&class, &share)| scores[class] = share);
-    }
-    Predictions::new(task.classes, scores)
+    let model = Boosting::usual(lesson.threads).fit_classes(
+        &binning.apply(&source),
+        &present.labels,
+        present.classes.len(),
+    );
+    present.spread(&model.probabilities(&binning.apply(&[(task.holdout, &task.rows)])))
 }

@@ -2,19 +2,56 @@ use super::learner::{Learner, Lesson};
 use crate::{
     Comparison,
     learners::{
-        classify::{Predictions, counts},
+        classify::{Predictions, Present, counts},
         features::{Design, Features},
     },
     score::{Gap, Reading},
-    tables::{is_modelled, shuffle_front},
+    tables::{is_modelled, shuffle_front, subsample},
 };
 use meg_core::{MISSING, Seed, Table};
 
 /// More classes than this are no classification that these learners can do.
 const MOST_CLASSES: usize = 50;
 
-/// A score of predictions against true classes.
-pub(super) type Value = fn(&Predictions, &[usize]) -> Result<f64, Gap>;
+/// A score of predictions of a task.
+pub(super) type Value = fn(&Predictions, &Task<'_>) -> Result<f64, Gap>;
+
+pub(super) const AUC: Value = |predictions, task| predictions.auc(&task.truth);
+pub(super) const MACRO_F1: Value = |predictions, task| predictions.macro_f1(&task.truth);
+pub(super) const ACCURACY: Value = |predictions, task| predictions.accuracy(&task.truth);
+pub(super) const BALANCED: Value = |predictions, task| predictions.balanced_accuracy(&task.truth);
+pub(super) const LOG_LOSS: Value = |predictions, task| predictions.log_loss(&task.truth);
+
+/// F1 of the rarer of two classes.
+pub(super) const F1: Value = |predictions, task| match task.positive {
+    Some(class) => Ok(predictions.f1_of(class, &task.truth)),
+    None => Err(Gap::skipped(format!(
+        "the target has {} classes; F1 of one class is for two",
+        task.classes
+    ))),
+};
+
+/// What columns become, and how many rows are used.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Whether the features are those of the CTGAN paper's evaluation.
+    pub(super) as_in_ctgan: bool,
+    /// Rows to learn from and rows to test on, at most; without it as many to learn from as keep a
+    /// fit within seconds.
+    pub(super) most_rows: Option<usize>,
+}
+
+impl Rules {
+    pub(super) const USUAL: Self = Self { as_in_ctgan: false, most_rows: None };
+
+    /// The features that predict this column.
+    pub(super) fn features(self, train: &Table, target: usize) -> Features {
+        match self.as_in_ctgan {
+            true => Features::as_in_ctgan(train, target),
+            false => Features::fit(train, Some(target)),
+        }
+    }
+}
 
 /// The prediction task: everything but the rows to learn from.
 #[derive(Debug)]
@@ -29,6 +66,10 @@ pub(super) struct Task<'a> {
     pub(super) rows: Vec<usize>,
     pub(super) test: Design,
     pub(super) truth: Vec<usize>,
+    /// The rarer of two classes of the training rows, by which F1 is measured; the second of
+    /// equally frequent ones.
+    pub(super) positive: Option<usize>,
+    rules: Rules,
     seed: Seed,
     threads: usize,
 }
@@ -42,10 +83,20 @@ pub(super) struct Run {
 }
 
 impl<'a> Task<'a> {
-    /// Predicts the category target of `tested` rows.
+    /// Predicts the target of the schema, a category, in `tested` rows.
     pub(super) fn new(comparison: &Comparison<'_>, tested: Option<&'a Table>) -> Result<Self, Gap> {
-        let schema = comparison.train.schema();
-        let target = schema.target().ok_or_else(|| Gap::skipped("no column is the target"))?;
+        Self::with(comparison, tested, target(comparison)?, Rules::USUAL)
+    }
+
+    /// Predicts this column, a category, in `tested` rows.
+    pub(super) fn with(
+        comparison: &Comparison<'_>,
+        tested: Option<&'a Table>,
+        target: usize,
+        rules: Rules,
+    ) -> Result<Self, Gap> {
+        let Comparison { train, seed, threads, .. } = *comparison;
+        let schema = train.schema();
         let spec = &schema.columns[target];
         if !spec.is_category() {
             let kind = spec.kind.name();
@@ -61,35 +112,59 @@ impl<'a> Task<'a> {
             )));
         }
         let holdout = tested.ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
-        let (rows, truth) = labelled(holdout, target);
+        let (mut rows, mut truth) = labelled(holdout, target);
         if rows.is_empty() {
             return Err(Gap::undefined("no holdout row has a target"));
         }
-        let features = Features::fit(comparison.train, Some(target));
+        if let Some(most) = rules.most_rows {
+            let chosen = subsample(rows.len(), most, seed, "test rows");
+            (rows, truth) = chosen.into_iter().map(|at| (rows[at], truth[at])).unzip();
+        }
+        let features = rules.features(train, target);
         let test = features.design(holdout, &rows);
         if test.width == 0 {
             return Err(Gap::undefined("no feature varies in the training rows"));
         }
         let columns = (0..schema.columns.len())
-            .filter(|&at| at != target && is_modelled(comparison.train, at))
+            .filter(|&at| at != target && is_modelled(train, at))
             .collect();
-        let Comparison { seed, threads, .. } = *comparison;
-        Ok(Self { target, classes, features, columns, holdout, rows, test, truth, seed, threads })
+        let positive = (classes == 2).then(|| {
+            let counts = counts(&labelled(train, target).1, 2);
+            usize::from(counts[1] <= counts[0])
+        });
+        Ok(Self {
+            target,
+            classes,
+            features,
+            columns,
+            holdout,
+            rows,
+            test,
+            truth,
+            positive,
+            rules,
+            seed,
+            threads,
+        })
     }
 
     pub(super) fn run(&self, learner: Learner, source: &Table) -> Run {
         let (mut rows, mut labels) = labelled(source, self.target);
         let mut notes = Vec::new();
         let dropped = source.rows() - rows.len();
-        let untested = self.holdout.rows() - self.rows.len();
+        let testable = labelled(self.holdout, self.target).0.len();
+        let untested = self.holdout.rows() - testable;
         if dropped + untested > 0 {
             notes.push(format!(
                 "left out without a target: {dropped} rows to learn from, {untested} to test on"
             ));
         }
+        if self.rows.len() < testable {
+            notes.push(format!("tested on a sample of {} of {testable} rows", self.rows.len()));
+        }
         let present = counts(&labels, self.classes);
         let kinds = present.iter().filter(|&&count| count > 0).count();
-        let cap = most_rows(self.test.width, kinds);
+        let cap = self.rules.most_rows.unwrap_or_else(|| most_rows(self.test.width, kinds));
         if rows.len() > cap {
             let all = rows.len();
             (rows, labels) = stratified(&rows, &labels, &present, cap, self.seed);
@@ -112,19 +187,42 @@ impl<'a> Task<'a> {
     }
 }
 
+impl Task<'_> {
+    /// The shares of the classes of this table for every row: what can be said without features.
+    pub(super) fn floor(&self, source: &Table) -> Run {
+        let (rows, labels) = labelled(source, self.target);
+        let predictions = match rows.is_empty() {
+            true => Err(Gap::undefined("no row to learn from has a target")),
+            false => Ok(Present::of(&labels, self.classes).shares(self.truth.len())),
+        };
+        Run { predictions, rows: rows.len(), note: None }
+    }
+
+    /// Classes that occur among the rows to test on.
+    pub(super) fn kinds(&self) -> usize {
+        counts(&self.truth, self.classes).iter().filter(|&&count| count > 0).count()
+    }
+}
+
 impl Run {
     pub(super) fn value(&self, task: &Task<'_>, value: Value) -> Reading {
         let value = match &self.predictions {
-            Ok(predictions) => value(predictions, &task.truth),
+            Ok(predictions) => value(predictions, task),
             Err(gap) => Err(gap.clone()),
         };
         Reading::new(value, self.rows, 0).note(self.note.clone())
     }
 }
 
-/// Rows that keep a fit within seconds and 300 MB: at most 8 million features in all, and 40 million
-/// counted once for each line or tree that is fitted; never fewer than 2 000 rows.
-fn most_rows(features: usize, classes: usize) -> usize {
+/// The column that is predicted.
+pub(super) fn target(comparison: &Comparison<'_>) -> Result<usize, Gap> {
+    comparison.train.schema().target().ok_or_else(|| Gap::skipped("no column is the target"))
+}
+
+/// Rows that keep a fit within seconds (a perceptron's within half a minute) and 300 MB: at most 8
+/// million features in all, and 40 million counted once for each line or tree that is fitted; never
+/// fewer than 2 000 rows.
+pub(super) fn most_rows(features: usize, classes: usize) -> usize {
     let models = if classes <= 2 { 1 } else { classes };
     let rows = (8_000_000 / features).min(40_000_000 / (features * models));
     rows.clamp(2_000, 100_000)

@@ -1,82 +1,80 @@
 use super::{
     learner::Learner,
-    task::{Task, Value},
+    task::{ACCURACY, AUC, BALANCED, F1, LOG_LOSS, MACRO_F1, Task, Value},
 };
 use crate::{
     Comparison, Group, Metric, Score,
-    learners::classify::Predictions,
+    learners::{Perceptron, Vote, logistic::Fit},
     parallel,
     score::{Gap, Kind, Reading},
 };
 
-/// The scores of one learner, trained on synthetic and on real rows.
-macro_rules! kinds {
-    ($learner:literal) => {
-        [
-            [
-                Kind::similarity(concat!("tstr_", $learner, "_auc")),
-                Kind::similarity(concat!("trtr_", $learner, "_auc")),
+/// A metric of one learner: its word in names, its name in sentences, itself.
+macro_rules! tstr {
+    ($word:literal, $name:literal, $learner:expr, $is_default:literal) => {
+        Tstr {
+            learner: $learner,
+            about: concat!(
+                "How well ",
+                $name,
+                " trained on synthetic rows predicts the target of holdout rows, beside one trained on real rows."
+            ),
+            is_default: $is_default,
+            kinds: [
+                both!(similarity, $word, "_auc"),
+                both!(similarity, $word, "_f1"),
+                both!(similarity, $word, "_macro_f1"),
+                both!(similarity, $word, "_accuracy"),
+                both!(similarity, $word, "_balanced"),
+                both!(unbounded, $word, "_log_loss"),
             ],
-            [
-                Kind::similarity(concat!("tstr_", $learner, "_macro_f1")),
-                Kind::similarity(concat!("trtr_", $learner, "_macro_f1")),
-            ],
-            [
-                Kind::similarity(concat!("tstr_", $learner, "_accuracy")),
-                Kind::similarity(concat!("trtr_", $learner, "_accuracy")),
-            ],
-            [
-                Kind::similarity(concat!("tstr_", $learner, "_balanced")),
-                Kind::similarity(concat!("trtr_", $learner, "_balanced")),
-            ],
-            [
-                Kind::unbounded(concat!("tstr_", $learner, "_log_loss")),
-                Kind::unbounded(concat!("trtr_", $learner, "_log_loss")),
-            ],
-        ]
+        }
     };
 }
 
-macro_rules! about {
-    ($learner:literal) => {
-        concat!(
-            "How well ",
-            $learner,
-            " trained on synthetic rows predicts the target of holdout rows, beside one trained on real rows."
-        )
+/// Trained on synthetic rows, trained on real rows.
+macro_rules! both {
+    ($kind:ident, $word:literal, $score:literal) => {
+        [Kind::$kind(concat!("tstr_", $word, $score)), Kind::$kind(concat!("trtr_", $word, $score))]
     };
 }
 
 /// The decision tree.
-pub(crate) static TREE: Tstr = Tstr { learner: Learner::Tree, kinds: kinds!("tree") };
+pub(crate) static TREE: Tstr = tstr!("tree", "a decision tree", Learner::Tree(15), true);
 
 /// Logistic regression.
-pub(crate) static LOGISTIC: Tstr = Tstr { learner: Learner::Logistic, kinds: kinds!("logistic") };
+pub(crate) static LOGISTIC: Tstr =
+    tstr!("logistic", "logistic regression", Learner::Logistic(Fit::USUAL), true);
 
 /// Boosted trees.
-pub(crate) static BOOST: Tstr = Tstr { learner: Learner::Boost, kinds: kinds!("boost") };
+pub(crate) static BOOST: Tstr = tstr!("boost", "boosted trees", Learner::Boost, true);
+
+/// The random forest.
+pub(crate) static FOREST: Tstr = tstr!("forest", "a random forest", Learner::Forest, false);
+
+/// AdaBoost.
+pub(crate) static ADABOOST: Tstr =
+    tstr!("adaboost", "AdaBoost over stumps", Learner::AdaBoost(Vote::Class), false);
+
+/// The network with one hidden layer.
+pub(crate) static MLP: Tstr =
+    tstr!("mlp", "a perceptron", Learner::Perceptron(Perceptron::USUAL), false);
 
 /// Nearest neighbours.
 pub(crate) static NEIGHBOURS: Tstr =
-    Tstr { learner: Learner::Neighbours, kinds: kinds!("neighbours") };
+    tstr!("neighbours", "the nearest neighbours", Learner::Neighbours, false);
 
 /// Naive Bayes.
-pub(crate) static BAYES: Tstr = Tstr { learner: Learner::Bayes, kinds: kinds!("bayes") };
+pub(crate) static BAYES: Tstr = tstr!("bayes", "naive Bayes", Learner::Bayes, false);
 
-const VALUES: [Value; 5] = [
-    Predictions::auc,
-    Predictions::macro_f1,
-    Predictions::accuracy,
-    Predictions::balanced_accuracy,
-    Predictions::log_loss,
-];
+const VALUES: [Value; 6] = [AUC, F1, MACRO_F1, ACCURACY, BALANCED, LOG_LOSS];
 
 /// Train a classifier of the target on synthetic rows, test it on holdout rows (TSTR), beside the
 /// same classifier trained on the real training rows (TRTR), which is TSTR's reference.
 ///
-/// Scores: AUC (one against the rest), macro F1, accuracy and balanced accuracy (`balanced`), in
-/// 0..=1, higher is better; log loss in nats, from 0 up, lower is better. Skipped
-/// without a category target, without holdout rows, or with more than 50 classes. Rows whose target
+/// Scores: AUC (one against the rest), F1 of the rarer of two classes, macro F1, accuracy and
+/// balanced accuracy (`balanced`), in 0..=1, higher is better; log loss in nats, from 0 up, lower is
+/// better. Skipped without a category target, without holdout rows, or with more than 50 classes. Rows whose target
 /// is missing are left out and counted. If the training source has one class only, the predictor is
 /// that class, AUC is 0.5, and the reason says so: a collapsed target is a result. A source without
 /// a usable row makes it undefined. Large sources are cut to a seeded sample that keeps the class
@@ -87,8 +85,10 @@ const VALUES: [Value; 5] = [
 #[derive(Debug)]
 pub(crate) struct Tstr {
     learner: Learner,
+    about: &'static str,
+    is_default: bool,
     /// Per score: trained on synthetic rows, trained on real rows.
-    kinds: [[Kind; 2]; 5],
+    kinds: [[Kind; 2]; 6],
 }
 
 impl Metric for Tstr {
@@ -105,17 +105,11 @@ impl Metric for Tstr {
     }
 
     fn about(&self) -> &'static str {
-        match self.learner {
-            Learner::Tree => about!("a decision tree"),
-            Learner::Logistic => about!("logistic regression"),
-            Learner::Boost => about!("boosted trees"),
-            Learner::Neighbours => about!("the nearest neighbours"),
-            Learner::Bayes => about!("naive Bayes"),
-        }
+        self.about
     }
 
     fn is_default(&self) -> bool {
-        matches!(self.learner, Learner::Tree | Learner::Logistic | Learner::Boost)
+        self.is_default
     }
 
     fn score(&self, comparison: &Comparison<'_>) -> Vec<Score> {
@@ -124,15 +118,11 @@ impl Metric for Tstr {
             Err(gap) => return self.without_task(&gap, comparison),
         };
         let sources = [comparison.synthetic, comparison.train];
-        let [ours, theirs] =
-            &parallel::map(comparison.threads, 2, |source| task.run(self.learner, sources[source]))
-                [..]
-        else {
-            return Vec::new();
-        };
+        let runs =
+            parallel::map(comparison.threads, 2, |source| task.run(self.learner, sources[source]));
         let mut scores = Vec::new();
         for (kinds, value) in self.kinds.iter().zip(VALUES) {
-            let [ours, theirs] = [ours, theirs].map(|run| run.value(&task, value));
+            let [ours, theirs] = [0, 1].map(|source: usize| runs[source].value(&task, value));
             let tested = task.truth.len();
             let reference = theirs.value.as_ref().ok().copied();
             let synthetic = Reading { rows_synthetic: ours.rows_real, rows_real: tested, ..ours };

@@ -31,6 +31,9 @@ const NOT_OF_ITSELF: &[&str] = &[
     "trtr",
     "trts",
     "augmented",
+    "floor",
+    "global",
+    "ctgan",
 ];
 
 const MANIFOLD: [&str; 7] = [
@@ -194,7 +197,7 @@ fn metrics_say_what_they_are() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), all, "a name is given twice");
-    let table = crate::common::table("train");
+    let table = crate::common::table("train").select_rows(&(0..150).collect::<Vec<_>>());
     let comparison = Comparison {
         train: &table,
         holdout: Some(&table),

@@ -10,3 +10,4 @@ mod order;
 mod people;
 mod robust;
 mod selftest;
+mod utility;
