@@ -7,6 +7,8 @@ mod batch_norm;
 mod critic;
 mod gather;
 mod heads;
+mod images;
+mod leaky_norm;
 mod math;
 mod perceptron;
 mod product;
@@ -21,6 +23,8 @@ pub use gather::{
     add_column_squares, add_column_sums, add_rows, fill_rows, scatter_rows, transpose,
 };
 pub use heads::{HeadSpan, Heads};
+pub use images::{ImageGeometry, convolve, convolve_back, weight_gradient};
+pub use leaky_norm::{LeakyNorm, Moments};
 pub use math::{gumbel_of_uniform, normals_of_uniforms};
 pub use perceptron::{
     AdamWCells, AdamWStep, adamw, add_cells, add_squares, add_table_rows, relu, relu_dropout,

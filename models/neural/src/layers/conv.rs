@@ -74,20 +74,7 @@ impl Conv2d {
     /// # Errors
     /// When the images are not square or smaller than the kernel.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let side = square_side(x)?;
-        let (before, behind) =
-            self.shape.padding.around(side, self.shape.kernel, self.shape.stride);
-        let x = pad(x, before, behind)?;
-        let padded = side + before + behind;
-        if padded < self.shape.kernel {
-            bail!("a kernel of {} does not fit an image of {side}", self.shape.kernel);
-        }
-        // What the last place of the kernel does not reach is cut off here, where the gradient of
-        // a cut is right, instead of inside the convolution.
-        let places = (padded - self.shape.kernel) / self.shape.stride + 1;
-        let reach = (places - 1) * self.shape.stride + self.shape.kernel;
-        let x = crop(&x, 0, reach)?;
-        add_bias(&x.conv2d(&self.weight, 0, self.shape.stride, 1, 1)?, self.bias.as_ref())
+        add_bias(&convolved(x, &self.weight, &self.shape)?, self.bias.as_ref())
     }
 }
 
@@ -127,8 +114,24 @@ impl ConvTranspose2d {
     /// When the images are not square, nothing is left between the paddings, or the kernel is
     /// smaller than the stride under [`Padding::Same`].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let ConvShape { kernel, stride, padding, .. } = self.shape;
-        let places = square_side(x)?;
+        add_bias(&transposed(x, &self.weight, &self.shape)?, self.bias.as_ref())
+    }
+}
+
+impl ConvShape {
+    /// Zeros before an image of `side` cells, and places of the kernel along a side.
+    pub(super) fn places(&self, side: usize) -> Result<(usize, usize)> {
+        let (before, behind) = self.padding.around(side, self.kernel, self.stride);
+        match (side + before + behind).checked_sub(self.kernel) {
+            Some(room) => Ok((before, room / self.stride + 1)),
+            None => bail!("a kernel of {} does not fit an image of {side}", self.kernel),
+        }
+    }
+
+    /// Cells that the transposed convolution of so many places cuts off before, and the side that
+    /// is left.
+    pub(super) fn transposed_side(&self, places: usize) -> Result<(usize, usize)> {
+        let ConvShape { kernel, stride, padding, .. } = *self;
         let whole = (places - 1) * stride + kernel;
         let (before, side) = match padding {
             Padding::Each(count) => (count, whole.saturating_sub(2 * count)),
@@ -137,9 +140,25 @@ impl ConvTranspose2d {
         if side == 0 || before + side > whole {
             bail!("a kernel of {kernel} and stride {stride} make {whole} cells, not {side}");
         }
-        let out = x.conv_transpose2d(&self.weight, 0, 0, stride, 1)?;
-        add_bias(&crop(&out, before, side)?, self.bias.as_ref())
+        Ok((before, side))
     }
+}
+
+/// The convolution without bias; the weight is outputs x inputs x kernel x kernel.
+pub(super) fn convolved(x: &Tensor, weight: &Tensor, shape: &ConvShape) -> Result<Tensor> {
+    let side = square_side(x)?;
+    let (before, places) = shape.places(side)?;
+    let reach = (places - 1) * shape.stride + shape.kernel;
+    // What the last place of the kernel does not reach is cut off here, where the gradient of a
+    // cut is right, instead of inside the convolution.
+    let x = pad(x, before, reach.saturating_sub(before + side))?;
+    crop(&x, 0, reach)?.conv2d(weight, 0, shape.stride, 1, 1)
+}
+
+/// The transposed convolution without bias; the weight is inputs x outputs x kernel x kernel.
+pub(super) fn transposed(x: &Tensor, weight: &Tensor, shape: &ConvShape) -> Result<Tensor> {
+    let (before, side) = shape.transposed_side(square_side(x)?)?;
+    crop(&x.conv_transpose2d(weight, 0, 0, shape.stride, 1)?, before, side)
 }
 
 fn parameters(
