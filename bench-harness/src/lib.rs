@@ -38,6 +38,7 @@ pub const MODELS: &[ModelEntry] = &[
     bayes_net::PRIV_BAYES,
     ctgan::ENTRY,
     tvae::ENTRY,
+    table_gan::ENTRY,
     meg::ENTRY,
     meg::MUG,
 ];

@@ -1,0 +1,205 @@
+use crate::batch::draw_noise;
+use crate::classes::Classes;
+use crate::codec::Codec;
+use crate::network::Generator;
+use crate::plan::Plan;
+use crate::settings::TableGan;
+use crate::ENTRY;
+use candle_core::{DType, Device, Tensor as DeviceTensor};
+use meg_core::{
+    Artifact, Error, Event, Fitted, Observer, Phase, Rejection, Result, Rng, SampleContext,
+    SampleRequest, Seed, Synthesizer, Table, Tensor, parallel, sample_by_rejection,
+};
+use neural::layers::{Mode, ParameterStore};
+use neural::{Randomness, tensor_error};
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A trained table-GAN.
+#[derive(Debug)]
+pub(crate) struct FittedTableGan {
+    state: State,
+    /// None where no column differs between rows.
+    sampler: Option<Sampler>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    recipe: TableGan,
+    codec: Codec,
+    classes: Option<Classes>,
+}
+
+/// The generator on the processor, without gradients.
+#[derive(Debug)]
+struct Sampler {
+    plan: Plan,
+    generator: Generator,
+    store: ParameterStore,
+}
+
+/// Rows drawn at a time.
+const CHUNK: usize = 256;
+/// Chunks drawn between two words to the observer, for each thread.
+const CHUNKS_PER_THREAD: usize = 8;
+
+impl FittedTableGan {
+    pub(crate) fn new(
+        recipe: TableGan,
+        codec: Codec,
+        classes: Option<Classes>,
+        weights: BTreeMap<String, Tensor>,
+    ) -> Result<Self> {
+        let mut artifact = Artifact::new(ENTRY.name, codec.schema(), &())?;
+        artifact.tensors = weights;
+        let state = State { recipe, codec, classes };
+        let sampler = Some(Sampler::new(&state, &artifact)?);
+        Ok(Self { state, sampler })
+    }
+
+    pub(crate) fn without_cells(recipe: TableGan, codec: Codec) -> Self {
+        Self { state: State { recipe, codec, classes: None }, sampler: None }
+    }
+
+    /// Chunks are drawn from streams of their own, which follow from their position, so that the
+    /// rows do not depend on how many threads share the chunks.
+    fn draw(
+        &self,
+        rows: usize,
+        rng: &mut Rng,
+        threads: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<Table> {
+        let State { recipe, codec, classes } = &self.state;
+        let seed = Seed(rng.next_u64());
+        let mut records = Vec::new();
+        let chunks = if self.sampler.is_some() { rows.div_ceil(CHUNK) } else { 0 };
+        let mut first = 0;
+        while let Some(sampler) = self.sampler.as_ref().filter(|_| first < chunks) {
+            let count = (chunks - first).min(threads.max(1) * CHUNKS_PER_THREAD);
+            let drawn = parallel::map(threads, count, |ahead| {
+                let at = first + ahead;
+                let stream = seed.stream(&format!("chunk/{at}"));
+                sampler.records(recipe, classes.as_ref(), CHUNK.min(rows - at * CHUNK), stream)
+            });
+            for cells in drawn {
+                records.extend(cells?);
+            }
+            first += count;
+            observer.step(Phase::Sample, rows.min(first * CHUNK) as u64, &[])?;
+        }
+        codec.decode(&records, rows, &mut seed.stream("identifiers"))
+    }
+}
+
+impl Sampler {
+    fn new(state: &State, artifact: &Artifact) -> Result<Self> {
+        let classes = state.classes.as_ref().map_or(0, Classes::count);
+        let plan = Plan::new(&state.recipe, state.codec.cells(), classes)?;
+        let find = |name: &str, shape: &[usize]| artifact.tensor(name, shape);
+        plan.check_tensors(artifact.tensors.len(), find)?;
+        let mut store = ParameterStore::new(DType::F32, &Device::Cpu);
+        // The first values are replaced at once.
+        let mut rng = Seed(0).stream("table-gan/unused");
+        let generator = Generator::new(&mut store, &state.recipe, &plan, Some(1), &mut rng);
+        let generator = generator.map_err(tensor_error)?.frozen();
+        store.load("", find)?;
+        let negative = |entry: &&neural::layers::Named| {
+            let variance = entry.name.ends_with(".running_var");
+            variance && artifact.tensors[&entry.name].data.iter().any(|&cell| cell < 0.0)
+        };
+        match store.entries().iter().find(negative) {
+            Some(entry) => {
+                Err(Error::Artifact(format!("the tensor {:?} holds a negative variance", entry.name)))
+            }
+            None => Ok(Self { plan, generator, store }),
+        }
+    }
+
+    /// Records of so many rows.
+    fn records(
+        &self,
+        recipe: &TableGan,
+        classes: Option<&Classes>,
+        rows: usize,
+        stream: Rng,
+    ) -> Result<Vec<f32>> {
+        let mut randomness = Randomness::new(stream);
+        let mut noise = vec![0.0; rows * self.plan.noise];
+        draw_noise(recipe.noise, &mut randomness, &mut noise);
+        let told = classes.map(|classes| {
+            let mut cells = vec![0.0; rows * classes.count()];
+            for row in cells.chunks_exact_mut(classes.count()) {
+                row[classes.draw(&mut randomness.rng)] = 1.0;
+            }
+            cells
+        });
+        let matrices = self.matrices(noise, told, rows).map_err(tensor_error)?;
+        let (cells, side) = (self.plan.matrix.cells(), self.plan.matrix.side());
+        let mut records = vec![0.0; rows * cells];
+        for (record, matrix) in
+            records.chunks_exact_mut(cells).zip(matrices.chunks_exact(side * side))
+        {
+            self.plan.matrix.read(matrix, record)?;
+        }
+        Ok(records)
+    }
+
+    fn matrices(
+        &self,
+        noise: Vec<f32>,
+        classes: Option<Vec<f32>>,
+        rows: usize,
+    ) -> candle_core::Result<Vec<f32>> {
+        let tensor = |cells, width| DeviceTensor::from_vec(cells, (rows, width), &Device::Cpu);
+        let noise = tensor(noise, self.plan.noise)?;
+        let classes = classes.map(|cells| tensor(cells, self.plan.classes)).transpose()?;
+        let out = self.generator.forward(&noise, classes.as_ref(), Mode::Sampling)?;
+        out.flatten_all()?.to_vec1()
+    }
+}
+
+impl Fitted for FittedTableGan {
+    /// Conditions are met by rejection alone.
+    fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
+        let (rng, threads) = (&mut ctx.rng, ctx.threads);
+        let total = request.rows as u64;
+        ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(total) });
+        let table =
+            sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
+                self.draw(rows, rng, threads, observer)
+            })?;
+        ctx.observer.event(&Event::End { phase: Phase::Sample });
+        Ok(table)
+    }
+
+    fn save(&self) -> Result<Artifact> {
+        let mut artifact = Artifact::new(ENTRY.name, self.state.codec.schema(), &self.state)?;
+        if let Some(sampler) = &self.sampler {
+            sampler.store.save("", &mut artifact.tensors)?;
+        }
+        Ok(artifact)
+    }
+}
+
+/// Rebuilds a saved table-GAN; sizes and indices are checked.
+pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
+    let state: State = artifact.state()?;
+    state.recipe.check()?;
+    state.codec.check()?;
+    if *state.codec.schema() != artifact.schema {
+        return Err(Error::Artifact("schema and codec do not fit together".into()));
+    }
+    let schema = state.codec.schema();
+    let target = schema.target().map(|at| &schema.columns[at]);
+    if let Some(classes) = &state.classes {
+        classes.check(target)?;
+    }
+    let sampler = match state.codec.cells() {
+        0 => None,
+        _ => Some(Sampler::new(&state, artifact)?),
+    };
+    Ok(Box::new(FittedTableGan { state, sampler }))
+}
