@@ -186,7 +186,8 @@ impl Coded {
             }
             (Coded::Category { scale, codes }, Column::Codes(cells)) => {
                 let rank = codes.iter().position(|&code| code == cells[row]);
-                record[0] = scale.forward(rank.expect("a level of the training table") as f64) as f32;
+                record[0] =
+                    scale.forward(rank.expect("a level of the training table") as f64) as f32;
             }
             _ => unreachable!("a column is coded as it is stored"),
         }
@@ -290,7 +291,13 @@ fn rank(scale: &MinMax, cell: f32, levels: usize) -> usize {
 fn nearest(values: &[f64], value: f64) -> f64 {
     let at = values.partition_point(|&known| known < value);
     match (at.checked_sub(1).map(|at| values[at]), values.get(at)) {
-        (Some(below), Some(&above)) => if value - below <= above - value { below } else { above },
+        (Some(below), Some(&above)) => {
+            if value - below <= above - value {
+                below
+            } else {
+                above
+            }
+        }
         (Some(only), None) => only,
         (None, Some(&only)) => only,
         (None, None) => unreachable!("there is a value"),

@@ -1,10 +1,10 @@
+use crate::ENTRY;
 use crate::batch::draw_noise;
 use crate::classes::Classes;
 use crate::codec::Codec;
 use crate::network::Generator;
 use crate::plan::Plan;
 use crate::settings::TableGan;
-use crate::ENTRY;
 use candle_core::{DType, Device, Tensor as DeviceTensor};
 use meg_core::{
     Artifact, Error, Event, Fitted, Observer, Phase, Rejection, Result, Rng, SampleContext,
@@ -111,9 +111,10 @@ impl Sampler {
             variance && artifact.tensors[&entry.name].data.iter().any(|&cell| cell < 0.0)
         };
         match store.entries().iter().find(negative) {
-            Some(entry) => {
-                Err(Error::Artifact(format!("the tensor {:?} holds a negative variance", entry.name)))
-            }
+            Some(entry) => Err(Error::Artifact(format!(
+                "the tensor {:?} holds a negative variance",
+                entry.name
+            ))),
             None => Ok(Self { plan, generator, store }),
         }
     }

@@ -11,6 +11,8 @@ mod settings;
 mod train;
 mod trainer;
 
+#[cfg(test)]
+mod agreement;
 
 pub use settings::{Architecture, Classification, Information, Noise, TableGan};
 

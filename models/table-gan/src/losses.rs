@@ -320,7 +320,9 @@ mod tests {
         let matrices = Var::from_tensor(&matrices).unwrap();
         for kind in [Classification::Absolute, Classification::CrossEntropy] {
             let both = [("logits", &logits), ("matrices", &matrices)];
-            gradient_check(&both, 1e-6, || labels(Padding::Zero, None).loss(kind, &matrices, &logits));
+            gradient_check(&both, 1e-6, || {
+                labels(Padding::Zero, None).loss(kind, &matrices, &logits)
+            });
         }
     }
 }

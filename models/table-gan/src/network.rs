@@ -81,8 +81,7 @@ impl Generator {
         let mut before = channels;
         for (at, &shape) in plan.up.iter().enumerate() {
             let settings = (begin.norm, 0.0, true);
-            let norm =
-                ImageNorm::new(store, &format!("norm{at}"), before, settings, threads, rng)?;
+            let norm = ImageNorm::new(store, &format!("norm{at}"), before, settings, threads, rng)?;
             let name = format!("up{at}");
             stages.push((norm, ImageDeconv::new(store, &name, shape, initial, threads, rng)?));
             before = shape.outputs;
@@ -153,7 +152,8 @@ impl Critic {
     /// The same network, following its weights, without gradients for them.
     pub(crate) fn frozen(&self) -> Self {
         let stages = self.stages.iter();
-        let stages = stages.map(|(conv, norm)| (conv.frozen(), norm.as_ref().map(ImageNorm::frozen)));
+        let stages =
+            stages.map(|(conv, norm)| (conv.frozen(), norm.as_ref().map(ImageNorm::frozen)));
         Self { stages: stages.collect(), head: self.head.frozen() }
     }
 
@@ -194,7 +194,10 @@ mod tests {
     use candle_core::{DType, Device};
     use meg_core::Seed;
 
-    fn networks(recipe: &TableGan, plan: &Plan) -> (ParameterStore, Generator, [ParameterStore; 1], Critic) {
+    fn networks(
+        recipe: &TableGan,
+        plan: &Plan,
+    ) -> (ParameterStore, Generator, [ParameterStore; 1], Critic) {
         let rng = &mut Seed(1).stream("init");
         let mut stores = [(); 2].map(|()| ParameterStore::new(DType::F32, &Device::Cpu));
         let generator = Generator::new(&mut stores[0], recipe, plan, Some(1), rng).unwrap();
@@ -239,10 +242,7 @@ mod tests {
         let layer = |inputs: usize, outputs: usize| 25 * inputs * outputs + outputs;
         let input = 102 * 256 + 256;
         let norms = 2 * (256 + 128 + 64);
-        assert_eq!(
-            store.count(),
-            input + norms + layer(258, 128) + layer(130, 64) + layer(66, 1)
-        );
+        assert_eq!(store.count(), input + norms + layer(258, 128) + layer(130, 64) + layer(66, 1));
         assert_eq!(other.count(), layer(3, 3) + layer(5, 66) + 2 * 66 + 267);
         shapes(&plan, &generator, &critic);
     }

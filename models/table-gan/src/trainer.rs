@@ -7,7 +7,7 @@ use crate::network::{Critic, Generator};
 use crate::plan::Plan;
 use crate::settings::TableGan;
 use candle_core::{DType, Device, Tensor};
-use meg_core::{Result, Seed, Tensor as HostTensor, TrainingState};
+use meg_core::{Error, Result, Seed, Tensor as HostTensor, TrainingState};
 use neural::layers::{KernelThreads, Mode, Optimiser, ParameterStore, host_tensor};
 use neural::{Adam, tensor_error};
 use std::collections::BTreeMap;
@@ -161,7 +161,9 @@ impl Trainer {
             let fake = self.generated(&rows)?;
             let loss = self.class_loss(&rows, &fake)?;
             losses.classification = scalar(&loss)?;
-            self.generator.optimiser.minimise(&loss.affine(self.recipe.classification_weight, 0.0)?)?;
+            self.generator
+                .optimiser
+                .minimise(&loss.affine(self.recipe.classification_weight, 0.0)?)?;
         }
         Ok(losses)
     }
@@ -241,6 +243,7 @@ impl Trainer {
         self.averages.save(state)
     }
 
+    /// A state with tensors that none of the networks has is that of another training.
     pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
         self.generator.restore(state)?;
         self.discriminator.restore(state)?;
@@ -248,7 +251,15 @@ impl Trainer {
             classifier.restore(state)?;
         }
         let features = self.plan.features + self.plan.classes;
-        self.averages.restore(state, features, (self.dtype, &self.device))
+        self.averages.restore(state, features, (self.dtype, &self.device))?;
+        let mut own = TrainingState::at(state.step);
+        self.save(&mut own)?;
+        if own.tensors.len() == state.tensors.len() {
+            return Ok(());
+        }
+        let problem =
+            format!("{} tensors, where {} belong", state.tensors.len(), own.tensors.len());
+        Err(Error::Checkpoint(problem))
     }
 
     /// A phrase about the first tensor with a value that is not finite.

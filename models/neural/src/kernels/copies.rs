@@ -177,6 +177,17 @@ const KERNELS: &[Run] = &[
         likelihood.backward(&mut logits, (&places, &hot), &[0.3], 0.1, &mut sums);
         vec![logits, sums.deviations, vec![sums.loss as f32]]
     }),
+    ("leaky norm", || {
+        let (scale, shift) = (normals(WIDTH, 1), normals(WIDTH, 2));
+        let norm = LeakyNorm { scale: &scale, shift: &shift, leak: 0.2 };
+        let (cells, upstream) = (normals(ROWS * WIDTH, 3), normals(ROWS * WIDTH, 4));
+        let moments = Moments::of(&cells, WIDTH, 1e-5);
+        let (mut out, mut sent) = (vec![0.0; ROWS * WIDTH], vec![0.0; ROWS * WIDTH]);
+        let (mut scales, mut shifts) = (vec![0.0; WIDTH], vec![0.0; WIDTH]);
+        norm.forward(&moments, &cells, &mut out);
+        norm.backward(&moments, &cells, &upstream, &mut sent, (&mut scales, &mut shifts));
+        vec![moments.mean, moments.variance, moments.inverse, out, sent, scales, shifts]
+    }),
 ];
 
 /// How many kernels with copies the cases above run; a new one needs a case.
