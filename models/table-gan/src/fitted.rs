@@ -11,6 +11,7 @@ use meg_core::{
     SampleRequest, Seed, Synthesizer, Table, Tensor, parallel, sample_by_rejection,
 };
 use neural::layers::{Mode, ParameterStore};
+use neural::training::all_finite;
 use neural::{Randomness, tensor_error};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
@@ -137,7 +138,15 @@ impl Sampler {
             }
             cells
         });
-        let matrices = self.matrices(noise, told, rows).map_err(tensor_error)?;
+        let mut matrices = self.logits(noise, told, rows).map_err(tensor_error)?;
+        // Weights that are finite but damaged may overflow; tanh would make a row of it.
+        if !all_finite(&matrices) {
+            return Err(Error::Artifact(
+                "the generator's output is not finite: its weights are damaged; train it anew"
+                    .into(),
+            ));
+        }
+        matrices.iter_mut().for_each(|cell| *cell = cell.tanh());
         let (cells, side) = (self.plan.matrix.cells(), self.plan.matrix.side());
         let mut records = vec![0.0; rows * cells];
         for (record, matrix) in
@@ -148,7 +157,8 @@ impl Sampler {
         Ok(records)
     }
 
-    fn matrices(
+    /// Matrices before tanh.
+    fn logits(
         &self,
         noise: Vec<f32>,
         classes: Option<Vec<f32>>,
@@ -157,7 +167,7 @@ impl Sampler {
         let tensor = |cells, width| DeviceTensor::from_vec(cells, (rows, width), &Device::Cpu);
         let noise = tensor(noise, self.plan.noise)?;
         let classes = classes.map(|cells| tensor(cells, self.plan.classes)).transpose()?;
-        let out = self.generator.forward(&noise, classes.as_ref(), Mode::Sampling)?;
+        let out = self.generator.logits(&noise, classes.as_ref(), Mode::Sampling)?;
         out.flatten_all()?.to_vec1()
     }
 }

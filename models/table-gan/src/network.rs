@@ -104,6 +104,16 @@ impl Generator {
         classes: Option<&Tensor>,
         mode: Mode,
     ) -> Result<Tensor> {
+        self.logits(noise, classes, mode)?.tanh()
+    }
+
+    /// The same before tanh, which would hide what is not finite.
+    pub(crate) fn logits(
+        &self,
+        noise: &Tensor,
+        classes: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<Tensor> {
         let rows = noise.dim(0)?;
         let inputs = match classes {
             Some(classes) => Tensor::cat(&[noise, classes], 1)?,
@@ -116,7 +126,7 @@ impl Generator {
         for (norm, deconv) in &self.stages {
             x = deconv.forward(&told(&norm.forward(&x, mode)?, classes)?)?;
         }
-        x.tanh()
+        Ok(x)
     }
 }
 

@@ -177,6 +177,21 @@ const KERNELS: &[Run] = &[
         likelihood.backward(&mut logits, (&places, &hot), &[0.3], 0.1, &mut sums);
         vec![logits, sums.deviations, vec![sums.loss as f32]]
     }),
+    ("images", || {
+        let geometry = ImageGeometry {
+            side: 4,
+            channels: WIDTH,
+            places: 2,
+            outputs: 5,
+            kernel: 4,
+            stride: 2,
+            before: 1,
+        };
+        let weight = normals(geometry.depth() * geometry.outputs, 1);
+        let mut images = vec![0.0; 3 * geometry.image()];
+        convolve_back(&geometry, &normals(3 * geometry.placed(), 2), &weight, &mut images, 1);
+        vec![images]
+    }),
     ("leaky norm", || {
         let (scale, shift) = (normals(WIDTH, 1), normals(WIDTH, 2));
         let norm = LeakyNorm { scale: &scale, shift: &shift, leak: 0.2 };
@@ -191,7 +206,7 @@ const KERNELS: &[Run] = &[
 ];
 
 /// How many kernels with copies the cases above run; a new one needs a case.
-const COVERED: usize = 26;
+const COVERED: usize = 31;
 
 #[test]
 fn every_kernel_with_copies_is_among_the_cases() {
@@ -202,6 +217,8 @@ fn every_kernel_with_copies_is_among_the_cases() {
         include_str!("critic.rs"),
         include_str!("gather.rs"),
         include_str!("heads.rs"),
+        include_str!("images.rs"),
+        include_str!("leaky_norm.rs"),
         include_str!("math.rs"),
         include_str!("perceptron.rs"),
         include_str!("product.rs"),
