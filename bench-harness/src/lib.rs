@@ -38,6 +38,7 @@ pub const MODELS: &[ModelEntry] = &[
     bayes_net::PRIV_BAYES,
     ctgan::ENTRY,
     tvae::ENTRY,
+    tgan::ENTRY,
     meg::ENTRY,
     meg::MUG,
 ];
