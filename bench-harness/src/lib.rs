@@ -39,6 +39,7 @@ pub const MODELS: &[ModelEntry] = &[
     ctgan::ENTRY,
     tvae::ENTRY,
     table_gan::ENTRY,
+    tgan::ENTRY,
     meg::ENTRY,
     meg::MUG,
 ];

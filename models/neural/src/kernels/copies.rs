@@ -203,10 +203,38 @@ const KERNELS: &[Run] = &[
         norm.backward(&moments, &cells, &upstream, &mut sent, (&mut scales, &mut shifts));
         vec![moments.mean, moments.variance, moments.inverse, out, sent, scales, shifts]
     }),
+    ("lstm", || {
+        let (mut gates, before) = (normals(4 * ROWS * WIDTH, 1), normals(ROWS * WIDTH, 2));
+        let (mut cell, mut hidden) = (vec![0.0; ROWS * WIDTH], vec![0.0; ROWS * WIDTH]);
+        lstm_cell(&mut gates, &before, &mut cell, &mut hidden, WIDTH);
+        let (active, mut kept) = (gates.clone(), normals(ROWS * WIDTH, 3));
+        let sent = normals(ROWS * WIDTH, 4);
+        lstm_cell_backward(&mut gates, &before, &cell, &sent, &mut kept, WIDTH);
+        tanh(&mut kept);
+        tanh_backward(&mut hidden, &kept);
+        softmax_rows_backward(&mut cell, &before, WIDTH);
+        vec![active, gates, cell, hidden, kept]
+    }),
+    ("mixed states", || {
+        let (states, weights) = (normals(3 * ROWS * WIDTH, 1), normals(3, 2));
+        let mut out = vec![0.0; ROWS * WIDTH];
+        mix_states(&mut out, &states, &weights);
+        let (mut sent, mut sums) = (normals(3 * ROWS * WIDTH, 3), vec![0.0; 3]);
+        mix_states_backward(&out, &states, &weights, &mut sent, &mut sums);
+        vec![out, sent, sums]
+    }),
+    ("closeness", || {
+        let projected = normals(ROWS * WIDTH, 1);
+        let (mut pairs, mut sums) = (vec![0.0; WIDTH * WIDTH], vec![0.0; WIDTH]);
+        closeness(&projected, WIDTH, ROWS, &mut pairs, &mut sums);
+        let mut out = vec![0.0; ROWS * WIDTH];
+        closeness_backward(&projected, WIDTH, ROWS, &pairs, &normals(WIDTH, 2), &mut out);
+        vec![pairs, sums, out]
+    }),
 ];
 
 /// How many kernels with copies the cases above run; a new one needs a case.
-const COVERED: usize = 31;
+const COVERED: usize = 40;
 
 #[test]
 fn every_kernel_with_copies_is_among_the_cases() {
@@ -214,6 +242,7 @@ fn every_kernel_with_copies_is_among_the_cases() {
         include_str!("adam.rs"),
         include_str!("autoencoder.rs"),
         include_str!("batch_norm.rs"),
+        include_str!("closeness.rs"),
         include_str!("critic.rs"),
         include_str!("gather.rs"),
         include_str!("heads.rs"),
@@ -222,6 +251,7 @@ fn every_kernel_with_copies_is_among_the_cases() {
         include_str!("math.rs"),
         include_str!("perceptron.rs"),
         include_str!("product.rs"),
+        include_str!("recurrent.rs"),
     ];
     let modules = include_str!("mod.rs").lines().filter(|line| {
         let line = line.strip_prefix("pub(crate) ").unwrap_or(line);

@@ -4,6 +4,7 @@
 mod adam;
 mod autoencoder;
 mod batch_norm;
+mod closeness;
 mod critic;
 mod gather;
 mod heads;
@@ -12,12 +13,14 @@ mod leaky_norm;
 mod math;
 mod perceptron;
 mod product;
+mod recurrent;
 
 pub use adam::{AdamStep, adam};
 pub use autoencoder::{LikelihoodSums, RowLikelihood, draw_latent, latent_backward};
 pub use batch_norm::{
     BatchNorm, BatchStatistics, batch_norm_relu, batch_norm_relu_backward, batch_norm_relu_frozen,
 };
+pub use closeness::{closeness, closeness_backward};
 pub use critic::{leaky_dropout, scale_by};
 pub use gather::{
     add_column_squares, add_column_sums, add_rows, fill_rows, scatter_rows, transpose,
@@ -31,6 +34,10 @@ pub use perceptron::{
     relu_dropout_backward, softmax_rows, sum_rows_by_code,
 };
 pub use product::{Matrix, MatrixMut, multiply};
+pub use recurrent::{
+    lstm_cell, lstm_cell_backward, mix_states, mix_states_backward, softmax_rows_backward, tanh,
+    tanh_backward,
+};
 
 /// Defines a function whose body is compiled three times. The copies agree to the bit: none may
 /// fuse or reorder what the body says.

@@ -41,18 +41,26 @@ impl MinibatchDiscrimination {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let rows = x.dim(0)?;
         let sides = (rows, self.kernels, self.dimensions);
-        let projected = self.projection.forward(x)?.reshape(sides)?;
-        match real::fits(&projected) {
-            true => minibatch_op::closeness(&projected),
-            false => Self::expression(&projected),
-        }
+        closeness(&self.projection.forward(x)?.reshape(sides)?)
     }
+}
 
-    /// The form for every device.
-    fn expression(projected: &Tensor) -> Result<Tensor> {
-        let pairs = projected.unsqueeze(0)?.broadcast_sub(&projected.unsqueeze(1)?)?;
-        abs(&pairs)?.sum(3)?.neg()?.exp()?.sum(1)
+/// The sums of closenesses of [`MinibatchDiscrimination`], rows x kernels, from projections of rows
+/// x kernels x dimensions.
+///
+/// # Errors
+/// When there are not three dimensions.
+pub fn closeness(projected: &Tensor) -> Result<Tensor> {
+    match real::fits(projected) {
+        true => minibatch_op::closeness(projected),
+        false => expression(projected),
     }
+}
+
+/// The form for every device.
+fn expression(projected: &Tensor) -> Result<Tensor> {
+    let pairs = projected.unsqueeze(0)?.broadcast_sub(&projected.unsqueeze(1)?)?;
+    abs(&pairs)?.sum(3)?.neg()?.exp()?.sum(1)
 }
 
 #[cfg(test)]
@@ -81,9 +89,9 @@ mod tests {
         gradient_check(&variables, 1e-7, || layer.forward(&x));
         let projected = normal_var(&[5, 2, 4], 2);
         let name = [("projected", &projected)];
-        gradient_check(&name, 1e-7, || MinibatchDiscrimination::expression(&projected));
+        gradient_check(&name, 1e-7, || expression(&projected));
         let loop_over_pairs = minibatch_op::closeness(&projected).unwrap();
-        let expression = MinibatchDiscrimination::expression(&projected).unwrap();
+        let expression = expression(&projected).unwrap();
         assert!(largest_difference(&loop_over_pairs, &expression) < 1e-14);
     }
 
@@ -110,7 +118,7 @@ mod tests {
         let row = normal_var(&[1, 3], 3);
         let x = row.broadcast_as((6, 3)).unwrap().contiguous().unwrap();
         let projected = layer.projection.forward(&x).unwrap().reshape((6, 2, 4)).unwrap();
-        let expression = MinibatchDiscrimination::expression(&projected);
+        let expression = expression(&projected);
         for out in [layer.forward(&x).unwrap(), expression.unwrap()] {
             assert_eq!(cells(&out).unwrap(), [6.0; 12]);
             // No direction draws them apart first: the gradient is 0, not that of a one-sided

@@ -45,7 +45,7 @@ pub use images::{ImageConv, ImageDeconv, KernelThreads};
 pub use initial::Initial;
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmInitial, LstmState};
-pub use minibatch::MinibatchDiscrimination;
+pub use minibatch::{MinibatchDiscrimination, closeness};
 pub use optimiser::Optimiser;
 pub use residual::Residual;
 pub use segments::Segments;

@@ -1,0 +1,179 @@
+use crate::columns::{Columns, Step};
+use crate::lane::{Lane, width};
+use crate::network::Generator;
+use crate::{ENTRY, Tgan};
+use meg_core::{
+    Artifact, Column, Error, Event, Fitted, Observer, Phase, Rejection, Result, Rng, SampleContext,
+    SampleRequest, Seed, Synthesizer, Table, parallel, sample_by_rejection,
+};
+use neural::Randomness;
+use neural::training::all_finite;
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+
+/// A trained generator with all that sampling needs. The discriminator is not kept.
+#[derive(Debug)]
+pub(crate) struct FittedTgan {
+    pub recipe: Tgan,
+    pub columns: Columns,
+    pub steps: Vec<Step>,
+    pub generator: Generator,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    recipe: Tgan,
+    columns: Columns,
+}
+
+/// Rows that go through the generator together.
+const CHUNK: usize = 200;
+/// Chunks between two words to the observer, for each thread.
+const CHUNKS_PER_THREAD: usize = 8;
+
+impl Fitted for FittedTgan {
+    /// Conditions are met by rejection alone: the model has no place for them.
+    fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
+        let (rng, threads) = (&mut ctx.rng, ctx.threads);
+        let total = request.rows as u64;
+        ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(total) });
+        let table =
+            sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
+                self.draw(rows, rng, threads, observer)
+            })?;
+        ctx.observer.event(&Event::End { phase: Phase::Sample });
+        Ok(table)
+    }
+
+    fn save(&self) -> Result<Artifact> {
+        let state = State { recipe: self.recipe.clone(), columns: self.columns.clone() };
+        let mut artifact = Artifact::new(ENTRY.name, self.columns.schema(), &state)?;
+        artifact.tensors = self.generator.tensors();
+        Ok(artifact)
+    }
+}
+
+impl FittedTgan {
+    /// Chunks are drawn from streams of their own, which follow from their position, so that the
+    /// rows do not depend on how many threads share the chunks.
+    fn draw(
+        &self,
+        rows: usize,
+        rng: &mut Rng,
+        threads: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<Table> {
+        let seed = Seed(rng.next_u64());
+        let (mut columns, mut done) = (Vec::new(), 0);
+        while done < rows {
+            let first = done / CHUNK;
+            let chunks = (rows.div_ceil(CHUNK) - first).min(threads.max(1) * CHUNKS_PER_THREAD);
+            let drawn = parallel::map(threads, chunks, |ahead| {
+                let chunk = first + ahead;
+                self.chunk(chunk, CHUNK.min(rows - chunk * CHUNK), seed)
+            });
+            for part in drawn {
+                let part = part?;
+                done += part.first().map_or(0, Column::len);
+                append(&mut columns, part);
+            }
+            observer.step(Phase::Sample, done as u64, &[])?;
+        }
+        let schema = self.columns.schema().clone();
+        if columns.is_empty() { Table::empty(schema) } else { Table::new(schema, columns) }
+    }
+
+    /// The cells of the rows of one chunk.
+    ///
+    /// Weights that are finite but damaged may overflow; from NaN a row would still be drawn.
+    fn chunk(&self, at: usize, rows: usize, seed: Seed) -> Result<Vec<Column>> {
+        let mut randomness = Randomness::new(seed.stream(&format!("chunk/{at}")));
+        let mut units = vec![0.0; rows * width(&self.steps)];
+        if !self.steps.is_empty() {
+            let mut noise = vec![0.0; rows * self.recipe.noise_dim];
+            randomness.normals(&mut noise);
+            Lane::default().forward(&self.generator, &self.steps, &noise, &mut units, false);
+        }
+        if !all_finite(&units) {
+            return Err(Error::Artifact(
+                "the generator's output is not finite: its weights are damaged; train it anew"
+                    .into(),
+            ));
+        }
+        Ok(self.columns.decode(&units, rows, &mut randomness.rng))
+    }
+}
+
+fn append(columns: &mut Vec<Column>, part: Vec<Column>) {
+    if columns.is_empty() {
+        *columns = part;
+        return;
+    }
+    for (column, part) in columns.iter_mut().zip(part) {
+        match (column, part) {
+            (Column::Numbers(cells), Column::Numbers(part)) => cells.extend(part),
+            (Column::Codes(cells), Column::Codes(part)) => cells.extend(part),
+            (Column::Texts(cells), Column::Texts(part)) => cells.extend(part),
+            _ => unreachable!("a column is always decoded to the same storage"),
+        }
+    }
+}
+
+/// Rebuilds a saved TGAN; sizes and indices are checked.
+pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
+    let State { recipe, columns } = artifact.state()?;
+    recipe.check()?;
+    columns.check()?;
+    if *columns.schema() != artifact.schema {
+        return Err(Error::Artifact("schema and columns do not fit together".into()));
+    }
+    let steps = columns.steps();
+    let generator = Generator::from_artifact(artifact, &recipe, &steps)?;
+    Ok(Box::new(FittedTgan { recipe, columns, steps, generator }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::conformance::mixed_table;
+    use meg_core::{FitContext, Silent};
+
+    fn model() -> FittedTgan {
+        let recipe = Tgan { noise_dim: 8, lstm_dim: 16, feature_dim: 12, ..Tgan::default() };
+        let mut silent = Silent;
+        let mut ctx = FitContext::new(Seed(1), &mut silent);
+        let columns = Columns::fit(&recipe, &mixed_table(400, 1), &mut ctx).unwrap();
+        let steps = columns.steps();
+        let generator = Generator::new(&recipe, &steps, &mut Seed(1).stream("init"));
+        FittedTgan { recipe, columns, steps, generator }
+    }
+
+    #[test]
+    fn rows_do_not_depend_on_threads_and_chunks_differ() {
+        let model = model();
+        let draw = |threads| {
+            let mut rng = Seed(3).stream("sample");
+            model.draw(5 * CHUNK + 7, &mut rng, threads, &mut Silent).unwrap()
+        };
+        let one = draw(1);
+        assert_eq!(one.rows(), 5 * CHUNK + 7);
+        assert_eq!(one, draw(3));
+        let rows = |chunk: usize| (chunk * CHUNK..(chunk + 1) * CHUNK).collect::<Vec<_>>();
+        assert_ne!(one.select_rows(&rows(0)), one.select_rows(&rows(1)));
+    }
+
+    /// Sampling keeps one step's buffers, training those of all steps.
+    #[test]
+    fn rows_are_those_of_the_training_pass() {
+        let model = model();
+        let mut noise = vec![0.0; 30 * 8];
+        Randomness::new(Seed(1).stream("noise")).normals(&mut noise);
+        let run = |keep| {
+            let mut rows = vec![0.0; 30 * width(&model.steps)];
+            Lane::default().forward(&model.generator, &model.steps, &noise, &mut rows, keep);
+            rows
+        };
+        assert_eq!(run(true), run(false));
+    }
+}
