@@ -37,6 +37,7 @@ import time
 # Epochs that the targets speak of, and the largest ratio ours / theirs that is wanted.
 EPOCHS = {"two-columns": 300, "thyroid": 300, "patients": 300, "adult": 30}
 FIT_TARGETS = {"adult": 0.25, "thyroid": 0.20, "patients": 0.10}
+PROJECTED = "whole fit (projected)"
 TARGETS = {"mixtures": 0.07, "sample": 0.20, "fit memory": 0.20, "sample memory": 0.20}
 
 
@@ -222,19 +223,22 @@ def compare(options, table):
         for side in (ours, theirs):
             if table["updates"] != table["full_updates"]:
                 rest = side["fit"] - side["update"] * table["updates"]
-                side["whole fit (projected)"] = rest + side["update"] * table["full_updates"]
+                side[PROJECTED] = rest + side["update"] * table["full_updates"]
         pairs.append((ours, theirs))
         print(f"{table['name']}: pair {repeat + 1} of {options.repeats} done", file=sys.stderr, flush=True)
     print(f"\n{table['name']}: {table['rows']} rows, {table['epochs']} of {table['full']} epochs, {table['updates']} updates, "
           f"{options.threads} thread(s), {options.repeats} pair(s), {options.rows} sampled rows; {versions}\n")
+    if table["updates"] != table["full_updates"]:
+        print(f"The whole fit is projected from {table['updates']} of {table['full_updates']} updates, not measured.\n" + (
+            "The machine was busy at the start: the projection is not to be quoted.\n" if options.busy else ""))
     print("| measure | ours, least | ours, median | theirs, least | theirs, median | ratio of the least | median ratio of a pair | target |")
     print("|---|---|---|---|---|---|---|---|")
-    for name in ("fit", "whole fit (projected)", "fit CPU", "mixtures", "transform", "update", "sample", "sample CPU", "fit memory", "sample memory"):
+    for name in ("fit", PROJECTED, "fit CPU", "mixtures", "transform", "update", "sample", "sample CPU", "fit memory", "sample memory"):
         if name not in pairs[0][0]:
             continue
         ours, theirs = [pair[0][name] for pair in pairs], [pair[1][name] for pair in pairs]
         ratios = [a / b for a, b in zip(ours, theirs)]
-        whole = name == "whole fit (projected)" or name == "fit" and table["updates"] == table["full_updates"]
+        whole = name == PROJECTED or name == "fit" and table["updates"] == table["full_updates"]
         target = fit_target(options, table) if whole else TARGETS.get(name)
         cells = [show(name, pick(side)) for side in (ours, theirs) for pick in (min, statistics.median)]
         print(f"| {name} | " + " | ".join(cells) + f" | {min(ours) / min(theirs):.3f} | {statistics.median(ratios):.3f} | {target or ''} |", flush=True)
@@ -285,7 +289,8 @@ def main():
     options.processors = set(available[:options.threads])
     load = os.getloadavg()[0]
     print(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, {processor()}, {len(available)} processors, load {load:.2f} at the start")
-    if load > 0.5:
+    options.busy = load > 0.5
+    if options.busy:
         print("warning: the machine is busy; trust the least times and the ratios of pairs more than medians", file=sys.stderr)
     results = [compare(options, prepare(options, name)) for name in options.tables.split(",")]
     if options.json:

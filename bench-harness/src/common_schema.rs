@@ -40,7 +40,9 @@ fn find<'a>(file: &Path, schema: &'a Schema, name: &str) -> Result<&'a ColumnSpe
         DataError::new("the column is in the training rows but not in this file")
             .file(file.display().to_string())
             .column(name)
-            .advice("compare tables with the same columns, or pass a --schema of the shared ones")
+            .advice(format!(
+                "compare tables with the same columns: leave it out with `--drop {name:?}`"
+            ))
             .into()
     })
 }

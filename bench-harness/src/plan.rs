@@ -87,9 +87,7 @@ impl Plan {
         let strings = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Self {
             datasets: Some(strings(&["clinic", "thyroid", "patients"])),
-            models: Some(
-                ["copy", "independent", "meg", "ctgan", "ctgan-paper"].map(PlanModel::named).into(),
-            ),
+            models: Some(["copy", "independent", "meg", "ctgan"].map(PlanModel::named).into()),
             seeds: Some(vec![1]),
             ..Self::default()
         }

@@ -89,14 +89,14 @@ pub fn run(
     }
 }
 
-/// Models that train begin before yardsticks, which take moments: a long cell that began last would
-/// run alone at the end. Otherwise the order of the plan. A model without a setting has nothing to
-/// train by, and that is all that can be known here of how long a cell takes.
+/// Yardsticks, which take moments, begin before models that train: whoever interrupts a long run
+/// has something to compare the rest with. Otherwise the order of the plan. A model without a
+/// setting has nothing to train by, and that is all that can be known here of how long a cell takes.
 fn order(jobs: &[Job]) -> Vec<usize> {
     let is_yardstick = |job: &Job| job.recipe.as_object().is_none_or(serde_json::Map::is_empty);
     let mut order: Vec<usize> = (0..jobs.len()).collect();
     // The sort is stable.
-    order.sort_by_key(|&at| is_yardstick(&jobs[at]));
+    order.sort_by_key(|&at| !is_yardstick(&jobs[at]));
     order
 }
 
@@ -161,7 +161,7 @@ mod tests {
     use crate::cell::fake::job;
 
     #[test]
-    fn models_with_settings_begin_first_and_the_plan_decides_the_rest() {
+    fn models_without_settings_begin_first_and_the_plan_decides_the_rest() {
         let with = |dataset: &str, recipe: serde_json::Value| Job {
             dataset: dataset.into(),
             recipe,
@@ -174,6 +174,6 @@ mod tests {
             with("b", yardstick),
             with("b", neural),
         ];
-        assert_eq!(order(&jobs), [1, 3, 0, 2]);
+        assert_eq!(order(&jobs), [0, 2, 1, 3]);
     }
 }

@@ -203,7 +203,7 @@ fn constraints_of_the_schema_are_checked_kept_and_judged() {
     place.file("schema.toml", schema);
     let told = place.ok("schema check stays.csv --schema schema.toml");
     assert!(told.contains("\"start\" <= \"end\""), "{told}");
-    let parts = ["wrong.csv", "row 4", "\"end\"", "value \"3\"", "\"start\" is 4", "help:"];
+    let parts = ["wrong.csv", "line 4", "\"end\"", "value \"3\"", "\"start\" is 4", "help:"];
     place.refuses("schema check wrong.csv --schema schema.toml", 3, &parts);
     let fit = "--schema schema.toml --model independent --out twin.model";
     place.refuses(&format!("fit --data wrong.csv {fit}"), 3, &parts);
@@ -263,11 +263,11 @@ fn bad_tables_are_refused_with_place_and_way_out() {
     place.refuses(&fit(&file("empty.csv", b"")), 3, &["empty.csv"]);
     place.refuses(&fit(&file("header.csv", b"age,sex\n")), 3, &["header.csv"]);
     let ragged = file("ragged.csv", b"age,sex\n1,F\n2,M,9\n");
-    place.refuses(&fit(&ragged), 3, &["ragged.csv", "row 3"]);
+    place.refuses(&fit(&ragged), 3, &["ragged.csv", "line 3"]);
     let unknown = file("unknown.csv", b"age,sex\n1,F\n2,Q\n");
-    place.refuses(&under(&unknown), 3, &["unknown.csv", "row 3", "\"sex\"", "\"Q\"", "help:"]);
+    place.refuses(&under(&unknown), 3, &["unknown.csv", "line 3", "\"sex\"", "\"Q\"", "help:"]);
     let word = file("word.csv", b"age,sex\n1,F\nold,M\n");
-    place.refuses(&under(&word), 3, &["word.csv", "row 3", "\"age\"", "\"old\""]);
+    place.refuses(&under(&word), 3, &["word.csv", "line 3", "\"age\"", "\"old\""]);
     let latin = file("latin.csv", b"age,sex\n1,F\n2,\xe9\n");
     place.refuses(&fit(&latin), 3, &["latin.csv", "UTF-8"]);
     place.refuses(&fit("missing.csv"), 3, &["missing.csv"]);
@@ -580,6 +580,11 @@ fn check_resume(options: &str) {
     place.refuses(&format!("{other} --drop town"), 4, &["training table"]);
     place.refuses(&format!("{fit} --out n --resume"), 2, &["n.checkpoint", "--checkpoint-every"]);
 
+    // Begun anew without a word of checkpoints, the old one stays and is spoken of.
+    let (_, told) = place.ends("fit --data people.csv --model independent --out m", 0);
+    assert!(told.contains("m.checkpoint is there from an interrupted"), "{told}");
+    fs::remove_dir_all(place.path("m")).unwrap();
+
     // By the folder it was to become, by its file, and by the name of --out.
     place.ok(&format!("{fit} --out by-folder --resume m"));
     place.ok(&format!("{fit} --out by-file --resume m.checkpoint"));
@@ -697,4 +702,129 @@ fn models_datasets_and_schemas_can_be_looked_at() {
     assert!(place.ok("schema infer people.csv").contains("kind = \"category\""));
     place.ok("schema infer people.csv --out s.toml");
     place.refuses("schema infer people.csv --out s.toml", 2, &["--force"]);
+}
+
+/// What a newcomer does who leaves a column out of the model: every way of naming it leads on.
+#[test]
+fn a_column_left_out_of_the_model_can_be_left_out_of_its_evaluation() {
+    let place = Place::new();
+    place.file("people.csv", people(120));
+    place.ok("schema infer people.csv --out schema.toml");
+    place.ok("fit --data people.csv --schema schema.toml --drop town --model independent --out m");
+    place.ok("sample --model m --rows 80 --out twin.csv");
+    let line = "evaluate --train people.csv --synthetic twin.csv --metrics shape";
+    let advised = ["twin.csv", "\"town\"", "--drop \"town\""];
+    place.refuses(&format!("{line} --schema schema.toml"), 3, &advised);
+    place.refuses(line, 3, &advised);
+    place.ok(&format!("{line} --schema schema.toml --drop town"));
+    place.ok(&format!("{line} --drop town"));
+    place.refuses(&format!("{line} --drop twn"), 2, &["\"twn\"", "none of the files", "town"]);
+}
+
+#[test]
+fn scores_that_cannot_be_computed_are_folded_into_their_reasons() {
+    let place = Place::new();
+    place.file("people.csv", people(120));
+    place.file("unseen.csv", people(100));
+    let line = "evaluate --train people.csv --synthetic people.csv --target ill";
+    let text = place.ok(line);
+    assert!(text.contains("not computed: ") && text.contains("meg datasets split"), "{text}");
+    let empty = |text: &str| text.lines().filter(|line| line.matches(" – ").count() > 1).count();
+    assert_eq!(empty(&text), 0, "{text}");
+    let text = place.ok(&format!("{line} --holdout unseen.csv"));
+    assert!(!text.contains("No --holdout"), "{text}");
+}
+
+#[test]
+fn a_table_of_ones_own_is_divided() {
+    let place = Place::new();
+    let rows: String = (0..200).map(|n| format!("{n},{}\n", ["no", "yes"][n % 4 / 3])).collect();
+    place.file("mine.csv", format!("x,ill\n{rows}"));
+    let told = place.ok("datasets split mine.csv --out mine");
+    assert!(told.contains("160 training rows, 40 holdout rows"), "{told}");
+    let read = |name: &str| fs::read_to_string(place.path(name)).unwrap();
+    let rows =
+        |name: &str| -> Vec<String> { read(name).lines().skip(1).map(str::to_owned).collect() };
+    let (train, holdout) = (rows("mine/train.csv"), rows("mine/holdout.csv"));
+    let mut all = [train, holdout].concat();
+    all.sort();
+    let mut real = rows("mine.csv");
+    real.sort();
+    assert_eq!(all, real);
+    place.ok("schema check mine/holdout.csv --schema mine/schema.toml");
+    place.ok("datasets split mine.csv --out again");
+    assert_eq!(read("again/holdout.csv"), read("mine/holdout.csv"));
+    place.ok("datasets split mine.csv --out other --seed 2 --share 0.5 --format parquet");
+    assert!(place.path("other/train.parquet").is_file());
+    place.refuses("datasets split mine.csv --out mine", 2, &["mine", "exists already"]);
+    place.refuses("datasets split mine.csv --out new --share 1", 2, &["--share 1", "below 1"]);
+    place.file("one.csv", "x\n1\n");
+    place.refuses("datasets split one.csv --out new", 3, &["one.csv", "1 rows", "help:"]);
+}
+
+#[test]
+fn quiet_commands_say_nothing() {
+    let place = Place::new();
+    place.file("people.csv", people(60));
+    place.file("rules.toml", "[[rules]]\ncolumns = [\"town\"]\nmethod = \"drop\"\n");
+    for line in [
+        "fit --data people.csv --model independent --out m -q",
+        "sample --model m --rows 5 --out s.csv -q",
+        "mask people.csv --rules rules.toml --out masked.csv -q",
+        "datasets export clinic --out clinic --offline -q",
+        "datasets split people.csv --out people -q",
+    ] {
+        assert_eq!(place.ends(line, 0), (String::new(), String::new()), "{line}");
+    }
+    assert!(!place.ok("schema check people.csv --schema people/schema.toml -q").is_empty());
+}
+
+#[test]
+fn guesses_that_a_person_should_look_at_are_remarked_on() {
+    let place = Place::new();
+    let row = |n: usize| {
+        let day = format!("{:02}/{:02}/2020", n % 12 + 1, n / 12 % 12 + 1);
+        format!("Ada {},{day},{},{n}\n", n % 48, n % 3)
+    };
+    let rows: String = (0..200).map(row).collect();
+    place.file("seen.csv", format!("name,seen,x,id\n{rows}"));
+    let (_, told) = place.ends("schema infer seen.csv --out schema.toml", 0);
+    for part in [
+        "\"seen\" looks like dates",
+        "\"%d/%m/%Y\" or \"%m/%d/%Y\"",
+        "\"name\" is named like",
+        "\"id\" looks like an identifier",
+    ] {
+        assert!(told.contains(part), "{told}\nshould contain {part:?}");
+    }
+    assert!(!told.contains("meg schema infer"), "that is the command that runs: {told}");
+    let (_, told) = place.ends("fit --data seen.csv --model independent --drop id --out m", 0);
+    assert!(told.contains("looks like dates") && told.contains("\"name\""), "{told}");
+    place.file("one.csv", "x,y\n1,2\n");
+    let (_, told) = place.ends("fit --data one.csv --model independent --out one", 0);
+    assert!(told.contains("1 row only"), "{told}");
+}
+
+#[test]
+fn conditions_that_no_row_can_meet_are_refused_without_drawing() {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    place.ok(&format!("fit --data people.csv --model ctgan {TINY_FIT} --out gan"));
+    place.ok("fit --data people.csv --model independent --out shuffled");
+    let sample = |model: &str, age: &str| {
+        format!("sample --model {model} --rows 50 --where age={age} --out s.csv")
+    };
+    place.refuses(&sample("gan", "60.123"), 2, &["\"age\"", "60.123", "the nearest is 60"]);
+    place.refuses(&sample("gan", "-5"), 5, &["\"age\"", "from 18 to 87", "never -5"]);
+    place.refuses(&sample("shuffled", "200"), 5, &["\"age\"", "never hold 200"]);
+}
+
+#[test]
+fn a_checkpoint_that_nobody_goes_on_from_is_spoken_of() {
+    let place = Place::new();
+    place.file("people.csv", people(60));
+    place.file("m.checkpoint", "not a checkpoint");
+    let (_, told) = place.ends("fit --data people.csv --model independent --out m", 0);
+    assert!(told.contains("m.checkpoint is there and is no checkpoint"), "{told}");
+    assert!(place.path("m.checkpoint").is_file());
 }

@@ -331,3 +331,36 @@ fn mistakes_are_refused_before_anything_is_written() {
     fs::remove_file(place.path("towns.csv")).unwrap();
     place.refuses(&format!("{mask} --key key"), 3, &["towns.csv"]);
 }
+
+#[test]
+fn what_a_kept_constraint_tells_is_told_and_rules_find_their_files() {
+    let place = Place::new();
+    let rows: String = (0..90)
+        .map(|n| format!("{},{},{},{}\n", n % 50, n % 7, n % 50 + n % 7, ["F", "M"][n % 2]))
+        .collect();
+    place.file("bills.csv", &format!("lab,drugs,total,sex\n{rows}"));
+    place.ok("schema infer bills.csv --out schema.toml");
+    let sum =
+        "\n[[constraints]]\nrule = \"sum\"\ntotal = \"total\"\nparts = [\"lab\", \"drugs\"]\n";
+    place.file("schema.toml", &(fs::read_to_string(place.path("schema.toml")).unwrap() + sum));
+    let rules = "[[rules]]\ncolumns = [\"lab\"]\nmethod = \"noise\"\nsd = 5\n";
+    place.file("rules.toml", rules);
+    let mask = "mask bills.csv --rules rules.toml --schema schema.toml --key key --out";
+    let told = place.ok(&format!("{mask} a.csv"));
+    assert!(told.contains("Column \"lab\" is masked in vain"), "{told}");
+    place.file("rules.toml", &rules.replace("[\"lab\"]", "[\"lab\", \"total\"]"));
+    assert!(!place.ok(&format!("{mask} b.csv")).contains("in vain"));
+    // Without a quasi-identifier that is left there is nothing to count, and that is said.
+    place.file(
+        "rules.toml",
+        "quasi_identifiers = [\"sex\"]\n[[rules]]\ncolumns = [\"sex\"]\nmethod = \"drop\"\n",
+    );
+    let told = place.ok(&format!("{mask} c.csv"));
+    assert!(told.contains("before: ") && told.contains("after: no quasi-identifier"), "{told}");
+    fs::create_dir(place.path("deep")).unwrap();
+    let rules =
+        "[[rules]]\ncolumns = [\"sex\"]\nmethod = \"generalise\"\nhierarchy = \"sexes.csv\"\n";
+    place.file("deep/rules.toml", rules);
+    let line = "mask bills.csv --rules deep/rules.toml --out d.csv";
+    place.refuses(line, 3, &["deep/rules.toml", "deep/sexes.csv", "the folder of the rules"]);
+}

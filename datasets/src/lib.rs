@@ -36,8 +36,8 @@ pub use catalogue::{
 pub use dataset::{Dataset, table_hash};
 pub use places::Places;
 pub use read::{
-    ReadOptions, Separator, infer_schema, infer_schema_with, read_table, read_table_with,
-    read_texts, suspects,
+    ReadOptions, Separator, column_names, infer_schema, infer_schema_with, read_table,
+    read_table_with, read_texts, remarks,
 };
 pub use select::{Selection, select};
 pub use simulated::{Mixture, Network, Node, clinic, clinic_risk, mixture};

@@ -1,8 +1,8 @@
 //! The user's own files: what is accepted, what is refused and how.
 
 use datasets::{
-    ReadOptions, infer_schema, infer_schema_with, read_table, read_table_with, suspects,
-    write_table,
+    ReadOptions, column_names, infer_schema, infer_schema_with, read_table, read_table_with,
+    remarks, write_table,
 };
 use meg_core::{ColumnKind, ColumnSpec, ErrorKind, Schema, Table};
 use std::{fs, path::PathBuf, time::Instant};
@@ -98,23 +98,23 @@ fn a_header_without_rows() {
 
 #[test]
 fn a_ragged_row_is_named_by_its_line() {
-    refused(read("a,b\n1,2\n\n3\n"), &["people.csv", "row 4", "1 cells", "2 columns"]);
-    refused(read("a,b\r\n1,2\r\n3,4,5\r\n"), &["row 3", "3 cells"]);
+    refused(read("a,b\n1,2\n\n3\n"), &["people.csv", "line 4", "1 cells", "2 columns"]);
+    refused(read("a,b\r\n1,2\r\n3,4,5\r\n"), &["line 3", "3 cells"]);
     // A quoted cell with a line break in it takes two lines.
-    refused(read("a,b\n\"x\ny\",2\n3\n"), &["row 4", "1 cells"]);
+    refused(read("a,b\n\"x\ny\",2\n3\n"), &["line 4", "1 cells"]);
 }
 
 #[test]
 fn a_quote_that_is_never_closed() {
-    refused(read("a,b\n1,2\n3,\"x\n5,6\n7,8\n"), &["row 3", "quote", "never closed"]);
-    refused(read("a,b\n\"x,2\n3,4\n"), &["row 2", "1 cells", "quote"]);
+    refused(read("a,b\n1,2\n3,\"x\n5,6\n7,8\n"), &["line 3", "quote", "never closed"]);
+    refused(read("a,b\n\"x,2\n3,4\n"), &["line 2", "1 cells", "quote"]);
     assert_eq!(read("a,b\n1,\"x\ny\"\n").unwrap().rows(), 1);
 }
 
 #[test]
 fn a_repeated_or_empty_column_name() {
     refused(read("a,b,a\n1,2,3\n"), &["column \"a\"", "cells 1 and 3", "rename"]);
-    refused(read(",b\n1,2\n"), &["row 1", "cell 1", "empty", "index=False"]);
+    refused(read(",b\n1,2\n"), &["line 1", "cell 1", "empty", "index=False"]);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn another_separator() {
 
 #[test]
 fn another_encoding() {
-    refused(read(b"name\nJos\xE9\n"), &["people.csv", "row 2", "byte 8", "0xE9", "iconv"]);
+    refused(read(b"name\nJos\xE9\n"), &["people.csv", "line 2", "byte 8", "0xE9", "iconv"]);
     refused(read(b"\xFF\xFEa\0\n\0"), &["UTF-16", "iconv"]);
 }
 
@@ -136,14 +136,14 @@ fn a_byte_order_mark_is_no_part_of_the_first_name() {
 #[test]
 fn an_unknown_level_comes_with_the_nearest_one() {
     let text = "money,colour,day\n1,gren,2020-01-01\n";
-    let parts = ["row 2", "column \"colour\"", "value \"gren\"", "nearest is \"green\"", "levels"];
+    let parts = ["line 2", "column \"colour\"", "value \"gren\"", "nearest is \"green\"", "levels"];
     refused(read_as(text, &people()), &parts);
 }
 
 #[test]
 fn text_in_a_number_column() {
     let text = "money,colour,day\n1,red,2020-01-01\nNA,red,2020-01-01\n";
-    let parts = ["row 3", "column \"money\"", "value \"NA\"", "a number is needed", "--missing"];
+    let parts = ["line 3", "column \"money\"", "value \"NA\"", "a number is needed", "--missing"];
     refused(read_as(text, &people()), &parts);
 }
 
@@ -151,9 +151,9 @@ fn text_in_a_number_column() {
 fn numbers_that_are_not_finite() {
     for text in ["inf", "-Infinity", "NaN", "1e999"] {
         let text = format!("money,colour,day\n{text},red,2020-01-01\n");
-        refused(read_as(&text, &people()), &["row 2", "column \"money\"", "not finite"]);
+        refused(read_as(&text, &people()), &["line 2", "column \"money\"", "not finite"]);
     }
-    refused(read("x\n1\ninf\n"), &["row 3", "column \"x\"", "value \"inf\"", "not finite"]);
+    refused(read("x\n1\ninf\n"), &["line 3", "column \"x\"", "value \"inf\"", "not finite"]);
 }
 
 #[test]
@@ -167,13 +167,13 @@ fn the_noise_of_printing_is_rounded_away_and_real_digits_are_refused() {
 #[test]
 fn a_date_of_another_format() {
     let text = "money,colour,day\n1,red,01/02/2020\n";
-    refused(read_as(text, &people()), &["row 2", "value \"01/02/2020\"", "%Y-%m-%d", "format"]);
+    refused(read_as(text, &people()), &["line 2", "value \"01/02/2020\"", "%Y-%m-%d", "format"]);
 }
 
 #[test]
 fn a_missing_cell_where_none_may_be() {
     let text = "money,colour,day\n,red,2020-01-01\n1,,2020-01-01\n";
-    refused(read_as(text, &people()), &["row 3", "column \"colour\"", "missing", "nullable"]);
+    refused(read_as(text, &people()), &["line 3", "column \"colour\"", "missing", "nullable"]);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn strangers_among_numbers_and_dates_are_refused_with_their_place() {
     let cell = |n: usize| if n == 40 { "NA".into() } else { format!("{}.5", n) };
     let numbers: String = (0..100).map(|n| format!("{n},{}\n", cell(n))).collect();
     let (_folder, path) = file("people.csv", format!("x,y\n{numbers}"));
-    let parts = ["people.csv: row 42", "\"y\"", "\"NA\"", "99 cells", "--missing \"NA\""];
+    let parts = ["people.csv: line 42", "\"y\"", "\"NA\"", "99 cells", "--missing \"NA\""];
     refused(read_table(&path, None), &parts);
     let day =
         |n: usize| if n == 7 { "2024-02-30".into() } else { format!("2024-01-{:02}", n % 28 + 1) };
@@ -223,7 +223,7 @@ fn strangers_among_numbers_and_dates_are_refused_with_their_place() {
     let (_folder, path) = file("people.csv", format!("x,y\n{days}"));
     refused(
         read_table(&path, None),
-        &["row 9", "\"2024-02-30\"", "99 cells of the column are dates"],
+        &["line 9", "\"2024-02-30\"", "99 cells of the column are dates"],
     );
     let codes: String = (0..100).map(|n| ["1\n", "2\n", "3\n", "more\n"][n % 4]).collect();
     assert_eq!(kinds(&format!("a\n{codes}"))[0].0, "category 1|2|3|more");
@@ -277,14 +277,30 @@ fn identifiers_and_texts_are_told_with_the_ways_out() {
     let schema = infer_schema(&path).unwrap();
     assert_eq!(schema.columns[0].kind, ColumnKind::Identifier);
     assert_eq!(schema.columns[1].kind, ColumnKind::Text);
-    let told = suspects(&schema);
+    let told = remarks(&read_table(&path, None).unwrap());
     assert_eq!(told.len(), 2);
-    for part in
-        ["\"key\"", "--drop", "meg schema infer FILE --out schema.toml", "--schema schema.toml"]
-    {
-        assert!(told[0].contains(part), "{}", told[0]);
+    assert!(told[0].contains("\"key\"") && told[0].contains("--drop"), "{}", told[0]);
+    assert!(told[1].contains("\"note\"") && told[1].contains("free text"), "{}", told[1]);
+}
+
+#[test]
+fn a_column_to_leave_out_may_be_absent_where_that_is_said() {
+    let (_folder, path) = file("people.csv", "a,b\n1,2\n");
+    assert_eq!(column_names(&path).unwrap(), ["a", "b"]);
+    let mut options = ReadOptions { drop: vec!["a".into(), "c".into()], ..ReadOptions::default() };
+    let message = read_table_with(&path, None, &options).unwrap_err().to_string();
+    assert!(message.contains("\"c\" to leave out is not in"), "{message}");
+    options.drop_absent = true;
+    assert_eq!(read_table_with(&path, None, &options).unwrap().columns().len(), 1);
+}
+
+#[test]
+fn text_after_a_closed_quote_is_refused() {
+    for text in ["a,b\n1,\"Ba\"sel\n", "a,b\n1,\"Ba\" \n", "a,b\n\"x\"y,2\n"] {
+        refused(read(text), &["people.csv", "line 2", "after a closed quote", "twice"]);
     }
-    assert!(suspects(&people()).is_empty());
+    let table = read("a,b\n\"Ba\"\"sel\",\"x\"\r\n\"y, z\",u\"v\n").unwrap();
+    assert_eq!(table.schema().columns[0].levels(), ["Ba\"sel", "y, z"]);
 }
 
 #[test]

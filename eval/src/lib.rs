@@ -193,8 +193,15 @@ pub fn select<S: AsRef<str>>(words: &[S]) -> Result<Vec<&'static dyn Metric>> {
             let sets: Vec<&str> =
                 METRICS.iter().flat_map(|metric| metric.words()).copied().collect();
             let names: Vec<&str> = METRICS.iter().flat_map(|metric| metric.names()).collect();
+            let known = ["default", "all"]
+                .into_iter()
+                .chain(groups.clone())
+                .chain(sets.clone())
+                .chain(names.clone());
+            let meant = meg_core::nearest(word, known);
+            let meant = meant.map_or(String::new(), |name| format!("; did you mean {name:?}?"));
             return Err(Error::Request(format!(
-                "there is no metric {word:?}; sets: default, all, {}, {}; scores: {}",
+                "there is no metric {word:?}{meant}\n  sets: default, all, {}, {}; scores: {}",
                 groups.join(", "),
                 sets.join(", "),
                 names.join(", ")

@@ -41,7 +41,7 @@ impl SampleRequest {
     ///
     /// # Errors
     /// When the column is unknown, of a kind that cannot be conditioned on, conditioned on twice,
-    /// or the value is none of its levels.
+    /// or the value is none of its levels or has more decimals than the column.
     pub fn with(mut self, schema: &Schema, column: &str, value: &str) -> Result<Self> {
         let at = schema.find(column)?;
         if self.conditions.iter().any(|condition| condition.column == at) {
@@ -77,6 +77,12 @@ impl ConditionValue {
                 Err(fail(format!("no level {text:?}; there are: {}{more}", shown.join(", "))))
             }
             ColumnKind::Number { .. } => match text.parse::<f64>() {
+                Ok(number) if number.is_finite() && spec.snap(number) != number => {
+                    let near = spec.snap(number);
+                    Err(fail(format!(
+                        "no value of the column has as many decimals as {text}; the nearest is {near}"
+                    )))
+                }
                 Ok(number) if number.is_finite() => Ok(ConditionValue::Number(number)),
                 _ => Err(fail(format!("{text:?} is not a number"))),
             },
@@ -226,5 +232,7 @@ mod tests {
         check("sex", "X", "no level \"X\"; there are: F, M");
         check("age", "old", "not a number");
         check("age", "", "ever missing");
+        check("age", "30.5", "as many decimals as 30.5; the nearest is 31");
+        SampleRequest::rows(1).with(&schema(), "age", "30.0").unwrap();
     }
 }

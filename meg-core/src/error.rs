@@ -92,7 +92,9 @@ impl Error {
 pub struct DataError {
     /// File as the user named it.
     pub file: Option<String>,
-    /// One-based line or row.
+    /// One-based line of a text file. Stands in the place of a row.
+    pub line: Option<u64>,
+    /// One-based row of a table.
     pub row: Option<u64>,
     /// Column name.
     pub column: Option<String>,
@@ -114,6 +116,14 @@ impl DataError {
     #[must_use]
     pub fn file(mut self, file: impl Into<String>) -> Self {
         self.file = Some(file.into());
+        self
+    }
+
+    /// Names the one-based line of a text file, which its header and line breaks within cells make
+    /// another number than that of the row.
+    #[must_use]
+    pub fn line(mut self, line: u64) -> Self {
+        self.line = Some(line);
         self
     }
 
@@ -156,8 +166,10 @@ impl fmt::Display for DataError {
         if let Some(file) = &self.file {
             write!(f, "{file}: ")?;
         }
-        if let Some(row) = self.row {
-            write!(f, "row {row}: ")?;
+        match (self.line, self.row) {
+            (Some(line), _) => write!(f, "line {line}: ")?,
+            (None, Some(row)) => write!(f, "row {row}: ")?,
+            (None, None) => {}
         }
         if let Some(column) = &self.column {
             write!(f, "column \"{column}\": ")?;
@@ -197,5 +209,7 @@ mod tests {
             error.to_string(),
             "people.csv: row 7: column \"age\": value \"seven\": not a number\n  help: declare it as a category"
         );
+        let error = DataError::new("not a number").row(7).line(9);
+        assert_eq!(error.to_string(), "line 9: not a number");
     }
 }

@@ -14,6 +14,7 @@ pub mod datetime;
 mod error;
 mod instructions;
 mod model;
+mod names;
 mod observer;
 pub mod parallel;
 mod recipe;
@@ -32,6 +33,7 @@ pub use model::{
     CheckpointSink, Device, FitContext, Fitted, Kernels, ModelEntry, SampleContext, Synthesizer,
     Variant,
 };
+pub use names::nearest;
 pub use observer::{Control, Event, Observer, Phase, Silent};
 pub use recipe::{Recipe, Setting, Settings, out_of_range};
 pub use schema::{ColumnKind, ColumnSpec, Role, Schema, round_to};

@@ -94,15 +94,12 @@ pub(crate) fn parse<S: Settings>(text: &str) -> Result<Recipe> {
 
 fn unknown_key<S: Settings>(key: &str) -> String {
     let names: Vec<_> = S::HELP.iter().map(|(name, _)| *name).collect();
-    let nearest = names
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
-    match nearest {
-        None => "unknown; this model has no settings".into(),
-        Some(nearest) => {
-            format!("unknown; did you mean `{nearest}`? There are: {}", names.join(", "))
-        }
+    if names.is_empty() {
+        return "unknown; this model has no settings".into();
     }
+    let meant = crate::nearest(key, names.iter().copied());
+    let meant = meant.map_or(String::new(), |name| format!("did you mean `{name}`? "));
+    format!("unknown; {meant}There are: {}", names.join(", "))
 }
 
 pub(crate) fn settings<S: Settings>() -> Vec<Setting> {

@@ -77,6 +77,17 @@ impl ColumnKind {
             ColumnKind::Text => "text",
         }
     }
+
+    /// The name with its article, for sentences.
+    pub const fn described(&self) -> &'static str {
+        match self {
+            ColumnKind::Number { .. } => "a number",
+            ColumnKind::Category { .. } => "a category",
+            ColumnKind::Datetime { .. } => "a datetime",
+            ColumnKind::Identifier => "an identifier",
+            ColumnKind::Text => "free text",
+        }
+    }
 }
 
 impl ColumnSpec {
@@ -145,6 +156,19 @@ impl ColumnSpec {
             _ => value,
         };
         near + 0.0
+    }
+
+    /// A value of this numeric column as it is written to a file; `None` where it is missing or
+    /// cannot be printed.
+    pub fn text(&self, value: f64) -> Option<String> {
+        match &self.kind {
+            _ if value.is_nan() => None,
+            ColumnKind::Datetime { format } => datetime::print(value, format),
+            ColumnKind::Number { decimals: Some(decimals) } => {
+                Some(format!("{value:.*}", usize::from(*decimals)))
+            }
+            _ => Some(value.to_string()),
+        }
     }
 
     /// The distance between neighbouring values of this numeric column; `None` where the precision
@@ -287,9 +311,14 @@ impl Schema {
     /// Reads `schema.toml`.
     ///
     /// # Errors
-    /// When the text is not a schema; the message carries line and column of the text.
+    /// When the text is not a schema; the message carries line and column of the text where it is
+    /// not even written as one, else the column of the table.
     pub fn from_toml(text: &str) -> Result<Self> {
-        let schema: Self = toml::from_str(text).map_err(|error| Error::data(error.to_string()))?;
+        let written: WrittenSchema =
+            toml::from_str(text).map_err(|error| Error::data(error.to_string()))?;
+        let columns = written.columns.into_iter().map(ColumnSpec::try_from);
+        let columns = columns.collect::<Result<_, String>>().map_err(Error::data)?;
+        let schema = Self { columns, constraints: written.constraints };
         schema.check()?;
         Ok(schema)
     }
@@ -341,6 +370,16 @@ pub fn round_to(value: f64, decimals: u8) -> f64 {
     let scaled = value * scale;
     // Beyond 2^53 every double is a whole number already, and scaling could overflow.
     if scaled.abs() < 9.0e15 { scaled.round() / scale } else { value }
+}
+
+/// The schema before its columns are understood, so that a mistake in one is blamed on its name:
+/// the parser of TOML would place it at the first of all columns.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSchema {
+    columns: Vec<WrittenColumn>,
+    #[serde(default)]
+    constraints: Vec<Constraint>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -433,13 +472,13 @@ impl TryFrom<WrittenColumn> for ColumnSpec {
             WrittenKind::Category => ColumnKind::Category {
                 levels: written
                     .levels
-                    .ok_or_else(|| format!("column {name:?}: a category needs `levels`"))?,
+                    .ok_or_else(|| format!("column {name:?}: a category needs `levels`, as levels = [\"F\", \"M\"]\n  help: `meg schema infer` lists the values that occur"))?,
                 ordered: written.ordered,
             },
             WrittenKind::Datetime => ColumnKind::Datetime {
                 format: written
                     .format
-                    .ok_or_else(|| format!("column {name:?}: a datetime needs `format`"))?,
+                    .ok_or_else(|| format!("column {name:?}: a datetime needs `format`, as format = \"%Y-%m-%d\""))?,
             },
             WrittenKind::Identifier => ColumnKind::Identifier,
             WrittenKind::Text => ColumnKind::Text,
@@ -479,6 +518,8 @@ mod tests {
         ] {
             let message = Schema::from_toml(text).unwrap_err().to_string();
             assert!(message.contains(part), "{message:?} should contain {part:?}");
+            // A place in the text is told by the parser alone, which knows it.
+            assert!(!message.contains("needs") || !message.contains("line 1"), "{message:?}");
         }
     }
 

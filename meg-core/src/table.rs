@@ -209,14 +209,7 @@ pub(crate) fn cell_text(spec: &ColumnSpec, column: &Column, row: usize) -> Optio
     match column {
         Column::Texts(cells) => cells[row].clone(),
         Column::Codes(cells) => spec.levels().get(cells[row] as usize).cloned(),
-        Column::Numbers(cells) if cells[row].is_nan() => None,
-        Column::Numbers(cells) => match &spec.kind {
-            ColumnKind::Datetime { format } => datetime::print(cells[row], format),
-            ColumnKind::Number { decimals: Some(decimals) } => {
-                Some(format!("{:.*}", usize::from(*decimals), cells[row]))
-            }
-            _ => Some(cells[row].to_string()),
-        },
+        Column::Numbers(cells) => spec.text(cells[row]),
     }
 }
 

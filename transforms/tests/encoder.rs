@@ -1,6 +1,6 @@
 //! Laws of the table encoder.
 
-use meg_core::{Column, ColumnSpec, Schema, Seed, Silent, Table, conformance};
+use meg_core::{Column, ColumnSpec, SampleRequest, Schema, Seed, Silent, Table, conformance};
 use proptest::prelude::*;
 use transforms::{Activation, DecodedRows, Encoded, EncoderOptions, TableEncoder};
 
@@ -177,5 +177,28 @@ proptest! {
             let cut = encoded.place_units.len() == 1 && encoded.places(row)[0].abs() >= 0.99;
             prop_assert!(x.is_nan() || cut || (x - y).abs() <= 0.01 + 1e-9, "{} {}", x, y);
         }
+    }
+}
+
+#[test]
+fn numbers_that_are_never_decoded_are_refused_at_once() {
+    let schema =
+        Schema::new(vec![ColumnSpec::number("visits", 0), ColumnSpec::number("one", 1)]).unwrap();
+    let visits = (0..200).map(|row| f64::from(row % 40)).collect();
+    let columns = vec![Column::Numbers(visits), Column::Numbers(vec![1.5; 200])];
+    let table = Table::new(schema, columns).unwrap();
+    let check = |clip: bool, column: &str, value: &str| {
+        let options = EncoderOptions { clip, ..EncoderOptions::default() };
+        let encoder = TableEncoder::fit(&table, &options, Seed(1), 1, &mut Silent).unwrap();
+        let request = SampleRequest::rows(1).with(table.schema(), column, value).unwrap();
+        encoder.check_conditions(&request.conditions).map_err(|error| error.to_string())
+    };
+    let message = check(true, "visits", "-5").unwrap_err();
+    assert!(message.contains("\"visits\"") && message.contains("from 0 to 39"), "{message}");
+    assert!(check(true, "visits", "40").is_err() && check(true, "one", "1.4").is_err());
+    for (clip, column, value) in
+        [(true, "visits", "39"), (false, "visits", "-5"), (false, "one", "1.5")]
+    {
+        check(clip, column, value).unwrap();
     }
 }

@@ -490,3 +490,72 @@ fn mistakes_are_named() {
         }
     }
 }
+
+/// `total = lab + drugs`, `bill = total + tip`, and pairs of city and canton.
+fn bills() -> Table {
+    let names = ["lab", "drugs", "total", "tip", "bill"];
+    let mut columns: Vec<ColumnSpec> = names.map(|name| ColumnSpec::number(name, 0)).into();
+    columns.push(ColumnSpec::category("city", ["Bern", "Thun", "Chur"]));
+    columns.push(ColumnSpec::category("canton", ["BE", "GR"]));
+    let sum = |total: &str, parts: [&str; 2]| Constraint::Sum {
+        total: total.into(),
+        parts: parts.map(str::to_owned).into(),
+    };
+    let pairs = Constraint::Combinations { columns: vec!["city".into(), "canton".into()] };
+    let schema = Schema::new(columns)
+        .and_then(|schema| {
+            let sums = [sum("total", ["lab", "drugs"]), sum("bill", ["total", "tip"])];
+            schema.with_constraints(sums.into_iter().chain([pairs]).collect())
+        })
+        .unwrap();
+    let cells = |of: &dyn Fn(usize) -> f64| Column::Numbers((0..60).map(of).collect());
+    let lab = |row: usize| ((row * 37) % 50) as f64;
+    let drugs = |row: usize| ((row * 11) % 23) as f64;
+    let tip = |row: usize| (row % 5) as f64;
+    let cities: Vec<u32> = (0..60).map(|row| row % 3).collect();
+    let cantons = cities.iter().map(|&city| u32::from(city == 2)).collect();
+    let columns = vec![
+        cells(&lab),
+        cells(&drugs),
+        cells(&|row| lab(row) + drugs(row)),
+        cells(&tip),
+        cells(&|row| lab(row) + drugs(row) + tip(row)),
+        Column::Codes(cities),
+        Column::Codes(cantons),
+    ];
+    Table::new(schema, columns).unwrap()
+}
+
+#[test]
+fn columns_that_a_kept_constraint_tells_are_named() {
+    let real = bills();
+    let vain = |rules: &str| -> Vec<String> {
+        let notes = mask(&real, rules).report.notes;
+        notes.into_iter().filter(|note| note.contains("masked in vain")).collect()
+    };
+    let told = vain(&rule("lab", "method = 'noise'; sd = 9"));
+    let [one] = told.as_slice() else { panic!("{told:?}") };
+    assert!(one.contains("\"lab\"") && one.contains("\"total\" = \"lab\" + \"drugs\""), "{one}");
+    // The total follows from the bill, and the part from the total.
+    let told = vain(&rule("total lab", "method = 'drop'"));
+    assert!(told.len() == 2 && told[0].contains("\"total\"") && told[1].contains("\"lab\""));
+    // Two cells of each sum are hidden.
+    assert!(vain(&rule("lab drugs", "method = 'drop'")).is_empty());
+    assert!(vain(&rule("lab total bill", "method = 'suppress'")).is_empty());
+    // The city tells the canton; the canton tells a third of the cities.
+    let told = vain(&rule("canton", "method = 'hash'"));
+    assert!(told.len() == 1 && told[0].contains("in 60 of 60 cells"), "{told:?}");
+    let told = vain(&rule("city", "method = 'generalise'; prefix = 1"));
+    assert!(told.len() == 1 && told[0].contains("\"city\"") && told[0].contains("60 of 60"));
+    let told = vain(&rule("city", "method = 'suppress'"));
+    assert!(told.len() == 1 && told[0].contains("in 20 of 60 cells"), "{told:?}");
+    assert!(vain(&rule("city canton", "method = 'hash'")).is_empty());
+}
+
+#[test]
+fn a_prefix_leaves_a_column_without_missing_cells_as_it_was() {
+    let masked = mask(&bills(), &rule("city", "method = 'generalise'; prefix = 1")).table;
+    assert!(!masked.schema().columns[5].nullable);
+    let masked = mask(&bills(), &rule("city", "method = 'generalise'; prefix = 4")).table;
+    assert!(masked.schema().columns[5].nullable, "every name has four characters");
+}

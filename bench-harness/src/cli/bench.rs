@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// where it stopped: give the same command.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without arguments the starter plan runs: datasets clinic, thyroid, patients; models copy, independent, meg, ctgan, ctgan-paper; seed 1. Options win over the plan file, the plan file over the starter plan.\n\n\
+    after_help = "Without arguments the starter plan runs: datasets clinic, thyroid, patients; models copy, independent, meg, ctgan; seed 1. Options win over the plan file, the plan file over the starter plan.\n\n\
     A plan file:\n  \
     datasets = [\"clinic\", \"thyroid*\"]\n  \
     models = [\"independent\", { name = \"ctgan\", label = \"ctgan-50\", settings = { epochs = 50 } }]\n  \

@@ -1,6 +1,7 @@
 use super::options::{Common, DataOptions};
 use super::output;
 use super::progress::Progress;
+use super::split;
 use bench_harness::{cell::SPLIT_SEED, files};
 use clap::{Subcommand, ValueEnum};
 use datasets::{CATALOGUE, Dataset, Entry, SourceFile, Split};
@@ -39,6 +40,7 @@ pub(crate) enum Datasets {
         #[command(flatten)]
         data: DataOptions,
     },
+    Split(split::Split),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -58,6 +60,7 @@ impl Datasets {
             Datasets::Export { name, out, format, data } => {
                 export(common, name, out, *format, data)
             }
+            Datasets::Split(command) => command.run(common),
         }
     }
 }
@@ -123,23 +126,33 @@ fn export(common: &Common, name: &str, out: &Path, form: Form, data: &DataOption
     let [entry] = entries[..] else {
         return Err(Error::Request(format!("{name:?} stands for {} tables", entries.len())));
     };
+    check_new_folder(out)?;
+    let table = load(common, entry, data)?;
+    write_new_folder(&table, out, form)?;
+    if common.json {
+        return output::print_json(&json!({"name": entry.name, "out": out.display().to_string()}));
+    }
+    common.done(&format!("{} is in {}", entry.name, out.display()))
+}
+
+/// Refuses a folder that is there or cannot be made, before any work.
+pub(crate) fn check_new_folder(out: &Path) -> Result<()> {
     if out.exists() {
         let problem = format!("{} exists already\n  help: choose another name", out.display());
         return Err(Error::Request(problem));
     }
-    files::check_writable(out, false)?;
-    let table = load(common, entry, data)?;
+    files::check_writable(out, false)
+}
+
+/// Writes a table as train, holdout and schema into a folder that is made for it.
+pub(crate) fn write_new_folder(table: &Dataset, out: &Path, form: Form) -> Result<()> {
     std::fs::create_dir(out).map_err(|error| files::cannot_write(out, &error))?;
-    let written = write(&table, out, form);
+    let written = write(table, out, form);
     if written.is_err() {
         // What was written so far is no export; the error says why.
         let _ = std::fs::remove_dir_all(out);
     }
-    written?;
-    if common.json {
-        return output::print_json(&json!({"name": entry.name, "out": out.display().to_string()}));
-    }
-    output::print_line(&format!("{} is in {}", entry.name, out.display()))
+    written
 }
 
 fn write(table: &Dataset, out: &Path, form: Form) -> Result<()> {

@@ -3,6 +3,7 @@ use super::output;
 use super::progress::Progress;
 use bench_harness::common_schema::common_schema;
 use clap::Args;
+use datasets::ReadOptions;
 use eval::{Comparison, Goal, Score};
 use meg_core::{Result, Role, Schema, Seed, Table};
 use serde_json::json;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// synthetic ones. Without --holdout there is no such reference, and scores that need one say so.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "All tables are read under one schema: the given one, or one inferred from the values of all files together. Name the column to predict with --target for the scores of utility."
+    after_help = "All tables are read under one schema: the given one, or one inferred from the values of all files together. --drop leaves a column out of every file that has it. Name the column to predict with --target for the scores of utility."
 )]
 pub(crate) struct Evaluate {
     /// Rows that the generator learned from.
@@ -49,10 +50,13 @@ pub(crate) struct Evaluate {
 impl Evaluate {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
         let metrics = eval::select(&self.metrics)?;
-        let mut schema = self.schema()?;
+        let files = [Some(&self.train), Some(&self.synthetic), self.holdout.as_ref()];
+        let files: Vec<&Path> = files.into_iter().flatten().map(PathBuf::as_path).collect();
+        let options = self.table.read_options_of(&files, self.schema.as_deref())?;
+        let mut schema = self.schema(&files, &options)?;
         // A synthetic table that breaks a constraint is to be judged, not refused.
         let constraints = std::mem::take(&mut schema.constraints);
-        let read = |path: &Path| self.table.read(path, Some(&schema));
+        let read = |path: &Path| datasets::read_table_with(path, Some(&schema), &options);
         let train = read(&self.train)?;
         let synthetic = read(&self.synthetic)?;
         let holdout = self.holdout.as_deref().map(read).transpose()?;
@@ -94,14 +98,10 @@ impl Evaluate {
         })
     }
 
-    fn schema(&self) -> Result<Schema> {
+    fn schema(&self, files: &[&Path], options: &ReadOptions) -> Result<Schema> {
         let mut schema = match &self.schema {
             Some(path) => self.table.read_schema(path)?,
-            None => {
-                let files = [Some(&self.train), Some(&self.synthetic), self.holdout.as_ref()];
-                let files: Vec<&Path> = files.into_iter().flatten().map(PathBuf::as_path).collect();
-                common_schema(&files, &self.table.read_options())?
-            }
+            None => common_schema(files, options)?,
         };
         if let Some(target) = &self.target {
             let at = schema.find(target)?;
@@ -119,8 +119,30 @@ impl Evaluate {
         let heading = ["metric", "value", "reference", "better", ""];
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
         let shown = scores.iter().filter(|score| self.all || score.columns.is_empty());
-        rows.extend(shown.map(row));
-        output::columns(&rows)
+        let (empty, told): (Vec<&Score>, Vec<&Score>) =
+            shown.partition(|score| score.value.is_none() && score.reference.is_none());
+        rows.extend(told.into_iter().map(row));
+        output::columns(&rows) + &self.not_computed(&empty)
+    }
+
+    /// A line per reason for which scores could not be computed.
+    fn not_computed(&self, scores: &[&Score]) -> String {
+        let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+        for score in scores {
+            let reason = score.reason.as_deref().unwrap_or("no reason is known");
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, names)) => names.push(named(score)),
+                None => reasons.push((reason, vec![named(score)])),
+            }
+        }
+        let line = |(reason, names): &(&str, Vec<String>)| {
+            format!("\nnot computed: {} ({reason})\n", names.join(", "))
+        };
+        let mut text: String = reasons.iter().map(line).collect();
+        if self.holdout.is_none() {
+            text.push_str("\nNo --holdout: utility and privacy are judged against real rows that the model has not seen, and other scores by theirs.\n  help: keep rows aside before training, `meg datasets split FILE --out DIR` does\n");
+        }
+        text
     }
 }
 
@@ -134,19 +156,22 @@ fn judge(scores: &mut Vec<Score>, judged: Vec<Score>) {
     }
 }
 
+fn named(score: &Score) -> String {
+    match score.columns.as_slice() {
+        [] => score.name.clone(),
+        columns => format!("{} ({})", score.name, columns.join(", ")),
+    }
+}
+
 fn row(score: &Score) -> Vec<String> {
     let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
-    let columns = match score.columns.as_slice() {
-        [] => String::new(),
-        columns => format!(" ({})", columns.join(", ")),
-    };
     let better = match score.goal {
         Goal::Maximize => "higher",
         Goal::Minimize => "lower",
         Goal::Reference => "as the reference",
     };
     vec![
-        score.name.clone() + &columns,
+        named(score),
         number(score.value),
         number(score.reference),
         better.into(),

@@ -70,8 +70,8 @@ impl Fit {
         }
         let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
         files::check_writable_model(&self.out, self.force)?;
-        let kept = self.prepare_checkpoints(&choice)?;
-        let train = self.read(schema.as_ref())?;
+        let kept = self.prepare_checkpoints(common, &choice)?;
+        let train = self.read(common, schema.as_ref())?;
         let identity = self.identity(&choice, device, &train);
         let resume =
             kept.map(|(path, kept)| checkpoint::state_for(&path, kept, &identity)).transpose()?;
@@ -115,7 +115,11 @@ impl Fit {
 
     /// Checks, before the table is read, what can be checked about checkpoints, and reads the one
     /// to go on from.
-    fn prepare_checkpoints(&self, choice: &Choice) -> Result<Option<(PathBuf, Checkpoint)>> {
+    fn prepare_checkpoints(
+        &self,
+        common: &Common,
+        choice: &Choice,
+    ) -> Result<Option<(PathBuf, Checkpoint)>> {
         if self.checkpoint_every.is_some() || self.resume.is_some() {
             checkpoint::check_model(choice.entry)?;
         }
@@ -126,6 +130,9 @@ impl Fit {
                     "{} is there already, from an interrupted training\n  help: go on with --resume, or begin anew with --force",
                     ours.display()
                 )));
+            }
+            if self.checkpoint_every.is_none() && ours.exists() {
+                common.remark(&left_over(&ours));
             }
             return Ok(None);
         };
@@ -195,9 +202,10 @@ impl Fit {
         registry::choose(&self.model, &settings)
     }
 
-    fn read(&self, schema: Option<&Schema>) -> Result<Table> {
+    fn read(&self, common: &Common, schema: Option<&Schema>) -> Result<Table> {
         let table = self.table.read(&self.data, schema).map_err(|error| self.named(error))?;
         if schema.is_none() {
+            datasets::remarks(&table).iter().for_each(|told| common.remark(told));
             refuse_guessed_keys(&self.data.display().to_string(), table.schema())?;
         }
         Ok(table)
@@ -234,7 +242,7 @@ impl Fit {
                 "out": self.out.display().to_string(),
             }));
         }
-        output::print_line(&format!(
+        common.done(&format!(
             "{} learned {} rows of {} columns in {}; the model is in {}",
             self.model,
             train.rows(),
@@ -259,6 +267,17 @@ impl Keeper {
         checkpoint::write(&self.path, &self.identity, state)?;
         self.latest = Some(update);
         Ok(())
+    }
+}
+
+/// A remark on a file beside the model folder that nobody asked to go on from.
+fn left_over(path: &Path) -> String {
+    let shown = path.display();
+    match checkpoint::read(path) {
+        Ok(_) => format!(
+            "{shown} is there from an interrupted training; this one begins anew and leaves it there\n  help: go on from it with --resume, or remove it"
+        ),
+        Err(_) => format!("{shown} is there and is no checkpoint; it is left as it is"),
     }
 }
 

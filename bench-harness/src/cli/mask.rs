@@ -25,7 +25,7 @@ use transforms::masking::{Groups, Hierarchy, Key, Means, Report, Rules};
     keep_last    characters = 4 stay, the others become fill = \"*\"\n  \
     generalise   width = 10 | bins = [18, 65] | to = \"decade\", \"year\" or \"month\" | prefix = 3 | hierarchy = \"file.csv\", level = 1\n  \
     noise        sd = 2.5 (days for dates) or share = 0.1 of the column's own; least, most\n  \
-    fake         other text of the same shape, never a real value; shared = false\n\n\
+    fake         random characters of the same shape (no list of names), never a real value; shared = false\n\n\
     Columns that no rule names are kept as they are. Keyed hashing is pseudonymisation, not anonymity.")]
 pub(crate) struct Mask {
     /// CSV or Parquet file.
@@ -116,6 +116,16 @@ impl Mask {
     fn hierarchies(&self, rules: &Rules) -> Result<BTreeMap<String, Hierarchy>> {
         let read = |name: &str| {
             let path = self.rules.with_file_name(name);
+            if !path.exists() {
+                let rules = self.rules.display().to_string();
+                return Err(DataError::new(format!(
+                    "it names {name:?}, and there is no {}",
+                    path.display()
+                ))
+                .file(rules)
+                .advice("a relative path in the rules starts at the folder of the rules")
+                .into());
+            }
             let hierarchy = datasets::read_texts(&path).and_then(|table| {
                 Hierarchy::from_table(&table).map_err(|error| in_file(error, &path))
             })?;
@@ -133,10 +143,12 @@ impl Mask {
                 "schema": schema.map(|path| path.display().to_string()),
             }));
         }
-        output::print(show(report).as_bytes())?;
+        if !common.quiet {
+            output::print(show(report).as_bytes())?;
+        }
         let schema =
             schema.map_or(String::new(), |path| format!(", its schema in {}", path.display()));
-        output::print_line(&format!("\n{} rows are in {}{schema}", report.rows, self.out.display()))
+        common.done(&format!("\n{} rows are in {}{schema}", report.rows, self.out.display()))
     }
 }
 
@@ -176,6 +188,9 @@ fn show(report: &Report) -> String {
         if let Some(groups) = groups {
             text.push_str(&format!("{when}: {}\n", describe(groups)));
         }
+    }
+    if report.groups_before.is_some() && report.groups_after.is_none() {
+        text.push_str("after: no quasi-identifier is left, and no groups to count\n");
     }
     text.push('\n');
     report.notes.iter().for_each(|note| text.push_str(&format!("{note}\n")));

@@ -15,6 +15,7 @@ mod progress;
 mod report;
 mod sample;
 mod schema;
+mod split;
 mod stopwatch;
 
 use bench_harness::child;
@@ -30,10 +31,10 @@ use std::process::ExitCode;
     propagate_version = true,
     arg_required_else_help = true,
     after_help = "Start with `meg bench` (a small benchmark), or with your own table:\n  \
-        meg schema infer people.csv --out schema.toml     review what was guessed\n  \
-        meg fit --data people.csv --schema schema.toml --model ctgan --out twin.model\n  \
+        meg datasets split people.csv --out people        train, holdout and a schema: review what was guessed\n  \
+        meg fit --data people/train.csv --schema people/schema.toml --model meg --out twin.model\n  \
         meg sample --model twin.model --rows 1000 --out twin.csv\n  \
-        meg evaluate --train people.csv --synthetic twin.csv --schema schema.toml\n\n\
+        meg evaluate --train people/train.csv --holdout people/holdout.csv --synthetic twin.csv --schema people/schema.toml\n\n\
         Exit codes: 0 ok, 2 usage, 3 bad data, 4 model or file format, 5 training or a cell failed, 6 interrupted."
 )]
 struct Cli {

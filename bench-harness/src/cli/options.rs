@@ -6,6 +6,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use datasets::{Places, ReadOptions};
 use meg_core::{Error, Result, Schema, Table};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Options of every command.
@@ -14,7 +15,7 @@ pub(crate) struct Common {
     /// Write results as JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Show no progress and no remarks.
+    /// Show no progress, no remarks and no word of success; results (tables, JSON) are shown.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 }
@@ -60,6 +61,11 @@ impl Common {
             output::complain(text);
         }
     }
+
+    /// The last word of a command that has written what it was asked for.
+    pub(crate) fn done(&self, text: &str) -> Result<()> {
+        if self.quiet { Ok(()) } else { output::print_line(text) }
+    }
 }
 
 impl DataOptions {
@@ -74,7 +80,34 @@ impl DataOptions {
 impl TableOptions {
     /// The same, as the reader wants it.
     pub(crate) fn read_options(&self) -> ReadOptions {
-        ReadOptions { missing: self.missing.clone(), drop: self.drop.clone() }
+        ReadOptions { missing: self.missing.clone(), drop: self.drop.clone(), drop_absent: false }
+    }
+
+    /// The same for several files of one table: a column to leave out has to be in one of them or
+    /// in the schema, since a model may have been trained without it.
+    pub(crate) fn read_options_of(
+        &self,
+        files: &[&Path],
+        schema: Option<&Path>,
+    ) -> Result<ReadOptions> {
+        if !self.drop.is_empty() {
+            let mut known = Vec::new();
+            for file in files {
+                known.extend(datasets::column_names(file)?);
+            }
+            if let Some(path) = schema {
+                known.extend(whole_schema(path)?.columns.into_iter().map(|column| column.name));
+            }
+            if let Some(name) = self.drop.iter().find(|name| !known.contains(name)) {
+                let mut seen = HashSet::new();
+                known.retain(|name| seen.insert(name.clone()));
+                return Err(Error::Request(format!(
+                    "the column {name:?} to leave out is in none of the files; there are: {}",
+                    known.join(", ")
+                )));
+            }
+        }
+        Ok(ReadOptions { drop_absent: true, ..self.read_options() })
     }
 
     /// Reads a table.
@@ -85,11 +118,13 @@ impl TableOptions {
     /// Reads a schema file; columns that are left out of the tables are left out of it too, and with
     /// them the constraints that speak of them.
     pub(crate) fn read_schema(&self, path: &Path) -> Result<Schema> {
-        let text = files::read_text(path)?;
-        let schema = Schema::from_toml(&text)
-            .map_err(|error| Error::data(format!("{}: {error}", path.display())))?;
-        schema.select(|column| !self.drop.contains(&column.name))
+        whole_schema(path)?.select(|column| !self.drop.contains(&column.name))
     }
+}
+
+fn whole_schema(path: &Path) -> Result<Schema> {
+    let text = files::read_text(path)?;
+    Schema::from_toml(&text).map_err(|error| Error::data(format!("{}: {error}", path.display())))
 }
 
 impl WorkOptions {

@@ -134,8 +134,13 @@ impl Task {
             .collect();
         let values = values.join(", ");
         if let Some(bar) = &self.bar {
-            bar.set_position(done);
-            bar.set_message(values);
+            if self.total.is_some_and(|total| done > total) {
+                bar.set_style(bar_style(false));
+                bar.set_message(self.place(done));
+            } else {
+                bar.set_position(done);
+                bar.set_message(values);
+            }
         } else if self.spoke.elapsed() >= LINE_INTERVAL {
             self.spoke = Instant::now();
             let comma = if values.is_empty() { "" } else { ", " };
@@ -148,6 +153,8 @@ impl Task {
     fn place(&self, done: u64) -> String {
         match self.total {
             None => done.to_string(),
+            // Rows are drawn until enough of them meet the conditions: nobody knows how many.
+            Some(total) if done > total => format!("{done} rows drawn for the {total} asked for"),
             Some(total) => {
                 let left = total.saturating_sub(done) as f64 / done.max(1) as f64;
                 let seconds = self.began.elapsed().as_secs_f64() * left;

@@ -15,7 +15,7 @@ const MOST_ROWS: usize = 1_000_000_000;
 /// Draw rows from a trained model.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Conditions hold for every row: `--where sex=F --where town=Aa`. An empty value asks for missing cells. Where a model can only wait for rows that fit, the share of rows that did is told; conditions that hardly ever hold end with an error."
+    after_help = "Conditions hold for every row: `--where sex=F --where town=Aa`. A condition is that a cell equals a value; there are no ranges. An empty value asks for missing cells. Where a model can only wait for rows that fit, the share of rows that did is told; conditions that hardly ever hold end with an error."
 )]
 pub(crate) struct Sample {
     /// Folder that `meg fit` wrote.
@@ -124,7 +124,7 @@ impl Sample {
                 "; {kept} of {drawn} drawn rows met the conditions (acceptance rate {share:.2} %)"
             )
         });
-        output::print_line(&format!(
+        common.done(&format!(
             "{} rows in {} are in {}{accepted}",
             self.rows,
             units::show_seconds(sample),

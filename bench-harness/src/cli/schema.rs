@@ -63,14 +63,13 @@ impl Schema {
                 if let Some(out) = out {
                     files::check_writable(out, *force)?;
                 }
-                let schema = datasets::infer_schema_with(file, &table.read_options())?;
-                if !common.quiet {
-                    datasets::suspects(&schema).iter().for_each(|told| output::complain(told));
-                }
+                let table = table.read(file, None)?;
+                let schema = table.schema();
+                datasets::remarks(&table).iter().for_each(|told| common.remark(told));
                 let written = KEYS.to_owned() + &schema.to_toml();
                 match out {
                     Some(out) => datasets::write_file(out, written.as_bytes()),
-                    None if common.json => output::print_json(&json!(schema)),
+                    None if common.json => output::print_json(&json!(schema.as_ref())),
                     None => output::print(written.as_bytes()),
                 }
             }

@@ -70,7 +70,7 @@ impl Format {
         let mut raw = parse(file, bytes, &dialect)?;
         raw.missing = self.missing.iter().map(|&text| text.to_owned()).collect();
         let drop: Vec<String> = self.drop.iter().map(|&name| name.to_owned()).collect();
-        raw.drop_columns(&drop)?;
+        raw.drop_columns(&drop, false)?;
         if let Some(label) = &self.label {
             raw.map_texts(label.column, |cells| label.apply(cells));
         }

@@ -43,7 +43,7 @@ pub(super) fn to_text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str> {
         let line = 1 + bytes[..at].iter().filter(|&&byte| byte == b'\n').count() as u64;
         DataError::new(format!("byte {at} (counted from 0) is not UTF-8: 0x{:02X}", bytes[at]))
             .file(file)
-            .row(line)
+            .line(line)
             .advice("convert the file, for example from Latin-1: iconv -f ISO-8859-1 -t UTF-8 OLD > NEW")
             .into()
     })

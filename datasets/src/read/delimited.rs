@@ -46,6 +46,12 @@ pub(crate) fn parse(file: &str, bytes: &[u8], dialect: &Dialect<'_>) -> Result<R
         return Err(empty(file, "the file is empty"));
     }
     let survey = survey(file, &text, skipped, dialect)?;
+    if dialect.separator == Separator::Comma
+        && let Some(at) = after_quote(text.as_bytes())
+    {
+        let line = skipped + 1 + text[..at].matches('\n').count() as u64;
+        return Err(closed_quote(file, line));
+    }
     if survey.lines.is_empty() {
         return Err(empty(file, "the file has a header line but no row"));
     }
@@ -142,7 +148,7 @@ fn check_header(file: &str, header: &StringRecord) -> Result<()> {
             DataError::new(format!(
                 "the header line has one cell only, with {other:?} in it; a CSV file separates by commas"
             ))
-            .row(1)
+            .line(1)
             .advice("write the file again with commas between the cells"),
         );
     }
@@ -151,7 +157,7 @@ fn check_header(file: &str, header: &StringRecord) -> Result<()> {
         if name.is_empty() {
             return fail(
                 DataError::new(format!("cell {} of the header line is empty", at + 1))
-                    .row(1)
+                    .line(1)
                     .advice("give the column a name; pandas writes such a column of row numbers unless told index=False"),
             );
         }
@@ -162,7 +168,7 @@ fn check_header(file: &str, header: &StringRecord) -> Result<()> {
                     first + 1,
                     at + 1
                 ))
-                .row(1)
+                .line(1)
                 .column(name)
                 .advice("rename one of the columns"),
             );
@@ -174,7 +180,7 @@ fn check_header(file: &str, header: &StringRecord) -> Result<()> {
 fn ragged(file: &str, line: u64, found: usize, needed: usize) -> Error {
     DataError::new(format!("the row has {found} cells, the table has {needed} columns"))
         .file(file)
-        .row(line)
+        .line(line)
         .advice("complete the row, put quotes around a cell that contains a comma, or close an open quote")
         .into()
 }
@@ -182,8 +188,40 @@ fn ragged(file: &str, line: u64, found: usize, needed: usize) -> Error {
 fn open_quote(file: &str, line: u64) -> Error {
     DataError::new("a quote is opened in this row and never closed")
         .file(file)
-        .row(line)
+        .line(line)
         .advice("close it; inside a quoted cell a quote is written twice")
+        .into()
+}
+
+/// The place of text that follows a closed quote within a cell. The parsers take it for a part of
+/// the cell, and what was meant is anybody's guess.
+fn after_quote(text: &[u8]) -> Option<usize> {
+    let (mut quoted, mut begins) = (false, true);
+    let mut at = 0;
+    while at < text.len() {
+        let byte = text[at];
+        if quoted {
+            let next = text.get(at + 1);
+            match (byte, next) {
+                (b'"', Some(b'"')) => at += 1,
+                (b'"', None | Some(b',' | b'\n' | b'\r')) => quoted = false,
+                (b'"', Some(_)) => return Some(at + 1),
+                _ => {}
+            }
+        } else if begins && byte == b'"' {
+            quoted = true;
+        }
+        begins = !quoted && matches!(byte, b',' | b'\n' | b'\r');
+        at += 1;
+    }
+    None
+}
+
+fn closed_quote(file: &str, line: u64) -> Error {
+    DataError::new("there is text after a closed quote, before the next comma")
+        .file(file)
+        .line(line)
+        .advice("inside a quoted cell a quote is written twice, as \"Ba\"\"sel\"; else leave the quotes out")
         .into()
 }
 

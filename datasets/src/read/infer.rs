@@ -138,7 +138,8 @@ fn check_strangers(
             let kind = if format.is_none() { "numbers" } else { "dates" };
             let problem = format!("{fitting} cells of the column are {kind}, this one is not");
             let advice = format!(
-                "if it marks a missing cell, say so (`--missing {text:?}`); else correct it, or declare the column in schema.toml (`--schema`)"
+                "if it marks a missing cell, say so (`--missing {text:?}`); else correct it, or leave the column out (`--drop {:?}`) and declare it by hand in a schema",
+                column.name
             );
             return Err(raw.error(row, &column.name, problem).advice(advice).value(text).into());
         }
@@ -175,12 +176,16 @@ fn named_like_a_key(name: &str) -> bool {
 
 /// The one format that all texts are written in; `None` when none or more than one fits.
 fn date_format(texts: &[Cow<'_, str>]) -> Option<&'static str> {
-    let fits = |format: &&&str| texts.iter().all(|text| is_date(text, format));
-    let mut fitting = FORMATS.iter().filter(fits);
-    match (fitting.next(), fitting.next()) {
-        (Some(&format), None) => Some(format),
+    match fitting_formats(texts)[..] {
+        [only] => Some(only),
         _ => None,
     }
+}
+
+/// All known formats that all of these texts are written in.
+pub(super) fn fitting_formats<T: AsRef<str>>(texts: &[T]) -> Vec<&'static str> {
+    let fits = |format: &&str| texts.iter().all(|text| is_date(text.as_ref(), format));
+    FORMATS.into_iter().filter(fits).collect()
 }
 
 /// Whether the text is a date that prints as it was written.

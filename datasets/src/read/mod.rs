@@ -5,11 +5,13 @@ mod delimited;
 mod infer;
 mod parquet;
 mod raw;
+mod remarks;
 mod typed;
 
 pub use delimited::Separator;
 pub(crate) use delimited::{Dialect, parse};
 pub(crate) use raw::Raw;
+pub use remarks::remarks;
 pub(crate) use typed::to_table;
 
 use meg_core::{ColumnKind, ColumnSpec, DataError, Error, Result, Schema, Table};
@@ -22,6 +24,8 @@ pub struct ReadOptions {
     pub missing: Vec<String>,
     /// Columns of the file to leave out.
     pub drop: Vec<String>,
+    /// Whether a column to leave out may be absent, as in one of several files.
+    pub drop_absent: bool,
 }
 
 /// Reads a CSV or Parquet file (by its extension); without a schema one is inferred.
@@ -48,7 +52,7 @@ pub fn read_table_with(
 ) -> Result<Table> {
     let mut raw = read_raw(path)?;
     raw.missing.clone_from(&options.missing);
-    raw.drop_columns(&options.drop)?;
+    raw.drop_columns(&options.drop, options.drop_absent)?;
     let schema = match schema {
         Some(schema) => schema.clone(),
         None => infer::schema(&raw)?,
@@ -64,6 +68,14 @@ pub fn read_texts(path: &Path) -> Result<Table> {
     let raw = read_raw(path)?;
     let text = |name: &String| ColumnSpec::new(name, ColumnKind::Text).nullable();
     to_table(&raw, &Schema::new(raw.columns.iter().map(|column| text(&column.name)).collect())?)
+}
+
+/// The names of a file's columns.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn column_names(path: &Path) -> Result<Vec<String>> {
+    Ok(read_raw(path)?.columns.into_iter().map(|column| column.name).collect())
 }
 
 /// Proposes a schema for a file, for a person to review.
@@ -95,28 +107,8 @@ pub fn infer_schema(path: &Path) -> Result<Schema> {
 pub fn infer_schema_with(path: &Path, options: &ReadOptions) -> Result<Schema> {
     let mut raw = read_raw(path)?;
     raw.missing.clone_from(&options.missing);
-    raw.drop_columns(&options.drop)?;
+    raw.drop_columns(&options.drop, options.drop_absent)?;
     infer::schema(&raw)
-}
-
-/// What a person should decide about an inferred schema before a model learns from it: one
-/// sentence, with the ways out, per column of kind identifier or text.
-pub fn suspects(schema: &Schema) -> Vec<String> {
-    let describe = |kind: &ColumnKind| match kind {
-        ColumnKind::Identifier => Some("looks like an identifier (its values are all different)"),
-        ColumnKind::Text => Some("looks like free text (too many different values for a category)"),
-        _ => None,
-    };
-    let advise = |name: &str, what: &str| {
-        format!(
-            "column {name:?} {what}; leave it out with `--drop {name:?}`, or write the schema with `meg schema infer FILE --out schema.toml`, correct its kind there and pass `--schema schema.toml`"
-        )
-    };
-    schema
-        .columns
-        .iter()
-        .filter_map(|column| Some(advise(&column.name, describe(&column.kind)?)))
-        .collect()
 }
 
 fn read_raw(path: &Path) -> Result<Raw> {

@@ -32,9 +32,12 @@ pub(crate) enum Cells {
 }
 
 impl Raw {
-    /// What the user calls this row: its line, or its one-based number where there are no lines.
-    pub(crate) fn row_number(&self, row: usize) -> u64 {
-        self.lines.as_ref().map_or(row as u64 + 1, |lines| lines[row])
+    /// Names the row as the user finds it: by its line, or by its number where there are no lines.
+    pub(crate) fn at_row(&self, error: DataError, row: usize) -> DataError {
+        match &self.lines {
+            Some(lines) => error.line(lines[row]),
+            None => error.row(row as u64 + 1),
+        }
     }
 
     /// The column of this name.
@@ -68,11 +71,14 @@ impl Raw {
     /// Leaves columns out.
     ///
     /// # Errors
-    /// A request error when one is not there.
-    pub(crate) fn drop_columns(&mut self, names: &[String]) -> Result<()> {
+    /// A request error when one is not there, where it has to be.
+    pub(crate) fn drop_columns(&mut self, names: &[String], may_be_absent: bool) -> Result<()> {
         for name in names {
             let at = self.columns.iter().position(|column| &column.name == name);
             let Some(at) = at else {
+                if may_be_absent {
+                    continue;
+                }
                 return Err(Error::Request(format!(
                     "the column {name:?} to leave out is not in {}; there are: {}",
                     self.file,
@@ -101,6 +107,6 @@ impl Raw {
 
     /// An error at a cell.
     pub(crate) fn error(&self, row: usize, column: &str, problem: impl Into<String>) -> DataError {
-        DataError::new(problem).file(&self.file).row(self.row_number(row)).column(column)
+        self.at_row(DataError::new(problem).file(&self.file).column(column), row)
     }
 }

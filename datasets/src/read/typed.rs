@@ -21,7 +21,7 @@ pub(crate) fn to_table(raw: &Raw, schema: &Schema) -> Result<Table> {
     let columns: Vec<Column> = schema.columns.iter().map(typed).collect::<Result<_>>()?;
     if let Some(violation) = schema.violation(&columns) {
         let row = violation.row.map_or(0, |row| row as usize - 1);
-        return Err(violation.file(&raw.file).row(raw.row_number(row)).into());
+        return Err(raw.at_row(violation.file(&raw.file), row).into());
     }
     Table::new(schema.clone(), columns)
 }
@@ -35,7 +35,10 @@ fn check_names(raw: &Raw, schema: &Schema) -> Result<()> {
             ))
             .file(&raw.file)
             .column(&spec.name)
-            .advice("remove it from the schema, or correct its name there")
+            .advice(format!(
+                "remove it from the schema, or correct its name there; `meg evaluate` leaves it out of all its files with `--drop {:?}`",
+                spec.name
+            ))
             .into());
         }
     }

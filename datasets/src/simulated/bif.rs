@@ -52,7 +52,7 @@ fn place(
     table: TableBlock,
 ) -> Result<()> {
     let error = |problem: String| -> Error {
-        DataError::new(problem).file(file).row(table.line).column(&table.child).into()
+        DataError::new(problem).file(file).line(table.line).column(&table.child).into()
     };
     let find = |name: &String| {
         named.get(name).copied().ok_or_else(|| error(format!("there is no variable {name:?}")))
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, problem: &str) -> Error {
-        DataError::new(problem).file(self.file).row(self.line()).into()
+        DataError::new(problem).file(self.file).line(self.line()).into()
     }
 
     fn next_word(&mut self) -> Option<&'a str> {

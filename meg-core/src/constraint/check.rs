@@ -104,7 +104,7 @@ fn kinds(schema: &Schema, constraint: &Constraint) -> Result<()> {
         if fits(spec) {
             return Ok(());
         }
-        let problem = format!("the column should be {needed}, but is a {}", spec.kind.name());
+        let problem = format!("the column should be {needed}, but is {}", spec.kind.described());
         Err(Error::from(wrong(name, constraint, &problem)))
     };
     let number = |spec: &ColumnSpec| matches!(spec.kind, ColumnKind::Number { .. });
@@ -173,6 +173,7 @@ mod tests {
             ColumnSpec::category("k", ["x"]),
             ColumnSpec::category("l", ["x"]),
             ColumnSpec::new("day", ColumnKind::Datetime { format: "%Y-%m-%d".into() }),
+            ColumnSpec::new("id", ColumnKind::Identifier),
         ]);
         let text = columns.unwrap().to_toml() + constraints;
         let message = Schema::from_toml(&text).map(|_| ()).unwrap_err().to_string();
@@ -193,7 +194,8 @@ mod tests {
             (&["rule = 'positive'; colum = 'a'"], "colum"),
             (&["rule = 'postive'; column = 'a'"], "positive"),
             (&["rule = 'positive'; column = 'day'"], "should be a number, but is a datetime"),
-            (&["rule = 'range'; column = 'a'"], "neither"),
+            (&["rule = 'range'; column = 'a'"], "range of \"a\" cannot be kept: it has neither"),
+            (&["rule = 'positive'; column = 'id'"], "but is an identifier"),
             (&["rule = 'range'; column = 'a'; least = '3'"], "not a value of the column"),
             (&["rule = 'range'; column = 'day'; most = '3'"], "not a value of the column"),
             (&["rule = 'range'; column = 'a'; least = 3; most = 2"], "no value"),

@@ -150,7 +150,8 @@ impl Constraint {
 
     /// The first row in which it does not hold, as an error.
     pub(crate) fn violation(&self, schema: &Schema, columns: &[Column]) -> Option<DataError> {
-        let row = *self.broken_rows(schema, columns).ok()?.first()?;
+        let broken = self.broken_rows(schema, columns).ok()?;
+        let row = *broken.first()?;
         let shown = |name: &str| {
             let at = schema.position(name)?;
             crate::table::cell_text(&schema.columns[at], &columns[at], row)
@@ -161,14 +162,20 @@ impl Constraint {
             others.filter_map(|name| Some(format!("{name:?} is {}", shown(name)?))).collect();
         let beside =
             if others.is_empty() { String::new() } else { format!(" ({})", others.join(", ")) };
+        let (many, advice) = match broken.len() {
+            1 => (String::new(), "correct the row or leave it out"),
+            rows => {
+                let all = columns.first().map_or(0, Column::len);
+                let many = format!("; of {all} rows it is broken in {rows}, first here");
+                (many, "correct the rows or leave them out")
+            }
+        };
         Some(
-            DataError::new(format!("the constraint {self} does not hold{beside}"))
+            DataError::new(format!("the constraint {self} does not hold{beside}{many}"))
                 .row(row as u64 + 1)
                 .column(judged)
                 .value(shown(judged).unwrap_or_default())
-                .advice(
-                    "correct the row or leave it out, or remove the constraint from schema.toml",
-                ),
+                .advice(format!("{advice}, or remove the constraint from the schema")),
         )
     }
 }
@@ -177,6 +184,9 @@ impl fmt::Display for Constraint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Constraint::Positive { column } => write!(f, "{column:?} > 0"),
+            Constraint::Range { column, least: None, most: None } => {
+                write!(f, "range of {column:?}")
+            }
             Constraint::Range { column, least, most } => {
                 if let Some(least) = least {
                     write!(f, "{least} <= ")?;
@@ -317,6 +327,20 @@ mod tests {
         assert!(table(row).unwrap_err().to_string().contains("\"p\" > 0"));
         row = [1.0, 1.0, 12.1, 1.5, 10.6, 0.0];
         assert!(table(row).unwrap_err().to_string().contains("-1 <= \"q\" <= 10.5"));
+    }
+
+    #[test]
+    fn a_broken_constraint_says_in_how_many_rows() {
+        let schema = Schema::new(vec![ColumnSpec::number("x", 0)]).unwrap();
+        let positive = Constraint::Positive { column: "x".into() };
+        let schema = schema.with_constraints(vec![positive]).unwrap();
+        let message = |cells: Vec<f64>| {
+            Table::new(schema.clone(), vec![Column::Numbers(cells)]).unwrap_err().to_string()
+        };
+        let many = message(vec![1.0, 0.0, 2.0, -3.0]);
+        assert!(many.contains("row 2") && many.contains("of 4 rows it is broken in 2"), "{many}");
+        let one = message(vec![1.0, 0.0]);
+        assert!(one.contains("row 2") && !one.contains("broken in"), "{one}");
     }
 
     #[test]

@@ -33,6 +33,7 @@ impl Fitted for FittedCtgan {
     /// The first condition on a category sets the conditional vector of every row; rejection
     /// makes it, and all others, exact.
     fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
+        self.encoder.check_conditions(&request.conditions)?;
         let fixed = self.fixed_unit(&request.conditions)?;
         let (rng, threads) = (&mut ctx.rng, ctx.threads);
         let total = request.rows as u64;

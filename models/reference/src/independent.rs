@@ -1,7 +1,7 @@
 use crate::marginal::{Marginal, marginals};
 use meg_core::{
-    Artifact, Column, Error, FitContext, Fitted, Rejection, Result, Rng, SampleContext,
-    SampleRequest, Schema, Synthesizer, Table, sample_by_rejection,
+    Artifact, Column, Condition, ConditionValue, Error, FitContext, Fitted, Rejection, Result, Rng,
+    SampleContext, SampleRequest, Schema, Synthesizer, Table, sample_by_rejection,
 };
 use rand::seq::SliceRandom;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ struct FittedIndependent {
 
 impl Fitted for FittedIndependent {
     fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
+        self.check_numbers(&request.conditions)?;
         let rng = &mut ctx.rng;
         sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, _| {
             let columns = self.columns.iter().zip(&self.schema.columns);
@@ -40,6 +41,26 @@ impl Fitted for FittedIndependent {
 
     fn save(&self) -> Result<Artifact> {
         Artifact::new(crate::INDEPENDENT.name, &self.schema, &self.columns)
+    }
+}
+
+impl FittedIndependent {
+    /// Numbers are drawn from the training rows: another one would be waited for in vain.
+    fn check_numbers(&self, conditions: &[Condition]) -> Result<()> {
+        for condition in conditions {
+            let ConditionValue::Number(asked) = condition.value else { continue };
+            let spec = &self.schema.columns[condition.column];
+            if let Marginal::Numbers { values, .. } = &self.columns[condition.column]
+                && !values.contains(&asked)
+            {
+                return Err(Error::Rejected(format!(
+                    "condition on {:?}: the training rows never hold {}, and the model draws no other values",
+                    spec.name,
+                    spec.text(asked).unwrap_or_default()
+                )));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -29,6 +29,7 @@ struct State {
 impl Fitted for FittedTvae {
     /// Conditions are met by rejection alone: the model has no place for them.
     fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
+        self.encoder.check_conditions(&request.conditions)?;
         let (rng, threads) = (&mut ctx.rng, ctx.threads);
         let total = request.rows as u64;
         ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(total) });

@@ -9,7 +9,8 @@ pub use encoded::Encoded;
 use crate::column::check_alike;
 use column::{Block, encode_column, fit_column};
 use meg_core::{
-    ColumnKind, DataError, Error, Event, Observer, Phase, Result, Schema, Seed, Table, parallel,
+    ColumnKind, Condition, ConditionValue, DataError, Error, Event, Observer, Phase, Result,
+    Schema, Seed, Table, parallel,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -123,6 +124,36 @@ impl TableEncoder {
         })?;
         observer.event(&Event::End { phase: Phase::Encode });
         Ok(encoder)
+    }
+
+    /// Refuses conditions on numbers that no decoded row can meet: beyond the observed range where
+    /// numbers are cut at it, and other than the number of a constant column.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] that names column and range.
+    pub fn check_conditions(&self, conditions: &[Condition]) -> Result<()> {
+        for condition in conditions {
+            let ConditionValue::Number(asked) = condition.value else { continue };
+            let (least, most) = match self.blocks.get(condition.column) {
+                Some(Block::ConstantNumber { number: Some(number) }) => (*number, *number),
+                Some(Block::Number { modes, least, most, .. }) if self.clip || modes.is_none() => {
+                    (*least, *most)
+                }
+                _ => continue,
+            };
+            if asked < least || asked > most {
+                let spec = &self.schema.columns[condition.column];
+                let shown = |cell: f64| spec.text(cell).unwrap_or_default();
+                return Err(Error::Rejected(format!(
+                    "condition on {:?}: the model draws values from {} to {} only, as in its training rows, never {}",
+                    spec.name,
+                    shown(least),
+                    shown(most),
+                    shown(asked)
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn push(&mut self, column: usize, mut block: Block) {

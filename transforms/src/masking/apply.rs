@@ -3,7 +3,7 @@ use super::generalise::generalise;
 use super::hash::{Key, hash};
 use super::hierarchy::Hierarchy;
 use super::report::Report;
-use super::rules::{Generalise, Method, NoiseSize, Rule, Rules};
+use super::rules::{Method, NoiseSize, Rule, Rules};
 use super::texts::{Texts, category, column_of};
 use crate::scaling::moments;
 use meg_core::{
@@ -231,12 +231,10 @@ fn table_of(
         let mut spec = spec.clone();
         let column = match (rules.method(&spec.name), masked.remove(&at)) {
             (Some(Method::Drop), _) => continue,
-            (method, Some((kind, column))) => {
+            (_, Some((kind, column))) => {
                 spec.kind = kind;
-                spec.nullable |= matches!(
-                    method,
-                    Some(Method::Suppress | Method::Generalise(Generalise::Prefix(_)))
-                );
+                // Suppressed cells and texts too short for their prefix are missing now.
+                spec.nullable |= (0..column.len()).any(|row| column.is_missing(row));
                 column
             }
             (_, None) => column.clone(),

@@ -1,8 +1,8 @@
 use super::fake::Real;
 use super::report::ColumnReport;
 use super::rules::{Generalise, Method, Rules};
-use meg_core::{Column, ColumnKind, Role, Table};
-use std::collections::HashMap;
+use meg_core::{Column, ColumnKind, Constraint, Role, Table};
+use std::collections::{HashMap, HashSet};
 
 /// What is known of a masking when it is reported on.
 pub(super) struct Notes<'a> {
@@ -17,7 +17,8 @@ pub(super) struct Notes<'a> {
 impl Notes<'_> {
     /// What a reader has to know, a sentence each.
     pub(super) fn all(&self) -> Vec<String> {
-        let mut notes = self.of_methods();
+        let mut notes = self.recoverable();
+        notes.extend(self.of_methods());
         notes.extend(self.of_quasi_identifiers());
         notes.extend(self.left_as_they_were());
         notes.extend(self.columns.iter().filter_map(|column| self.telling_apart(column)));
@@ -77,6 +78,85 @@ impl Notes<'_> {
         notes
     }
 
+    /// Masked columns whose real values follow from columns that are kept, by the schema's
+    /// constraints.
+    fn recoverable(&self) -> Vec<String> {
+        let mut notes = self.totals_and_parts();
+        for constraint in &self.before.schema().constraints {
+            if let Constraint::Combinations { columns } = constraint {
+                notes.extend(columns.iter().filter_map(|name| self.told_by_others(name, columns)));
+            }
+        }
+        notes
+    }
+
+    /// A sum with one masked cell tells it. What one sum tells may leave one unknown cell in another.
+    fn totals_and_parts(&self) -> Vec<String> {
+        let schema = self.before.schema();
+        let masked = |name: &&str| self.rules.method(name).is_some();
+        let sums = schema.constraints.iter().filter(|one| matches!(one, Constraint::Sum { .. }));
+        let mut told: Vec<&str> = Vec::new();
+        let mut notes = Vec::new();
+        let mut waiting: Vec<&Constraint> = sums.collect();
+        loop {
+            let before = waiting.len();
+            waiting.retain(|sum| {
+                let columns = sum.columns();
+                let hidden: Vec<&str> =
+                    columns.into_iter().filter(|name| masked(name) && !told.contains(name)).collect();
+                let [only] = hidden[..] else { return true };
+                notes.push(format!(
+                    "Column {only:?} is masked in vain: by the constraint {sum} the other columns tell its real values. Mask another of these columns too.",
+                ));
+                told.push(only);
+                false
+            });
+            if waiting.len() == before {
+                return notes;
+            }
+        }
+    }
+
+    /// Rows in which the other columns of a combination, as they are after masking, occur with one
+    /// real value of a masked column only.
+    fn told_by_others(&self, name: &str, columns: &[String]) -> Option<String> {
+        self.rules.method(name)?;
+        let schema = self.after.schema();
+        let hides = |name: &str| match self.rules.method(name) {
+            // Whoever sees a hash or a fake learns nothing of which real value it stands for.
+            None | Some(Method::KeepLast { .. } | Method::Generalise(_)) => false,
+            Some(_) => true,
+        };
+        let others = columns.iter().map(String::as_str);
+        let others: Vec<&str> = others.filter(|other| *other != name && !hides(other)).collect();
+        if others.is_empty() {
+            return None;
+        }
+        // Its own coarser value helps.
+        let own = (!hides(name)).then_some(name);
+        let places: Vec<usize> =
+            others.iter().copied().chain(own).filter_map(|name| schema.position(name)).collect();
+        let at = self.before.schema().position(name)?;
+        let key = |row: usize| -> Vec<Option<String>> {
+            places.iter().map(|&place| self.after.text(row, place)).collect()
+        };
+        let cells: Vec<(Vec<Option<String>>, String)> = (0..self.before.rows())
+            .filter_map(|row| Some((key(row), self.before.text(row, at)?)))
+            .collect();
+        let mut values: HashMap<&Vec<Option<String>>, HashSet<&str>> = HashMap::new();
+        for (key, value) in &cells {
+            values.entry(key).or_default().insert(value);
+        }
+        let told = cells.iter().filter(|(key, _)| values[key].len() == 1).count();
+        (told > 0).then(|| {
+            format!(
+                "Column {name:?} is masked in vain in {told} of {} cells: by the declared combinations one real value only goes with what is left in {}. Mask that too.",
+                cells.len(),
+                others.iter().map(|other| format!("{other:?}")).collect::<Vec<_>>().join(", ")
+            )
+        })
+    }
+
     /// Columns that look sensitive and are in no rule.
     fn left_as_they_were(&self) -> Vec<String> {
         let kept = self.before.iter().filter(|(spec, _)| self.rules.method(&spec.name).is_none());
@@ -95,6 +175,11 @@ impl Notes<'_> {
     /// Columns whose real or coarser values are so many that a value alone stands for fewer than
     /// `k` rows on average, and that group sizes leave out.
     fn telling_apart(&self, column: &ColumnReport) -> Option<String> {
+        // A kept identifier was named already.
+        let spec = &self.before.schema().columns[self.before.schema().position(&column.column)?];
+        if spec.kind == ColumnKind::Identifier && self.rules.method(&column.column).is_none() {
+            return None;
+        }
         let real = match self.rules.method(&column.column) {
             None | Some(Method::KeepLast { .. } | Method::Generalise(_)) => true,
             Some(_) => false,

@@ -1,7 +1,7 @@
 //! `rules.toml`, with errors that name the rule, the key and the nearest known one.
 
 use super::rules::{Generalise, Links, Method, NoiseSize, Rule, Rules};
-use meg_core::{Error, Result};
+use meg_core::{Error, Result, nearest};
 use serde::de::DeserializeOwned;
 use toml::Table;
 
@@ -173,7 +173,9 @@ impl Reader {
 
     fn take<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>> {
         let Some(value) = self.table.remove(key) else { return Ok(None) };
-        T::deserialize(value).map(Some).map_err(|error| self.wrong(key, error.message()))
+        T::deserialize(value)
+            .map(Some)
+            .map_err(|error| self.wrong(key, &format!("{}{}", error.message(), example(key))))
     }
 
     fn check_keys(&self, known: &[&str]) -> Result<()> {
@@ -188,16 +190,21 @@ impl Reader {
     }
 }
 
+/// How a key is written whose form is often mistaken.
+fn example(key: &str) -> &'static str {
+    match key {
+        "columns" | "quasi_identifiers" => "; write a list, as [\"name\"]",
+        "rules" => "; write [[rules]] in two brackets, once for each rule",
+        "bins" => "; write a list, as [18, 40, 65]",
+        _ => "",
+    }
+}
+
 /// The problem of an unknown name, with the nearest known one.
 pub(super) fn unknown(problem: &str, name: &str, known: &[&str]) -> String {
-    let alike = |known: &str| strsim::jaro_winkler(known, name);
-    let nearest = known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-    match nearest {
-        Some(nearest) => {
-            format!("{problem}; did you mean `{nearest}`? There are: {}", known.join(", "))
-        }
-        None => problem.to_owned(),
-    }
+    let meant = nearest(name, known.iter().copied());
+    let meant = meant.map_or(String::new(), |name| format!("did you mean `{name}`? "));
+    format!("{problem}; {meant}There are: {}", known.join(", "))
 }
 
 #[cfg(test)]
@@ -254,12 +261,16 @@ mod tests {
             (rule("method = 'generalise'\nto = 'day'"), ["rule 1: to", "month"]),
             (rule("method = 'generalise'\nbins = [2, 1]"), ["rule 1: bins", "rising"]),
             (rule("method = 'noise'\nsd = 1\nshare = 1"), ["rule 1: method", "exactly one"]),
+            (rule("method = 'shuffle'"), ["no method", "There are: drop"]),
+            ("[rules]\nmethod = 'drop'".into(), ["rules", "[[rules]] in two brackets"]),
+            ("[[rules]]\ncolumns = 'a'\nmethod = 'drop'".into(), ["columns", "as [\"name\"]"]),
             ("[[rules]]\nmethod = 'drop'".into(), ["rule 1: columns", "at least one"]),
         ] {
             let message = Rules::from_toml(&text).unwrap_err().to_string();
             for part in parts {
                 assert!(message.contains(part), "{text}\n{message:?} should contain {part:?}");
             }
+            assert!(!text.contains("shuffle") || !message.contains("did you mean"), "{message}");
         }
     }
 }

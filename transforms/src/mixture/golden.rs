@@ -49,7 +49,7 @@ fn counts(weights: &[f64], rows: f64) -> Vec<f64> {
     let mut sum = 1.0;
     for _ in 0..20 {
         let stick = sticks(weights, rows, sum);
-        sum = 1.0 - stick.iter().map(|(_, left)| left).last().unwrap();
+        sum = 1.0 - stick.iter().map(|(_, left)| left).next_back().unwrap();
     }
     sticks(weights, rows, sum).into_iter().map(|(count, _)| count).collect()
 }
