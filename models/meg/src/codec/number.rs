@@ -317,7 +317,7 @@ mod tests {
     fn edges_that_miss_each_other_by_the_last_bit_are_sound() {
         let spec = ColumnSpec::number("x", 1);
         let column: Vec<f64> =
-            (0..8_000).map(|row| f64::from(150 + (row * 7_919) % 450) / 10.0).collect();
+            (0..10_000).map(|row| f64::from(150 + (row * 7_919) % 220) / 10.0).collect();
         let codec = NumberCodec::fit(&spec, &column, OPTIONS);
         let edges: Vec<f64> = codec.cells.iter().flatten().copied().collect();
         assert!(edges.windows(2).any(|pair| pair[0] > pair[1]), "no edge is off: no test");
