@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod adversary;
+mod classic;
 mod codec;
 mod density;
 mod dependence;
@@ -21,6 +22,7 @@ mod trainer;
 #[cfg(test)]
 mod agreement;
 
+pub use classic::{CLASSIC, MegClassic, Scaling};
 use codec::{CodecOptions, NumberOptions};
 use masks::MaskOptions;
 pub use masks::{ColumnOrder, LabelPlace, MaskScheme};
