@@ -41,6 +41,7 @@ pub const MODELS: &[ModelEntry] = &[
     table_gan::ENTRY,
     meg::ENTRY,
     meg::MUG,
+    meg::CLASSIC,
 ];
 
 /// Version of this crate, part of every cell's key: other code may give other values.

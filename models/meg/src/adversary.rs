@@ -43,8 +43,9 @@ pub(crate) fn refine(
     observer: &mut dyn Observer,
 ) -> Result<Learned> {
     let critic = Critic::new(material);
-    let before = judge(material, &critic, split, &learned.weights);
-    let mut game = Game::new(material, &critic, split, learned.weights.clone());
+    let before_phase = &learned.states[0];
+    let before = judge(material, &critic, split, before_phase);
+    let mut game = Game::new(material, &critic, split, before_phase.clone());
     let (mut steps, mut stopped) = (learned.steps, false);
     for step in 1..=HEAD_START + material.recipe.adversarial_steps {
         let (critic, loss) = game.step(step > HEAD_START);
@@ -68,8 +69,8 @@ pub(crate) fn refine(
         before.pairs,
         after.pairs
     ));
-    let weights = if better { weights } else { learned.weights };
-    Ok(Learned { weights, score: learned.score, steps, stopped })
+    let states = if better { vec![weights] } else { learned.states };
+    Ok(Learned { states, steps, stopped, ..learned })
 }
 
 /// Generators and discriminator in training.

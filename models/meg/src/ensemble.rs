@@ -83,23 +83,26 @@ impl Ensemble<'_> {
         scratch: &'s mut Scratch,
     ) -> &'s mut [f32] {
         let codes = self.layout().codes[place];
+        let weight = |at: usize| if self.members.len() > 1 { self.mixing[place][at] } else { 1.0 };
+        let active: Vec<usize> = (0..self.members.len()).filter(|&at| weight(at) > 0.0).collect();
+        let several = active.len() > 1;
         let mut mixed = std::mem::take(&mut scratch.mixed);
         mixed.clear();
-        mixed.resize(if self.members.len() > 1 { rows * codes } else { 0 }, 0.0);
-        for (at, member) in self.members.iter().enumerate() {
-            member.logits(place, rows, &made, scratch);
+        mixed.resize(if several { rows * codes } else { 0 }, 0.0);
+        for at in active {
+            self.members[at].logits(place, rows, &made, scratch);
             let logits = &mut scratch.activations.logits;
             if self.temperature != 1.0 {
                 logits.iter_mut().for_each(|logit| *logit /= self.temperature);
             }
             scratch.normalisers.resize(rows, 0.0);
             softmax_rows(logits, codes, 1.0, &mut scratch.normalisers);
-            if self.members.len() > 1 {
-                let weight = self.mixing[place][at];
+            if several {
+                let weight = weight(at);
                 mixed.iter_mut().zip(&*logits).for_each(|(sum, chance)| *sum += weight * chance);
             }
         }
         scratch.mixed = mixed;
-        if self.members.len() > 1 { &mut scratch.mixed } else { &mut scratch.activations.logits }
+        if several { &mut scratch.mixed } else { &mut scratch.activations.logits }
     }
 }

@@ -3,6 +3,7 @@
 use crate::Meg;
 use crate::adversary;
 use crate::codec::{Codes, TableCodec, Targets};
+use crate::curves::{Chosen, Curves};
 use crate::network::{Layout, Weights, counts};
 use crate::train::Split;
 use crate::trainer::Trainer;
@@ -12,13 +13,30 @@ use rand::seq::SliceRandom;
 
 /// What a training came to.
 pub(crate) struct Learned {
-    pub weights: Weights,
+    /// States of the same training at different steps, at least one.
+    pub states: Vec<Weights>,
+    /// By place, which of the states is the best for its column.
+    pub choice: Vec<usize>,
     /// Nats per held-out row; infinite without such rows.
     pub score: f64,
     /// Steps reported so far.
     pub steps: u64,
     /// The observer asked to finish.
     pub stopped: bool,
+}
+
+impl Learned {
+    /// One state for all columns.
+    pub(crate) fn one(
+        layout: &Layout,
+        weights: Weights,
+        score: f64,
+        steps: u64,
+        stopped: bool,
+    ) -> Self {
+        let choice = vec![0; layout.codes.len()];
+        Self { states: vec![weights], choice, score, steps, stopped }
+    }
 }
 
 /// What the trainings of one member share.
@@ -46,7 +64,7 @@ impl<'a> Material<'a> {
     ) -> Result<Learned> {
         if self.layout.codes.is_empty() {
             let weights = Weights { generators: Vec::new(), embeddings: Vec::new() };
-            return Ok(Learned { weights, score: f64::INFINITY, steps: from, stopped: false });
+            return Ok(Learned::one(self.layout, weights, f64::INFINITY, from, false));
         }
         if in_folds {
             return fold(self, &split.all(), from, observer);
@@ -108,7 +126,11 @@ impl Batches {
 }
 
 /// Small tables: as many trainings as folds, each without its fold, tell together how many passes
-/// over the rows are best; then one training on all rows makes that many.
+/// over the rows are best, for each column; then one training on all rows makes that many.
+///
+/// A column that is a function of another one may need ten times the steps after which a column of
+/// many levels is learned by heart. So the final training keeps a few of its states, and each
+/// column is made by the one that suits it.
 fn fold(
     material: &Material<'_>,
     rows: &[u32],
@@ -129,14 +151,17 @@ fn fold(
         })
         .collect();
     let interval = material.interval(&members[0].1);
-    let score = |members: &mut [(Trainer<'_>, Batches, Vec<u32>)]| -> f64 {
-        let sum = |(trainer, _, held): &mut (Trainer<'_>, Batches, Vec<u32>)| {
-            trainer.score(material.codes, held) * held.len() as f64
-        };
-        members.iter_mut().map(sum).sum::<f64>() / rows.len() as f64
+    let score = |members: &mut [(Trainer<'_>, Batches, Vec<u32>)]| -> Vec<f64> {
+        let mut sums = vec![0.0; material.layout.codes.len()];
+        for (trainer, _, held) in members {
+            let share = held.len() as f64 / rows.len() as f64;
+            let scores = trainer.scores(material.codes, held);
+            sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += share * score);
+        }
+        sums
     };
-    let mut best = (0, score(&mut members));
-    let (mut validation, mut misses, mut done) = (best.1, 0, 0);
+    let mut curves = Curves::new(score(&mut members), recipe.snapshots > 1);
+    let (mut misses, mut done) = (0, 0);
     let mut stopped = false;
     while done < recipe.max_steps && misses < 2 * recipe.patience {
         done += 1;
@@ -147,36 +172,50 @@ fn fold(
         let loss = loss / folds as f64;
         check_finite(done, &[("loss", loss)])?;
         if done.is_multiple_of(interval) {
-            validation = score(&mut members);
-            check_finite(done, &[("validation loss", validation)])?;
-            misses = if best.1 - validation >= recipe.least_gain { 0 } else { misses + 1 };
-            if validation < best.1 {
-                best = (done, validation);
-            }
+            let gain = curves.hear(done, score(&mut members));
+            check_finite(done, &[("validation loss", curves.latest())])?;
+            misses = if gain >= recipe.least_gain { 0 } else { misses + 1 };
         }
-        let values = [("loss", loss), ("validation_loss", validation)];
+        let values = [("loss", loss), ("validation_loss", curves.latest())];
         if !observer.step(Phase::Train, from + done, &values)? {
             stopped = true;
             break;
         }
     }
     drop(members);
-    // As many passes: there are more rows now.
-    let steps = (best.0 as f64 * folds as f64 / (folds - 1) as f64).round() as u64;
+    let Chosen { steps, choice, score } = curves.choose(recipe.snapshots);
     observer.note(&format!(
-        "best validation loss over {folds} folds: {:.4} nats per row after {} steps",
-        best.1, best.0
+        "best validation loss over {folds} folds: {score:.4} nats per row after {} steps",
+        steps.iter().map(u64::to_string).collect::<Vec<_>>().join(" or ")
     ));
+    // As many passes: there are more rows now.
+    let scaled = |steps: &u64| (*steps as f64 * folds as f64 / (folds - 1) as f64).round() as u64;
+    let wanted: Vec<u64> = steps.iter().map(scaled).collect();
+    let states = train_all(material, rows, &wanted, observer)?;
+    Ok(Learned { states, choice, score, steps: from + done, stopped })
+}
+
+/// One training on all rows; its running averages after each of these steps.
+fn train_all(
+    material: &Material<'_>,
+    rows: &[u32],
+    wanted: &[u64],
+    observer: &mut dyn Observer,
+) -> Result<Vec<Weights>> {
     let mut trainer = material.trainer(rows, material.seed);
     let mut batches = Batches::new(rows.to_vec(), material.batch, material.seed);
-    for step in 1..=steps {
-        let loss = trainer.step(material.codes, batches.next(), recipe.learning_rate);
+    let mut states = vec![trainer.averages(); wanted.len()];
+    for step in 1..=wanted.iter().copied().max().unwrap_or(0) {
+        let loss = trainer.step(material.codes, batches.next(), material.recipe.learning_rate);
         check_finite(step, &[("loss", loss)])?;
         if observer.control() == Control::Abort {
             return Err(Error::Interrupted);
         }
+        for (state, _) in states.iter_mut().zip(wanted).filter(|(_, wanted)| **wanted == step) {
+            *state = trainer.averages();
+        }
     }
-    Ok(Learned { weights: trainer.averages(), score: best.1, steps: from + done, stopped })
+    Ok(states)
 }
 
 /// The best state so far, and how long ago it was.
@@ -236,7 +275,7 @@ fn hold_out(
     } else {
         observer.note(&format!("best validation loss: {:.4} nats per row", best.score));
     }
-    Ok(Learned { weights: best.weights, score: best.score, steps: from + done, stopped })
+    Ok(Learned::one(material.layout, best.weights, best.score, from + done, stopped))
 }
 
 impl Best {

@@ -3,6 +3,7 @@
 mod adversary;
 mod classic;
 mod codec;
+mod curves;
 mod density;
 mod dependence;
 mod describe;
@@ -90,6 +91,8 @@ meg_core::recipe! {
         pub fold_below: usize = 2_000,
         /// Folds of a small table; 1: held-out rows as in a large one.
         pub folds: usize = 5,
+        /// States of the training of a table in folds, at most, of which each column takes the best one for itself; 1: all columns the same.
+        pub snapshots: usize = 4,
         /// Steps between two validations, at least; between the bounds it is one pass over the rows.
         pub least_interval: u64 = 20,
         /// Steps between two validations, at most.
@@ -133,6 +136,7 @@ impl Synthesizer for Meg {
         sized("max_context", self.max_context, 1, 10_000)?;
         sized("groups", self.groups, 0, 10_000)?;
         sized("members", self.members, 1, 64)?;
+        sized("snapshots", self.snapshots, 1, 64)?;
         sized("least_rows", self.least_rows, 1, 1_000_000)?;
         sized("bins", self.bins, 1, 4_096)?;
         sized("atoms", self.atoms, 0, 4_096)?;

@@ -13,7 +13,7 @@ const ROUNDS: usize = 100;
 /// probabilities are mixed (the steps of Dempster, Laird and Rubin 1977 for the shares of a mixture
 /// with known components). Equal weights without held-out rows.
 pub(crate) fn weights(
-    members: &[Member],
+    members: &[&Member],
     codes: &Codes,
     held: &[u32],
     threads: usize,
@@ -31,6 +31,24 @@ pub(crate) fn weights(
         shares(&columns)
     };
     parallel::map(threads, places, of)
+}
+
+/// The weights of all states of all members, by place: that of the member for the state that its
+/// column has chosen, 0 for the others. `choices` by member and place, `states` by member.
+pub(crate) fn spread(
+    shares: &[Vec<f32>],
+    choices: &[Vec<usize>],
+    states: &[usize],
+) -> Vec<Vec<f32>> {
+    let of = |(place, shares): (usize, &Vec<f32>)| -> Vec<f32> {
+        let members = shares.iter().zip(choices).zip(states);
+        members
+            .flat_map(|((&share, choice), &states)| {
+                (0..states).map(move |state| if state == choice[place] { share } else { 0.0 })
+            })
+            .collect()
+    };
+    shares.iter().enumerate().map(of).collect()
 }
 
 /// By place and row, the chance that the member gives to the row's own code.
@@ -79,6 +97,13 @@ fn shares(components: &[&[f32]]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_counts_the_state_that_it_has_chosen() {
+        let shares = [vec![0.75, 0.25], vec![0.5, 0.5]];
+        let spread = spread(&shares, &[vec![0, 1], vec![0, 0]], &[2, 1]);
+        assert_eq!(spread, [[0.75, 0.0, 0.25], [0.0, 0.5, 0.5]]);
+    }
 
     #[test]
     fn shares_are_those_of_the_likeliest_mixture() {

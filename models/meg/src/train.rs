@@ -6,7 +6,7 @@ use crate::fitted::{FittedMeg, Member};
 use crate::learn::{Learned, Material};
 use crate::masks::{self, Columns, LabelPlace, MaskOptions};
 use crate::mixing;
-use crate::network::Layout;
+use crate::network::{Layout, Weights};
 use meg_core::{Event, FitContext, Phase, Result, Seed, Table};
 use rand::seq::SliceRandom;
 
@@ -38,11 +38,14 @@ pub(crate) fn fit(recipe: &Meg, train: &Table, ctx: &mut FitContext<'_>) -> Resu
     }
     ctx.observer.event(&Event::End { phase: Phase::Train });
     let held = if learned.iter().all(|one| one.score.is_finite()) { &*split.held } else { &[] };
-    let members: Vec<Member> = learned
-        .into_iter()
-        .map(|one| Member { layout: one.layout, weights: one.weights })
-        .collect();
-    let mixing = mixing::weights(&members, &codes, held, ctx.threads);
+    let choices: Vec<Vec<usize>> = learned.iter().map(|one| one.choice.clone()).collect();
+    let members: Vec<Vec<Member>> = learned.into_iter().map(Trained::members).collect();
+    // Only tables in folds have several states of a member, and they hold no rows out.
+    let first: Vec<&Member> = members.iter().map(|states| &states[0]).collect();
+    let shares = mixing::weights(&first, &codes, held, ctx.threads);
+    let states: Vec<usize> = members.iter().map(Vec::len).collect();
+    let mixing = mixing::spread(&shares, &choices, &states);
+    let members = members.into_iter().flatten().collect();
     Ok(FittedMeg { recipe: recipe.clone(), codec, members, mixing })
 }
 
@@ -83,14 +86,24 @@ struct Task<'a> {
 }
 
 /// A trained member.
-pub(crate) struct Trained {
-    pub layout: Layout,
-    pub weights: crate::network::Weights,
+struct Trained {
+    layout: Layout,
+    states: Vec<Weights>,
+    choice: Vec<usize>,
     /// Nats per held-out row; infinite without such rows.
     score: f64,
     steps: u64,
     stopped: bool,
     label: LabelPlace,
+}
+
+impl Trained {
+    /// A member of the ensemble for each state.
+    fn members(self) -> Vec<Member> {
+        let layout = self.layout;
+        let member = |weights| Member { layout: layout.clone(), weights };
+        self.states.into_iter().map(member).collect()
+    }
 }
 
 impl Task<'_> {
@@ -143,7 +156,7 @@ impl Task<'_> {
         };
         let fold = self.split.small && layout.weights() <= FOLDED_WEIGHTS;
         let learned = material.learn(self.split, fold, from, ctx.observer)?;
-        let Learned { weights, score, steps, stopped } = learned;
-        Ok(Trained { layout, weights, score, steps, stopped, label: options.label })
+        let Learned { states, choice, score, steps, stopped } = learned;
+        Ok(Trained { layout, states, choice, score, steps, stopped, label: options.label })
     }
 }

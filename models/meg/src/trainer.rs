@@ -87,6 +87,8 @@ struct GeneratorState {
     /// Per head, the gradient at the first layer, before its activation: what the embeddings need.
     deltas: Vec<Vec<f32>>,
     loss: f64,
+    /// The loss of each head in scoring.
+    losses: Vec<f64>,
 }
 
 #[derive(Debug, Default)]
@@ -127,6 +129,7 @@ impl<'a> Trainer<'a> {
             dropout: seed.stream(&format!("meg/dropout/{at}")),
             deltas: vec![Vec::new(); shape.heads.len()],
             loss: 0.0,
+            losses: vec![0.0; shape.heads.len()],
         });
         let places = layout.codes.len();
         Self {
@@ -231,14 +234,18 @@ impl<'a> Trainer<'a> {
 
     /// The mean negative log-likelihood of these rows under the running averages, in nats.
     pub(crate) fn score(&mut self, codes: &Codes, rows: &[u32]) -> f64 {
-        let mut total = 0.0;
+        self.scores(codes, rows).into_iter().sum()
+    }
+
+    /// The parts of [`Trainer::score`] by place.
+    pub(crate) fn scores(&mut self, codes: &Codes, rows: &[u32]) -> Vec<f64> {
+        let mut totals = vec![0.0; self.layout.codes.len()];
         for part in rows.chunks(SCORED_TOGETHER) {
             self.gather(codes, part);
             let (layout, batch, embeddings) = (self.layout, &self.batch, &self.embeddings);
             let sight = if layout.plan.dynamic { Sight::Earlier } else { Sight::All };
             team::each(&mut self.scratch, &mut self.generators, |scratch, at, state| {
                 let shape = &layout.shapes[at];
-                state.loss = 0.0;
                 for (at, head) in shape.heads.iter().enumerate() {
                     let tables: Vec<&[f32]> =
                         head.parents.iter().map(|&at| &*embeddings[at].average).collect();
@@ -247,7 +254,7 @@ impl<'a> Trainer<'a> {
                     let average = &state.weights.average;
                     let rows = part.len();
                     forward((shape, at), average, &tables, &context, rows, None, activations);
-                    state.loss += negative_log_likelihood(
+                    state.losses[at] = negative_log_likelihood(
                         &mut activations.logits,
                         head.codes,
                         &batch[head.place],
@@ -255,9 +262,14 @@ impl<'a> Trainer<'a> {
                     );
                 }
             });
-            total += self.generators.iter().map(|state| state.loss).sum::<f64>();
+            for (state, shape) in self.generators.iter().zip(&layout.shapes) {
+                for (head, loss) in shape.heads.iter().zip(&state.losses) {
+                    totals[head.place] += loss;
+                }
+            }
         }
-        total / rows.len() as f64
+        totals.iter_mut().for_each(|total| *total /= rows.len() as f64);
+        totals
     }
 
     fn gather(&mut self, codes: &Codes, rows: &[u32]) {

@@ -140,7 +140,8 @@ fn dynamic_masks_impute_from_whatever_is_known() {
     let train = Table::new(schema.clone(), train.columns().to_vec()).unwrap();
     let model = learned(&train, "masks = \"dynamic\"\nmax_steps = 1500\nlabel = \"first\"");
     for hidden in 0..3 {
-        let mut columns = table(500, 2).columns().to_vec();
+        // The first of the training rows: a level that they lack could not be conditioned on.
+        let mut columns = table(500, 1).columns().to_vec();
         columns[hidden] = Column::Codes(vec![meg_core::MISSING; 500]);
         let rows = Table::new(schema.clone(), columns).unwrap();
         let rng = Seed(4).stream("impute");
