@@ -79,8 +79,11 @@ fn shares(components: &[&[f32]]) -> Vec<f32> {
     let mut shares = vec![1.0 / count as f64; count];
     for _ in 0..ROUNDS {
         let mut sums = vec![0.0f64; count];
+        let mut of_row = vec![0.0f64; count];
         for row in 0..rows {
-            let chance = |at: usize| shares[at] * f64::from(components[at][row]);
+            let seen = of_row.iter_mut().zip(components);
+            seen.for_each(|(chance, component)| *chance = f64::from(component[row]));
+            let chance = |at: usize| shares[at] * of_row[at];
             let total: f64 = (0..count).map(chance).sum();
             if total > 0.0 {
                 sums.iter_mut().enumerate().for_each(|(at, sum)| *sum += chance(at) / total);
