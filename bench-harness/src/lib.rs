@@ -42,6 +42,7 @@ pub const MODELS: &[ModelEntry] = &[
     tgan::ENTRY,
     meg::ENTRY,
     meg::MUG,
+    meg::CLASSIC,
 ];
 
 /// Version of this crate, part of every cell's key: other code may give other values.

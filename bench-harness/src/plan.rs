@@ -214,12 +214,19 @@ mod tests {
 
     #[test]
     fn plans_that_come_along_are_sound() {
-        let plan = Plan::from_toml(include_str!("../plans/simulated.toml")).unwrap();
-        for model in plan.models.unwrap() {
-            crate::registry::choose(&model.name, &model.settings).unwrap();
+        for (text, tables) in [
+            (include_str!("../plans/simulated.toml"), 2),
+            (include_str!("../plans/meg-ablation.toml"), 4),
+            (include_str!("../plans/meg-privacy.toml"), 2),
+        ] {
+            let plan = Plan::from_toml(text).unwrap();
+            for model in plan.models.unwrap() {
+                crate::registry::choose(&model.name, &model.settings).unwrap();
+            }
+            let chosen = datasets::select(&plan.datasets.unwrap()).unwrap();
+            assert_eq!(chosen.entries.len(), tables);
+            eval::select(&plan.metrics.unwrap_or_default()).unwrap();
         }
-        let chosen = datasets::select(&plan.datasets.unwrap()).unwrap();
-        assert_eq!(chosen.entries.len(), 2);
     }
 
     #[test]

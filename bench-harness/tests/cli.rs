@@ -140,6 +140,49 @@ levels = ["F", "M"]
 "#;
 
 #[test]
+fn a_trained_model_is_inspected_and_asked_for_densities_and_missing_cells() {
+    let place = Place::new();
+    let gaps = people(300).replacen("F,Aa", "F,", 9);
+    place.file("people.csv", &gaps);
+    place.ok("fit --data people.csv --model meg --set max_steps=20 --out twin.model");
+    let text = place.ok("model inspect twin.model");
+    for part in ["category of 3", "max_steps", "columns in the order", "all before (3)", "tensors"]
+    {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+    let value: Value = serde_json::from_str(&place.ok("model inspect twin.model --json")).unwrap();
+    assert_eq!((&value["model"], &value["recipe"]["max_steps"]), (&"meg".into(), &20.into()));
+    let cells = |tensor: &Value| {
+        let sizes = tensor["shape"].as_array().unwrap().iter();
+        sizes.map(|size| size.as_u64().unwrap()).product::<u64>()
+    };
+    let weights: u64 = value["tensors"].as_array().unwrap().iter().map(cells).sum();
+    assert_eq!(value["weights"], weights);
+
+    let told = place.ok("density --model twin.model --data people.csv --out d.csv --lowest 2");
+    assert!(told.contains("300 rows") && told.lines().count() == 4, "{told}");
+    let densities = fs::read_to_string(place.path("d.csv")).unwrap();
+    let mut densities = densities.lines();
+    assert_eq!(densities.next(), Some("log_density"));
+    assert!(densities.all(|line| line.parse::<f64>().unwrap() < 0.0));
+
+    let told = place.ok("impute --model twin.model --data people.csv --out full.csv");
+    assert!(told.contains("9 missing cells of 300 rows are filled"), "{told}");
+    let full = fs::read_to_string(place.path("full.csv")).unwrap();
+    for (before, after) in gaps.lines().zip(full.lines()) {
+        let mut cells = before.split(',').zip(after.split(','));
+        assert!(
+            cells
+                .all(|(before, after)| !after.is_empty() && (before == after || before.is_empty()))
+        );
+    }
+    place.ok("fit --data people.csv --model independent --out plain.model");
+    place.refuses("density --model plain.model --data people.csv", 2, &["has no density"]);
+    place.refuses("impute --model plain.model --data people.csv --out x.csv", 2, &["cannot fill"]);
+    place.refuses("model inspect nowhere", 3, &["meg fit --out DIR"]);
+}
+
+#[test]
 fn a_table_goes_through_fit_sample_and_evaluate() {
     let place = Place::new();
     place.file("people.csv", people(300));

@@ -20,6 +20,7 @@ pub mod parallel;
 mod recipe;
 mod schema;
 mod seed;
+mod sheet;
 mod table;
 mod tensors;
 
@@ -38,6 +39,7 @@ pub use observer::{Control, Event, Observer, Phase, Silent};
 pub use recipe::{Recipe, Setting, Settings, out_of_range};
 pub use schema::{ColumnKind, ColumnSpec, Role, Schema, round_to};
 pub use seed::{Rng, Seed, StreamPosition};
+pub use sheet::Sheet;
 pub use table::{Column, MISSING, Table};
 pub use tensors::Tensor;
 

@@ -1,5 +1,5 @@
 use crate::{
-    Artifact, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings, Table,
+    Artifact, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings, Sheet, Table,
     TrainingState, recipe,
 };
 use std::fmt::{self, Debug};
@@ -62,6 +62,11 @@ pub trait Fitted: Debug + Send {
     fn impute(&self, rows: &Table, ctx: &mut SampleContext<'_>) -> Result<Option<Table>> {
         let _ = (rows, ctx);
         Ok(None)
+    }
+
+    /// What a reader can look at of what was learned: masks, structures, orders. Nothing by default.
+    fn describe(&self) -> Vec<Sheet> {
+        Vec::new()
     }
 
     /// The model as plain data. Law: the loaded artifact draws the same rows from the same stream.

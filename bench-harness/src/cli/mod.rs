@@ -3,9 +3,12 @@
 mod bench;
 mod candle_threads;
 mod datasets_command;
+mod density;
 mod encode;
 mod evaluate;
 mod fit;
+mod impute;
+mod inspect;
 mod interrupt;
 mod mask;
 mod models;
@@ -14,6 +17,7 @@ mod output;
 mod progress;
 mod report;
 mod sample;
+mod saved;
 mod schema;
 mod split;
 mod stopwatch;
@@ -50,6 +54,10 @@ enum Command {
     Report(report::Report),
     Fit(fit::Fit),
     Sample(sample::Sample),
+    Density(density::Density),
+    Impute(impute::Impute),
+    #[command(subcommand)]
+    Model(inspect::Model),
     Evaluate(evaluate::Evaluate),
     Mask(mask::Mask),
     Encode(encode::Encode),
@@ -95,6 +103,9 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Report(command) => done(command.run(common)),
         Command::Fit(command) => done(command.run(common)),
         Command::Sample(command) => done(command.run(common)),
+        Command::Density(command) => done(command.run(common)),
+        Command::Impute(command) => done(command.run(common)),
+        Command::Model(command) => done(command.run(common)),
         Command::Evaluate(command) => done(command.run(common)),
         Command::Mask(command) => done(command.run(common)),
         Command::Encode(command) => done(command.run(common)),

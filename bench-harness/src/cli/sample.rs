@@ -1,9 +1,9 @@
 use super::options::{Common, WorkOptions, check_table_path};
-use super::output;
 use super::progress::Progress;
+use super::{output, saved};
 use bench_harness::{files, memory, registry, units};
 use clap::Args;
-use meg_core::{Artifact, DataError, Error, Result, SampleContext, SampleRequest, Seed};
+use meg_core::{Artifact, Error, Result, SampleContext, SampleRequest, Seed};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -43,7 +43,7 @@ impl Sample {
         check_rows(self.rows)?;
         files::check_writable(&self.out, self.force)?;
         let began = Instant::now();
-        let artifact = self.artifact()?;
+        let artifact = saved::read(&self.model)?;
         let fitted = registry::load(&artifact)?;
         let request = self.request(&artifact)?;
         let load = began.elapsed().as_secs_f64();
@@ -62,31 +62,6 @@ impl Sample {
         datasets::write_table(&self.out, &table)?;
         let write = began.elapsed().as_secs_f64();
         self.tell(common, acceptance, [load, seconds, write])
-    }
-
-    fn artifact(&self) -> Result<Artifact> {
-        if !self.model.join(Artifact::JSON_FILE).is_file() {
-            return Err(DataError::new(format!("there is no {} in it", Artifact::JSON_FILE))
-                .file(self.model.display().to_string())
-                .advice("name the folder that `meg fit --out DIR` wrote")
-                .into());
-        }
-        let header = files::read(&self.model.join(Artifact::JSON_FILE))?;
-        let tensors = self.model.join(Artifact::TENSOR_FILE);
-        let tensors = files::read(&tensors).map_err(|error| self.damaged(error))?;
-        Artifact::from_bytes(&header, &tensors).map_err(|error| self.damaged(error))
-    }
-
-    /// A damaged model file knows neither its folder nor the way out.
-    fn damaged(&self, error: Error) -> Error {
-        let problem = match error {
-            Error::Artifact(problem) => problem,
-            other => other.to_string(),
-        };
-        Error::Artifact(format!(
-            "{}: {problem}\n  help: train the model again with `meg fit`",
-            self.model.display()
-        ))
     }
 
     fn request(&self, artifact: &Artifact) -> Result<SampleRequest> {

@@ -1,10 +1,9 @@
 //! How likely given rows are: the sum of the generators' log-probabilities.
 
 use crate::codec::Codes;
+use crate::ensemble::Scratch;
 use crate::fitted::FittedMeg;
-use crate::network::{Activations, forward};
 use meg_core::{Error, Result, Table, parallel};
-use neural::kernels::softmax_rows;
 
 /// Rows that are scored together.
 const CHUNK: usize = 1_024;
@@ -38,24 +37,18 @@ fn chunk(model: &FittedMeg, table: &Table, from: usize, rows: usize) -> Vec<f64>
             }
         }
     }
-    let layout = &model.layout;
-    let mut activations = Activations::default();
-    let mut normalisers = vec![0.0; rows];
-    for (at, shape) in layout.shapes.iter().enumerate() {
-        let tables: Vec<&[f32]> =
-            layout.parents[at].iter().map(|&at| &*model.weights.embeddings[at]).collect();
-        let context: Vec<&[u16]> =
-            layout.masks[at].context.iter().map(|&column| &*codes.columns[column]).collect();
-        let weights = &model.weights.generators[at];
-        forward(shape, weights, &tables, &context, rows, None, &mut activations);
-        let own = &codes.columns[layout.masks[at].output];
-        let logits = activations.logits.chunks_exact(shape.codes).zip(own);
-        for (density, (logits, &code)) in density.iter_mut().zip(logits) {
-            *density += f64::from(logits[usize::from(code)]);
-        }
-        softmax_rows(&mut activations.logits, shape.codes, 1.0, &mut normalisers);
-        for (density, &normaliser) in density.iter_mut().zip(&normalisers) {
-            *density -= f64::from(normaliser);
+    let ensemble = model.ensemble();
+    let layout = model.layout();
+    let order = &layout.plan.order;
+    let mut scratch = Scratch::default();
+    for place in 0..order.len() {
+        let made = |at: usize| (at < place).then(|| &*codes.columns[order[at]]);
+        let chances = ensemble.chances(place, rows, made, &mut scratch);
+        let own = &codes.columns[order[place]];
+        for ((density, chances), &code) in
+            density.iter_mut().zip(chances.chunks_exact(layout.codes[place])).zip(own)
+        {
+            *density += f64::from(chances[usize::from(code)].max(f32::MIN_POSITIVE)).ln();
         }
     }
     density

@@ -61,21 +61,25 @@ pub(crate) fn sampled_rows(rows: usize) -> Vec<usize> {
 
 /// Neighbouring codes joined until there are few groups, each with about the same count.
 pub(crate) fn coarse(column: &[u16], rows: &[usize], size: usize) -> (Vec<u16>, usize) {
-    let mut counts = vec![0usize; size];
-    rows.iter().for_each(|&row| counts[usize::from(column[row])] += 1);
+    let picked: Vec<u16> = rows.iter().map(|&row| column[row]).collect();
+    let (groups, count) = groups(&picked, size);
+    (picked.into_iter().map(|code| groups[usize::from(code)]).collect(), count)
+}
+
+/// The group of each of `size` codes, and the number of groups.
+pub(crate) fn groups(column: &[u16], size: usize) -> (Vec<u16>, usize) {
     if size <= GROUPS {
-        return (rows.iter().map(|&row| column[row]).collect(), size);
+        return ((0..size as u16).collect(), size);
     }
+    let mut counts = vec![0usize; size];
+    column.iter().for_each(|&code| counts[usize::from(code)] += 1);
     let mut below = 0;
-    let groups: Vec<u16> = counts
-        .iter()
-        .map(|&count| {
-            let middle = below + count / 2;
-            below += count;
-            (middle * GROUPS / rows.len()).min(GROUPS - 1) as u16
-        })
-        .collect();
-    (rows.iter().map(|&row| groups[usize::from(column[row])]).collect(), GROUPS)
+    let groups = counts.iter().map(|&count| {
+        let middle = below + count / 2;
+        below += count;
+        (middle * GROUPS / column.len()).min(GROUPS - 1) as u16
+    });
+    (groups.collect(), GROUPS)
 }
 
 pub(crate) fn information(a: &[u16], a_size: usize, b: &[u16], b_size: usize) -> f64 {

@@ -1,9 +1,11 @@
 use crate::codec::{ColumnCodec, TableCodec};
-use crate::masks::{self, Mask};
-use crate::network::{Layout, Part, Weights};
-use crate::{ENTRY, Meg, density, impute, sample};
+use crate::ensemble::{Ensemble, MemberView};
+use crate::masks::{self, Mask, MaskScheme, Plan};
+use crate::network::{Layout, Weights};
+use crate::{ENTRY, Meg, density, describe, impute, sample};
 use meg_core::{
-    Artifact, Error, Fitted, Result, SampleContext, SampleRequest, Synthesizer, Table, Tensor,
+    Artifact, Error, Fitted, Result, SampleContext, SampleRequest, Sheet, Synthesizer, Table,
+    Tensor,
 };
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +14,15 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct FittedMeg {
     pub recipe: Meg,
     pub codec: TableCodec,
+    /// At least one; all make the columns in the same order.
+    pub members: Vec<Member>,
+    /// By place in that order, the weight of each member.
+    pub mixing: Vec<Vec<f32>>,
+}
+
+/// One member of the ensemble.
+#[derive(Debug)]
+pub(crate) struct Member {
     pub layout: Layout,
     pub weights: Weights,
 }
@@ -21,7 +32,33 @@ pub(crate) struct FittedMeg {
 struct State {
     recipe: Meg,
     columns: Vec<ColumnCodec>,
-    generators: Vec<Mask>,
+    /// The columns in the order in which a row is made.
+    order: Vec<usize>,
+    /// Per member, the masks of its generators.
+    members: Vec<Vec<Mask>>,
+    /// By place in the order, the weight of each member.
+    mixing: Vec<Vec<f32>>,
+}
+
+impl FittedMeg {
+    pub(crate) fn ensemble(&self) -> Ensemble<'_> {
+        let members = self.members.iter();
+        Ensemble {
+            members: members.map(|one| MemberView::new(&one.layout, &one.weights)).collect(),
+            mixing: &self.mixing,
+            temperature: self.recipe.temperature as f32,
+        }
+    }
+
+    /// What all members have in common.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.members[0].layout
+    }
+
+    /// The place of a schema column in the order; `None` for a column that needs no generator.
+    pub(crate) fn place(&self, column: usize) -> Option<usize> {
+        self.layout().plan.order.iter().position(|&other| other == column)
+    }
 }
 
 impl Fitted for FittedMeg {
@@ -37,51 +74,102 @@ impl Fitted for FittedMeg {
         impute::impute(self, rows, ctx).map(Some)
     }
 
+    fn describe(&self) -> Vec<Sheet> {
+        describe::sheets(self)
+    }
+
     fn save(&self) -> Result<Artifact> {
         let state = State {
             recipe: self.recipe.clone(),
             columns: self.codec.columns().to_vec(),
-            generators: self.layout.masks.clone(),
+            order: self.layout().plan.order.clone(),
+            members: self.members.iter().map(|m| m.layout.plan.generators.clone()).collect(),
+            mixing: self.mixing.clone(),
         };
         let mut artifact = Artifact::new(ENTRY.name, self.codec.schema(), &state)?;
-        for (at, shape) in self.layout.shapes.iter().enumerate() {
-            for part in Part::ALL {
-                let (rows, columns) = shape.size(part);
-                let data = self.weights.generators[at][shape.range(part)].to_vec();
-                let tensor = Tensor { shape: vec![rows, columns], data };
-                artifact.tensors.insert(tensor_name(at, part.name()), tensor);
+        for (at, member) in self.members.iter().enumerate() {
+            for (name, shape, cells) in tensors(at, member) {
+                let tensor = Tensor { shape: shape.to_vec(), data: cells.to_vec() };
+                artifact.tensors.insert(name, tensor);
             }
-            let data = self.weights.embeddings[at].clone();
-            let tensor = Tensor { shape: vec![shape.codes, shape.embedding], data };
-            artifact.tensors.insert(tensor_name(at, "embedding"), tensor);
         }
         Ok(artifact)
     }
 }
 
-fn tensor_name(generator: usize, part: &str) -> String {
-    format!("generator{generator}.{part}")
+/// Name, shape and cells of every tensor of a member.
+fn tensors(at: usize, member: &Member) -> Vec<(String, [usize; 2], &[f32])> {
+    let mut all = Vec::new();
+    let Member { layout, weights } = member;
+    for (generator, shape) in layout.shapes.iter().enumerate() {
+        for part in shape.parts() {
+            let (rows, columns) = shape.size(part);
+            let cells = &weights.generators[generator][shape.range(part)];
+            all.push((tensor_name(at, generator, &part.name()), [rows, columns], cells));
+        }
+    }
+    for (place, cells) in weights.embeddings.iter().enumerate() {
+        let shape = [layout.embedding_rows(place), layout.embedding];
+        all.push((embedding_name(at, place), shape, cells));
+    }
+    all
+}
+
+fn tensor_name(member: usize, generator: usize, part: &str) -> String {
+    format!("member{member}.generator{generator}.{part}")
+}
+
+fn embedding_name(member: usize, place: usize) -> String {
+    format!("member{member}.embedding{place}")
 }
 
 /// Rebuilds a saved ensemble; sizes, masks and indices are checked.
 pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
-    let State { recipe, columns, generators } = artifact.state()?;
+    let State { recipe, columns, order, members, mixing } = artifact.state()?;
     recipe.check()?;
     let codec = TableCodec::from_parts(artifact.schema.clone(), columns)
         .ok_or_else(|| Error::Artifact("the columns do not fit the schema".into()))?;
-    masks::check(&generators, &codec)?;
-    let layout = Layout::new(generators, &codec, recipe.embedding, recipe.hidden);
+    check_mixing(&mixing, order.len(), members.len())?;
+    let dynamic = recipe.masks == MaskScheme::Dynamic;
+    let mut loaded = Vec::new();
+    for (at, generators) in members.into_iter().enumerate() {
+        let plan = Plan { order: order.clone(), generators, dynamic };
+        masks::check(&plan, &codec)?;
+        let layout = Layout::new(plan, &codec, recipe.embedding, recipe.hidden);
+        let weights = load_weights(artifact, at, &layout)?;
+        loaded.push(Member { layout, weights });
+    }
+    Ok(Box::new(FittedMeg { recipe, codec, members: loaded, mixing }))
+}
+
+fn check_mixing(mixing: &[Vec<f32>], places: usize, members: usize) -> Result<()> {
+    let sound = |weights: &Vec<f32>| {
+        weights.len() == members
+            && weights.iter().all(|weight| (0.0..=1.0).contains(weight))
+            && (weights.iter().sum::<f32>() - 1.0).abs() < 1e-3
+    };
+    if members == 0 || mixing.len() != places || !mixing.iter().all(sound) {
+        return Err(Error::Artifact("the weights of the members do not fit".into()));
+    }
+    Ok(())
+}
+
+fn load_weights(artifact: &Artifact, at: usize, layout: &Layout) -> Result<Weights> {
     let mut weights = Weights { generators: Vec::new(), embeddings: Vec::new() };
-    for (at, shape) in layout.shapes.iter().enumerate() {
-        let mut own = Vec::new();
-        for part in Part::ALL {
+    for (generator, shape) in layout.shapes.iter().enumerate() {
+        let mut own = vec![0.0; shape.weights()];
+        for part in shape.parts() {
             let (rows, columns) = shape.size(part);
-            own.extend(&artifact.tensor(&tensor_name(at, part.name()), &[rows, columns])?.data);
+            let name = tensor_name(at, generator, &part.name());
+            let tensor = artifact.tensor(&name, &[rows, columns])?;
+            own[shape.range(part)].copy_from_slice(&tensor.data);
         }
         weights.generators.push(own);
-        let name = tensor_name(at, "embedding");
-        let embedding = artifact.tensor(&name, &[shape.codes, shape.embedding])?;
-        weights.embeddings.push(embedding.data.clone());
     }
-    Ok(Box::new(FittedMeg { recipe, codec, layout, weights }))
+    for place in 0..layout.codes.len() {
+        let shape = [layout.embedding_rows(place), layout.embedding];
+        let tensor = artifact.tensor(&embedding_name(at, place), &shape)?;
+        weights.embeddings.push(tensor.data.clone());
+    }
+    Ok(weights)
 }

@@ -1,11 +1,11 @@
 //! Filling missing cells, given the cells that are there.
 
+use crate::ensemble::Scratch;
 use crate::fitted::FittedMeg;
-use crate::network::{Activations, forward};
+use crate::network::Layout;
 use crate::sample::pick;
 use meg_core::{Column, DataError, Error, Phase, Result, Rng, SampleContext, Table, parallel};
 use neural::Randomness;
-use neural::kernels::softmax_rows;
 use rand::{Rng as _, RngCore, SeedableRng};
 
 /// Candidates per row.
@@ -61,43 +61,45 @@ fn put(column: &mut Column, row: usize, cell: &Column) {
 type Filled = (usize, usize, Column);
 
 fn chunk(model: &FittedMeg, table: &Table, rows: &[usize], rng: Rng) -> Result<Vec<Filled>> {
-    let layout = &model.layout;
+    let ensemble = model.ensemble();
+    let layout = model.layout();
+    let order = &layout.plan.order;
     let mut randomness = Randomness::new(rng);
     let total = rows.len() * CANDIDATES;
-    let mut codes: Vec<Vec<u16>> = vec![Vec::new(); layout.masks.len()];
+    let known: Vec<Vec<Option<u16>>> = order
+        .iter()
+        .map(|&column| known_codes(model, table, column, rows))
+        .collect::<Result<_>>()?;
+    let mut codes = first_codes(layout, &known);
     let mut log_weights = vec![0.0f64; total];
-    let (mut activations, mut dice) = (Activations::default(), vec![0.0; total]);
-    let mut normalisers = vec![0.0; total];
-    for (at, shape) in layout.shapes.iter().enumerate() {
-        let column = layout.masks[at].output;
-        let known = known_codes(model, table, column, rows)?;
-        let parents = &layout.parents[at];
-        let tables: Vec<&[f32]> =
-            parents.iter().map(|&at| &*model.weights.embeddings[at]).collect();
-        let context: Vec<&[u16]> = parents.iter().map(|&at| &*codes[at]).collect();
-        let weights = &model.weights.generators[at];
-        forward(shape, weights, &tables, &context, total, None, &mut activations);
-        softmax_rows(&mut activations.logits, shape.codes, 1.0, &mut normalisers);
+    let (mut scratch, mut dice) = (Scratch::default(), vec![0.0; total]);
+    for place in 0..order.len() {
+        let seen = |at: usize| (at < place || layout.plan.dynamic).then(|| &*codes[at]);
+        let chances = ensemble.chances(place, total, seen, &mut scratch);
         randomness.uniforms(&mut dice);
-        let missing = model.codec.missing_code(column);
-        let chances = activations.logits.chunks_exact_mut(shape.codes);
+        let missing = model.codec.missing_code(order[place]);
+        let mut own = std::mem::take(&mut codes[place]);
+        let chances = chances.chunks_exact_mut(layout.codes[place]);
         for (candidate, chances) in chances.enumerate() {
-            let code = match known[candidate / CANDIDATES] {
+            match known[place][candidate / CANDIDATES] {
+                // Dynamic masks show every known cell to all others: nothing is left to weigh.
+                Some(_) if layout.plan.dynamic => {}
                 Some(code) => {
-                    log_weights[candidate] += f64::from(chances[usize::from(code)]).ln();
-                    code
+                    log_weights[candidate] += log(chances[usize::from(code)]);
                 }
                 None => {
                     if let Some(missing) = missing {
                         chances[missing] = 0.0;
                     }
                     let rest: f32 = chances.iter().sum();
-                    log_weights[candidate] += f64::from(rest).ln();
-                    pick(chances, dice[candidate] * rest)
+                    if !layout.plan.dynamic {
+                        log_weights[candidate] += log(rest);
+                    }
+                    own[candidate] = pick(chances, dice[candidate] * rest);
                 }
-            };
-            codes[at].push(code);
+            }
         }
+        codes[place] = own;
     }
     let mut filled = Vec::new();
     for (place, &row) in rows.iter().enumerate() {
@@ -105,14 +107,26 @@ fn chunk(model: &FittedMeg, table: &Table, rows: &[usize], rng: Rng) -> Result<V
         let chosen = of_row.start + choose(&log_weights[of_row], &mut randomness.rng);
         for (column, cells) in table.columns().iter().enumerate() {
             if cells.is_missing(row) && has_values(model, column) {
-                let maker = layout.masks.iter().position(|mask| mask.output == column);
-                let code = maker.map_or(0, |at| codes[at][chosen]);
+                let code = model.place(column).map_or(0, |place| codes[place][chosen]);
                 let cell = model.codec.draw(column, 1, &[code], &mut randomness.rng);
                 filled.push((column, place, cell));
             }
         }
     }
     Ok(filled)
+}
+
+/// The codes of all candidates to begin with: known cells, and the code of hidden ones for the rest.
+fn first_codes(layout: &Layout, known: &[Vec<Option<u16>>]) -> Vec<Vec<u16>> {
+    let of = |(known, &hidden): (&Vec<Option<u16>>, &usize)| -> Vec<u16> {
+        let candidates = known.iter().flat_map(|known| std::iter::repeat_n(known, CANDIDATES));
+        candidates.map(|known| known.unwrap_or(hidden as u16)).collect()
+    };
+    known.iter().zip(&layout.codes).map(of).collect()
+}
+
+fn log(chance: f32) -> f64 {
+    f64::from(chance).ln()
 }
 
 /// Whether the model knows another value of this column than a missing cell.

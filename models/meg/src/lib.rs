@@ -1,11 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod adversary;
+mod classic;
 mod codec;
+mod curves;
 mod density;
 mod dependence;
+mod describe;
+mod ensemble;
 mod fitted;
 mod impute;
+mod learn;
 mod masks;
+mod mixing;
 mod mug;
 mod network;
 mod sample;
@@ -16,10 +23,12 @@ mod trainer;
 #[cfg(test)]
 mod agreement;
 
+pub use classic::{CLASSIC, MegClassic, Scaling};
 use codec::{CodecOptions, NumberOptions};
-pub use masks::LabelPlace;
+use masks::MaskOptions;
+pub use masks::{ColumnOrder, LabelPlace, MaskScheme};
 use meg_core::{
-    Device, Error, FitContext, Fitted, ModelEntry, Result, Synthesizer, Table, out_of_range,
+    Device, Error, FitContext, Fitted, ModelEntry, Result, Seed, Synthesizer, Table, out_of_range,
 };
 pub use mug::{MUG, MegMug};
 use trainer::Optimiser;
@@ -34,6 +43,14 @@ pub const ENTRY: ModelEntry = ModelEntry::new::<Meg>(
 meg_core::recipe! {
     /// The masked ensemble generator: one conditional network per column.
     pub struct Meg {
+        /// How the columns are shared out among generators: "column" (one each), "kind" (numbers, yes/no, other categories), "dependence" (columns that tell about each other), "random", or "dynamic" (one each, with context masks drawn anew for every row in training).
+        pub masks: MaskScheme = MaskScheme::Column,
+        /// Generators of the schemes "dependence" and "random"; 0: the root of the number of columns.
+        pub groups: usize = 0,
+        /// Members of the ensemble, in 1..=64: each makes all columns; their probabilities are mixed, with the weights under which held-out rows are likeliest, before one draw.
+        pub members: usize = 1,
+        /// The order of the columns beside the target: by "information" with it, "reversed", as "given", by "size", or "random".
+        pub order: ColumnOrder = ColumnOrder::Information,
         /// Where the target stands in the order of the columns: "first", "last", or "auto": both are trained, and held-out rows decide.
         pub label: LabelPlace = LabelPlace::Auto,
         /// Columns that a generator sees, at most: those that tell most about its own, the target always.
@@ -74,6 +91,8 @@ meg_core::recipe! {
         pub fold_below: usize = 2_000,
         /// Folds of a small table; 1: held-out rows as in a large one.
         pub folds: usize = 5,
+        /// States of the training of a table in folds, at most, of which each column takes the best one for itself; 1: all columns the same.
+        pub snapshots: usize = 4,
         /// Steps between two validations, at least; between the bounds it is one pass over the rows.
         pub least_interval: u64 = 20,
         /// Steps between two validations, at most.
@@ -88,6 +107,16 @@ meg_core::recipe! {
         pub rate_cut: f64 = 0.3,
         /// Steps, at most.
         pub max_steps: u64 = 20_000,
+        /// Steps against a discriminator of whole rows, after the likelihood phase; 0: none. Kept only where held-out rows are then harder to tell from drawn ones. Not for tables in folds.
+        pub adversarial_steps: u64 = 0,
+        /// What a drawn row's log-odds count for beside a training row's likelihood, in [0, 10].
+        pub adversarial_weight: f64 = 0.1,
+        /// Privacy: share of the columns made before that a generator does not see, the target excepted, in [0, 1].
+        pub hidden_context: f64 = 0.0,
+        /// Privacy: training rows behind every level, value and bin that is drawn as such, at least; rarer levels share one code.
+        pub least_rows: usize = 1,
+        /// What the logits are divided by in sampling, in [0.1, 10]; above 1 rows vary more.
+        pub temperature: f64 = 1.0,
     }
 }
 
@@ -105,6 +134,10 @@ impl Synthesizer for Meg {
             }
         };
         sized("max_context", self.max_context, 1, 10_000)?;
+        sized("groups", self.groups, 0, 10_000)?;
+        sized("members", self.members, 1, 64)?;
+        sized("snapshots", self.snapshots, 1, 64)?;
+        sized("least_rows", self.least_rows, 1, 1_000_000)?;
         sized("bins", self.bins, 1, 4_096)?;
         sized("atoms", self.atoms, 0, 4_096)?;
         sized("levels", self.levels, 2, 4_096)?;
@@ -121,6 +154,9 @@ impl Synthesizer for Meg {
                 Err(out_of_range(key, value, &rule))
             }
         };
+        within("adversarial_weight", self.adversarial_weight, 0.0, 10.0)?;
+        within("hidden_context", self.hidden_context, 0.0, 1.0)?;
+        within("temperature", self.temperature, 0.1, 10.0)?;
         within("smoothing", self.smoothing, 0.0, 100.0)?;
         within("dropout", self.dropout, 0.0, 0.9)?;
         within("small_dropout", self.small_dropout, 0.0, 0.9)?;
@@ -164,8 +200,24 @@ impl Synthesizer for Meg {
 
 impl Meg {
     fn codec_options(&self) -> CodecOptions {
-        let number = NumberOptions { bins: self.bins, atoms: self.atoms };
+        let number =
+            NumberOptions { bins: self.bins, atoms: self.atoms, least_rows: self.least_rows };
         CodecOptions { number, levels: self.levels }
+    }
+
+    /// The masks of the first member.
+    fn mask_options(&self, seed: Seed, threads: usize) -> MaskOptions {
+        MaskOptions {
+            scheme: self.masks,
+            groups: self.groups,
+            order: self.order,
+            label: self.label,
+            most: self.max_context,
+            hidden: self.hidden_context,
+            number: 0,
+            seed,
+            threads,
+        }
     }
 
     fn optimiser(&self, rows: usize) -> Optimiser {

@@ -1,13 +1,12 @@
 //! Drawing rows, column after column.
 
+use crate::ensemble::{Ensemble, Scratch};
 use crate::fitted::FittedMeg;
-use crate::network::{Activations, forward};
 use meg_core::{
     Column, ConditionValue, Error, Event, Phase, Rejection, Result, Rng, SampleContext,
     SampleRequest, Table, parallel,
 };
 use neural::Randomness;
-use neural::kernels::softmax_rows;
 use rand::{RngCore, SeedableRng};
 
 /// Rows that are drawn together.
@@ -17,7 +16,7 @@ const ROUND: usize = 64;
 
 /// What the conditions mean for the codes.
 struct Fixed {
-    /// Per generator, the code that its column must have.
+    /// By place, the code that its column must have.
     codes: Vec<Option<u16>>,
     /// Columns and the cells that they hold in every row.
     cells: Vec<(usize, ConditionValue)>,
@@ -73,7 +72,7 @@ pub(crate) fn sample(
 }
 
 fn fixed(model: &FittedMeg, request: &SampleRequest) -> Result<Fixed> {
-    let mut codes = vec![None; model.layout.masks.len()];
+    let mut codes = vec![None; model.layout().plan.order.len()];
     let mut cells = Vec::new();
     for condition in &request.conditions {
         let column = condition.column;
@@ -89,8 +88,8 @@ fn fixed(model: &FittedMeg, request: &SampleRequest) -> Result<Fixed> {
         {
             return Err(fail(format!("{number} has more digits than the column holds")));
         }
-        if let Some(at) = model.layout.masks.iter().position(|mask| mask.output == column) {
-            codes[at] = Some(code as u16);
+        if let Some(place) = model.place(column) {
+            codes[place] = Some(code as u16);
         }
         cells.push((column, condition.value));
     }
@@ -144,15 +143,14 @@ fn append(column: &mut Column, more: Column, rows: usize) {
 /// Draws a chunk and decodes what is kept of it; returns the columns and their number of rows.
 fn chunk(model: &FittedMeg, fixed: &Fixed, rows: usize, rng: Rng) -> (Vec<Column>, usize) {
     let mut randomness = Randomness::new(rng);
-    let codes = draw_codes(model, &fixed.codes, rows, &mut randomness);
+    let codes = draw_codes(&model.ensemble(), &fixed.codes, rows, &mut randomness);
     let rows = codes.first().map_or(rows, Vec::len);
     let schema = model.codec.schema();
     let columns = (0..schema.columns.len()).map(|column| {
         if let Some((_, value)) = fixed.cells.iter().find(|(at, _)| *at == column) {
             return repeated(*value, schema.columns[column].is_category(), rows);
         }
-        let maker = model.layout.masks.iter().position(|mask| mask.output == column);
-        let codes = maker.map_or(&[][..], |at| &codes[at]);
+        let codes = model.place(column).map_or(&[][..], |place| &codes[place]);
         model.codec.draw(column, rows, codes, &mut randomness.rng)
     });
     (columns.collect(), rows)
@@ -166,50 +164,59 @@ fn repeated(value: ConditionValue, category: bool, rows: usize) -> Column {
     }
 }
 
-/// The codes of each generator's column, for the rows that are kept.
+/// The codes of each column, by place, for the rows that are kept.
 pub(crate) fn draw_codes(
-    model: &FittedMeg,
+    ensemble: &Ensemble<'_>,
     fixed: &[Option<u16>],
     mut rows: usize,
     randomness: &mut Randomness,
 ) -> Vec<Vec<u16>> {
-    let layout = &model.layout;
-    let mut codes: Vec<Vec<u16>> = vec![Vec::new(); layout.masks.len()];
-    let mut activations = Activations::default();
-    let (mut dice, mut normalisers) = (Vec::new(), Vec::new());
-    let mut all_fixed = true;
-    for (at, shape) in layout.shapes.iter().enumerate() {
-        all_fixed &= fixed[at].is_some();
-        if let Some(code) = fixed[at].filter(|_| all_fixed) {
-            codes[at] = vec![code; rows];
+    let layout = ensemble.layout();
+    let mut codes: Vec<Vec<u16>> = vec![Vec::new(); fixed.len()];
+    let mut made = vec![false; fixed.len()];
+    let mut scratch = Scratch::default();
+    let mut dice = Vec::new();
+    for place in making_order(fixed, layout.plan.dynamic) {
+        // Set cells that nothing was drawn before need no generator.
+        let drawn = |at: &usize| made[*at] && fixed[*at].is_none();
+        if let Some(code) = fixed[place]
+            && !(0..fixed.len()).any(|at| drawn(&at))
+        {
+            codes[place] = vec![code; rows];
+            made[place] = true;
             continue;
         }
-        let parents = &layout.parents[at];
-        let tables: Vec<&[f32]> =
-            parents.iter().map(|&at| &*model.weights.embeddings[at]).collect();
-        let context: Vec<&[u16]> = parents.iter().map(|&at| &*codes[at]).collect();
-        let weights = &model.weights.generators[at];
-        forward(shape, weights, &tables, &context, rows, None, &mut activations);
-        normalisers.resize(rows, 0.0);
-        softmax_rows(&mut activations.logits, shape.codes, 1.0, &mut normalisers);
+        let seen = |at: usize| made[at].then(|| &*codes[at]);
+        let chances = ensemble.chances(place, rows, seen, &mut scratch);
         dice.resize(rows, 0.0);
         randomness.uniforms(&mut dice);
-        let chances = activations.logits.chunks_exact(shape.codes).zip(&dice);
-        match fixed[at] {
-            None => codes[at] = chances.map(|(chances, &die)| pick(chances, die)).collect(),
+        let chances = chances.chunks_exact(layout.codes[place]).zip(&dice);
+        match fixed[place] {
+            None => codes[place] = chances.map(|(chances, &die)| pick(chances, die)).collect(),
             Some(code) => {
                 let keep: Vec<bool> =
                     chances.map(|(chances, &die)| die < chances[usize::from(code)]).collect();
-                for column in &mut codes[..at] {
+                for column in codes.iter_mut().filter(|column| !column.is_empty()) {
                     let mut kept = keep.iter();
                     column.retain(|_| *kept.next().expect("one decision per row"));
                 }
                 rows = keep.iter().filter(|&&kept| kept).count();
-                codes[at] = vec![code; rows];
+                codes[place] = vec![code; rows];
             }
         }
+        made[place] = true;
     }
     codes
+}
+
+/// The places in the order of the columns; where masks are dynamic any order will do, and set
+/// cells come first, so that no row is lost.
+fn making_order(fixed: &[Option<u16>], dynamic: bool) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..fixed.len()).collect();
+    if dynamic {
+        places.sort_by_key(|&place| fixed[place].is_none());
+    }
+    places
 }
 
 /// The code at which the running sum of the chances passes the die.

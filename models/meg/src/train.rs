@@ -1,307 +1,162 @@
-//! Training: rows for validation, batches, when to stop.
+//! Fitting: codes, masks, the rows that decide when to stop, and one member after the other.
 
 use crate::Meg;
-use crate::codec::{Codes, TableCodec, Targets};
-use crate::fitted::FittedMeg;
-use crate::masks::{self, LabelPlace};
-use crate::network::{Layout, Shape, Weights, counts};
-use crate::trainer::Trainer;
-use meg_core::{Control, Error, Event, FitContext, Observer, Phase, Result, Seed, Table};
-use neural::training::check_finite;
+use crate::codec::{Codes, TableCodec};
+use crate::fitted::{FittedMeg, Member};
+use crate::learn::{Learned, Material};
+use crate::masks::{self, Columns, LabelPlace, MaskOptions};
+use crate::mixing;
+use crate::network::{Layout, Weights};
+use meg_core::{Event, FitContext, Phase, Result, Seed, Table};
 use rand::seq::SliceRandom;
 
 /// Nats by which held-out rows must be likelier for the target to be made last.
 const CLEARLY: f64 = 0.02;
+/// Rows of a validation set that say something, at least.
+const LEAST_VALIDATION: usize = 2;
+/// Weights of a member of which several can be trained at once.
+const FOLDED_WEIGHTS: usize = 3_000_000;
 
 /// Fits codec, masks and networks.
 pub(crate) fn fit(recipe: &Meg, train: &Table, ctx: &mut FitContext<'_>) -> Result<FittedMeg> {
     ctx.observer.event(&Event::Start { phase: Phase::Encode, total: None });
     let codec = TableCodec::fit(train, recipe.codec_options(), ctx.threads)?;
     let codes = codec.encode(train, ctx.threads);
+    let options = recipe.mask_options(ctx.seed, ctx.threads);
+    let columns = Columns::new(&codec, &codes, &options);
+    let split = Split::new(recipe, &codes, ctx.seed);
     ctx.observer.event(&Event::End { phase: Phase::Encode });
     ctx.observer.event(&Event::Start { phase: Phase::Train, total: None });
-    let train = |place, from, ctx: &mut FitContext<'_>| -> Result<(Layout, Learned)> {
-        let most = recipe.max_context;
-        let masks = masks::one_per_column(&codec, &codes, place, most, ctx.threads);
-        masks::check(&masks, &codec)?;
-        let layout = Layout::new(masks, &codec, recipe.embedding, recipe.hidden);
-        let learned = learn(recipe, &codec, &codes, &layout, from, ctx)?;
-        Ok((layout, learned))
-    };
-    let (mut layout, mut learned) = match recipe.label {
-        LabelPlace::Last => train(LabelPlace::Last, 0, ctx)?,
-        _ => train(LabelPlace::First, 0, ctx)?,
-    };
-    let target = codec.schema().target().is_some_and(|at| codec.size(at) > 1);
-    let choice = recipe.label == LabelPlace::Auto && target && layout.masks.len() > 1;
-    if choice && !learned.stopped && learned.score.is_finite() {
-        let (other, last) = train(LabelPlace::Last, learned.steps, ctx)?;
-        if !last.stopped && last.score < learned.score - CLEARLY {
-            ctx.observer.note("the target is made last: held-out rows are likelier so");
-            (layout, learned) = (other, last);
-        }
+    let task = Task { recipe, codec: &codec, codes: &codes, columns: &columns, split: &split };
+    let mut learned = vec![task.first(&options, ctx)?];
+    while let Some(before) = learned.last().filter(|last| !last.stopped)
+        && learned.len() < recipe.members
+    {
+        let (number, steps) = (learned.len(), before.steps);
+        let label = before.label;
+        learned.push(task.member(&MaskOptions { label, number, ..options }, steps, ctx)?);
     }
     ctx.observer.event(&Event::End { phase: Phase::Train });
-    Ok(FittedMeg { recipe: recipe.clone(), codec, layout, weights: learned.weights })
+    let held = if learned.iter().all(|one| one.score.is_finite()) { &*split.held } else { &[] };
+    let choices: Vec<Vec<usize>> = learned.iter().map(|one| one.choice.clone()).collect();
+    let members: Vec<Vec<Member>> = learned.into_iter().map(Trained::members).collect();
+    // Only tables in folds have several states of a member, and they hold no rows out.
+    let first: Vec<&Member> = members.iter().map(|states| &states[0]).collect();
+    let shares = mixing::weights(&first, &codes, held, ctx.threads);
+    let states: Vec<usize> = members.iter().map(Vec::len).collect();
+    let mixing = mixing::spread(&shares, &choices, &states);
+    let members = members.into_iter().flatten().collect();
+    Ok(FittedMeg { recipe: recipe.clone(), codec, members, mixing })
 }
 
-/// What a training came to.
-struct Learned {
-    weights: Weights,
-    /// Nats per held-out row; infinite without such rows.
-    score: f64,
-    /// Steps reported so far.
-    steps: u64,
-    /// The observer asked to finish.
-    stopped: bool,
+/// The training rows, in random order: those held out, and the others. The same for all members,
+/// so that their weights can be told from rows that none of them was trained on.
+pub(crate) struct Split {
+    pub held: Vec<u32>,
+    pub rows: Vec<u32>,
+    /// Few enough rows for folds instead.
+    pub small: bool,
 }
 
-/// Rows of a validation set that say something, at least.
-const LEAST_VALIDATION: usize = 2;
-/// Weights of an ensemble of which several can be trained at once.
-const FOLDED_WEIGHTS: usize = 3_000_000;
+impl Split {
+    fn new(recipe: &Meg, codes: &Codes, seed: Seed) -> Self {
+        let mut rows: Vec<u32> = (0..codes.rows as u32).collect();
+        rows.shuffle(&mut seed.stream("meg/split"));
+        let enough = codes.rows >= LEAST_VALIDATION * recipe.folds;
+        let small = codes.rows < recipe.fold_below && recipe.folds > 1 && enough;
+        let held = (recipe.validation * rows.len() as f64) as usize;
+        let held = if held < LEAST_VALIDATION { 0 } else { held.min(recipe.max_validation) };
+        let rest = rows.split_off(held);
+        Self { held: rows, rows: rest, small }
+    }
 
-/// What all trainings of one fit share.
-struct Material<'a> {
+    /// All rows, in the same order.
+    pub(crate) fn all(&self) -> Vec<u32> {
+        [&*self.held, &*self.rows].concat()
+    }
+}
+
+/// What all members of a fit have in common.
+struct Task<'a> {
     recipe: &'a Meg,
     codec: &'a TableCodec,
     codes: &'a Codes,
-    layout: &'a Layout,
-    targets: Vec<Targets>,
-    /// Rows per step.
-    batch: usize,
-    seed: Seed,
-    threads: usize,
+    columns: &'a Columns,
+    split: &'a Split,
 }
 
-fn learn(
-    recipe: &Meg,
-    codec: &TableCodec,
-    codes: &Codes,
-    layout: &Layout,
-    from: u64,
-    ctx: &mut FitContext<'_>,
-) -> Result<Learned> {
-    let targets = layout.masks.iter().map(|mask| codec.targets(mask.output, recipe.smoothing));
-    let material = Material {
-        recipe,
-        codec,
-        codes,
-        layout,
-        targets: targets.collect(),
-        batch: recipe.batch(codes.rows),
-        seed: ctx.seed,
-        threads: ctx.threads,
-    };
-    let mut rows: Vec<u32> = (0..codes.rows as u32).collect();
-    rows.shuffle(&mut ctx.seed.stream("meg/split"));
-    if layout.masks.is_empty() {
-        let weights = material.trainer(&rows, ctx.seed).averages();
-        return Ok(Learned { weights, score: f64::INFINITY, steps: from, stopped: false });
-    }
-    let weights: usize = layout.shapes.iter().map(Shape::weights).sum();
-    let small = codes.rows < recipe.fold_below && weights <= FOLDED_WEIGHTS;
-    if small && recipe.folds > 1 && codes.rows >= LEAST_VALIDATION * recipe.folds {
-        fold(&material, &rows, from, ctx.observer)
-    } else {
-        let held = (recipe.validation * rows.len() as f64) as usize;
-        let held = if held < LEAST_VALIDATION { 0 } else { held.min(recipe.max_validation) };
-        let (held, rows) = rows.split_at(held);
-        hold_out(&material, rows, held, from, ctx.observer)
-    }
-}
-
-impl<'a> Material<'a> {
-    /// A trainer that begins with the shares of these rows.
-    fn trainer(&'a self, rows: &[u32], seed: Seed) -> Trainer<'a> {
-        let counts = counts(self.layout, self.codes, rows, self.threads);
-        let mut rng = seed.stream("meg/init");
-        let weights = Weights::new(self.layout, self.codec, &counts, &mut rng);
-        let optimiser = self.recipe.optimiser(self.codes.rows);
-        Trainer::new(self.layout, &self.targets, optimiser, weights, seed, self.batch, self.threads)
-    }
-
-    /// Steps between two validations.
-    fn interval(&self, batches: &Batches) -> u64 {
-        batches.per_pass().clamp(self.recipe.least_interval, self.recipe.most_interval)
-    }
-}
-
-/// Endless batches: shuffled passes over the rows, the rest of each pass left out.
-struct Batches {
-    rows: Vec<u32>,
-    size: usize,
-    at: usize,
-    rng: meg_core::Rng,
-}
-
-impl Batches {
-    fn new(rows: Vec<u32>, size: usize, seed: Seed) -> Self {
-        let (at, size) = (rows.len(), size.min(rows.len()));
-        Self { rows, size, at, rng: seed.stream("meg/batches") }
-    }
-
-    fn per_pass(&self) -> u64 {
-        (self.rows.len() / self.size) as u64
-    }
-
-    fn next(&mut self) -> &[u32] {
-        if self.at + self.size > self.rows.len() {
-            self.rows.shuffle(&mut self.rng);
-            self.at = 0;
-        }
-        self.at += self.size;
-        &self.rows[self.at - self.size..self.at]
-    }
-}
-
-/// Small tables: as many trainings as folds, each without its fold, tell together how many passes
-/// over the rows are best; then one training on all rows makes that many.
-fn fold(
-    material: &Material<'_>,
-    rows: &[u32],
-    from: u64,
-    observer: &mut dyn Observer,
-) -> Result<Learned> {
-    let recipe = material.recipe;
-    let folds = recipe.folds;
-    let mut members: Vec<(Trainer<'_>, Batches, Vec<u32>)> = (0..folds)
-        .map(|fold| {
-            let own = |(at, &row): (usize, &u32)| (at % folds == fold).then_some(row);
-            let others = |(at, &row): (usize, &u32)| (at % folds != fold).then_some(row);
-            let held: Vec<u32> = rows.iter().enumerate().filter_map(own).collect();
-            let rest: Vec<u32> = rows.iter().enumerate().filter_map(others).collect();
-            let seed = material.seed.derive(&format!("meg/fold/{fold}"));
-            let trainer = material.trainer(&rest, seed);
-            (trainer, Batches::new(rest, material.batch, seed), held)
-        })
-        .collect();
-    let interval = material.interval(&members[0].1);
-    let score = |members: &mut [(Trainer<'_>, Batches, Vec<u32>)]| -> f64 {
-        let sum = |(trainer, _, held): &mut (Trainer<'_>, Batches, Vec<u32>)| {
-            trainer.score(material.codes, held) * held.len() as f64
-        };
-        members.iter_mut().map(sum).sum::<f64>() / rows.len() as f64
-    };
-    let mut best = (0, score(&mut members));
-    let (mut validation, mut misses, mut done) = (best.1, 0, 0);
-    let mut stopped = false;
-    while done < recipe.max_steps && misses < 2 * recipe.patience {
-        done += 1;
-        let mut loss = 0.0;
-        for (trainer, batches, _) in &mut members {
-            loss += trainer.step(material.codes, batches.next(), recipe.learning_rate);
-        }
-        let loss = loss / folds as f64;
-        check_finite(done, &[("loss", loss)])?;
-        if done.is_multiple_of(interval) {
-            validation = score(&mut members);
-            check_finite(done, &[("validation loss", validation)])?;
-            misses = if best.1 - validation >= recipe.least_gain { 0 } else { misses + 1 };
-            if validation < best.1 {
-                best = (done, validation);
-            }
-        }
-        let values = [("loss", loss), ("validation_loss", validation)];
-        if !observer.step(Phase::Train, from + done, &values)? {
-            stopped = true;
-            break;
-        }
-    }
-    drop(members);
-    // As many passes: there are more rows now.
-    let steps = (best.0 as f64 * folds as f64 / (folds - 1) as f64).round() as u64;
-    observer.note(&format!(
-        "best validation loss over {folds} folds: {:.4} nats per row after {} steps",
-        best.1, best.0
-    ));
-    let mut trainer = material.trainer(rows, material.seed);
-    let mut batches = Batches::new(rows.to_vec(), material.batch, material.seed);
-    for step in 1..=steps {
-        let loss = trainer.step(material.codes, batches.next(), recipe.learning_rate);
-        check_finite(step, &[("loss", loss)])?;
-        if observer.control() == Control::Abort {
-            return Err(Error::Interrupted);
-        }
-    }
-    Ok(Learned { weights: trainer.averages(), score: best.1, steps: from + done, stopped })
-}
-
-/// The best state so far, and how long ago it was.
-struct Best {
-    weights: Weights,
+/// A trained member.
+struct Trained {
+    layout: Layout,
+    states: Vec<Weights>,
+    choice: Vec<usize>,
+    /// Nats per held-out row; infinite without such rows.
     score: f64,
-    misses: u32,
-    cuts: u32,
+    steps: u64,
+    stopped: bool,
+    label: LabelPlace,
 }
 
-/// Larger tables: steps until the score of the held-out rows stops falling; the best running
-/// averages are kept.
-fn hold_out(
-    material: &Material<'_>,
-    rows: &[u32],
-    held: &[u32],
-    from: u64,
-    observer: &mut dyn Observer,
-) -> Result<Learned> {
-    let (recipe, codes) = (material.recipe, material.codes);
-    let mut trainer = material.trainer(rows, material.seed);
-    let mut batches = Batches::new(rows.to_vec(), material.batch, material.seed);
-    let interval = material.interval(&batches);
-    // Without validation rows there is nothing to stop at: one interval, so that little is learned
-    // by heart.
-    let steps = if held.is_empty() { interval } else { recipe.max_steps };
-    let start = if held.is_empty() { f64::INFINITY } else { trainer.score(codes, held) };
-    let mut best = Best { weights: trainer.averages(), score: start, misses: 0, cuts: 0 };
-    let mut validation = start;
-    let (mut stopped, mut done) = (false, 0);
-    for step in 1..=steps {
-        let rate = recipe.learning_rate * recipe.rate_cut.powi(best.cuts as i32);
-        let loss = trainer.step(codes, batches.next(), rate);
-        done = step;
-        check_finite(step, &[("loss", loss)])?;
-        let scored = !held.is_empty() && (step % interval == 0 || step == steps);
-        if scored {
-            validation = trainer.score(codes, held);
-            check_finite(step, &[("validation loss", validation)])?;
-        }
-        let values = [("loss", loss), ("validation_loss", validation)];
-        let values = if validation.is_finite() { &values[..] } else { &values[..1] };
-        if !observer.step(Phase::Train, from + step, values)? {
-            stopped = true;
-            // Asked to finish between two scores: the state of this step counts if it is better.
-            if held.is_empty() || trainer.score(codes, held) < best.score {
-                best.weights = trainer.averages();
-            }
-            break;
-        }
-        if scored && best.hear(recipe, validation, &mut trainer) {
-            break;
-        }
+impl Trained {
+    /// A member of the ensemble for each state.
+    fn members(self) -> Vec<Member> {
+        let layout = self.layout;
+        let member = |weights| Member { layout: layout.clone(), weights };
+        self.states.into_iter().map(member).collect()
     }
-    if held.is_empty() {
-        best.weights = trainer.averages();
-    } else {
-        observer.note(&format!("best validation loss: {:.4} nats per row", best.score));
-    }
-    Ok(Learned { weights: best.weights, score: best.score, steps: from + done, stopped })
 }
 
-impl Best {
-    /// Takes a score into account; `true` when training should end.
-    fn hear(&mut self, recipe: &Meg, score: f64, trainer: &mut Trainer<'_>) -> bool {
-        let gain = self.score - score;
-        if gain > 0.0 {
-            self.score = score;
-            self.weights = trainer.averages();
+impl Task<'_> {
+    /// The first member, which decides where the target stands.
+    fn first(&self, options: &MaskOptions, ctx: &mut FitContext<'_>) -> Result<Trained> {
+        let auto = options.label == LabelPlace::Auto;
+        let label = if auto { LabelPlace::First } else { options.label };
+        let first = self.member(&MaskOptions { label, ..*options }, 0, ctx)?;
+        let target = self.codec.schema().target().is_some_and(|at| self.codec.size(at) > 1);
+        let choice = auto && target && first.layout.codes.len() > 1;
+        if !choice || first.stopped || !first.score.is_finite() {
+            return Ok(first);
         }
-        self.misses = if gain >= recipe.least_gain { 0 } else { self.misses + 1 };
-        if self.misses < recipe.patience {
-            return false;
+        let last = MaskOptions { label: LabelPlace::Last, ..*options };
+        let last = self.member(&last, first.steps, ctx)?;
+        if !last.stopped && last.score < first.score - CLEARLY {
+            ctx.observer.note("the target is made last: held-out rows are likelier so");
+            return Ok(last);
         }
-        self.misses = 0;
-        self.cuts += 1;
-        trainer.restore(&self.weights);
-        self.cuts > recipe.rate_cuts
+        // Both trainings count, and a wish to end in the second one ends the fit.
+        Ok(Trained { steps: last.steps, stopped: last.stopped, ..first })
+    }
+
+    /// Trains one member; `from` is the number of steps reported before.
+    fn member(
+        &self,
+        options: &MaskOptions,
+        from: u64,
+        ctx: &mut FitContext<'_>,
+    ) -> Result<Trained> {
+        let recipe = self.recipe;
+        let plan = masks::plan(self.codec, self.codes, self.columns, options);
+        masks::check(&plan, self.codec)?;
+        let layout = Layout::new(plan, self.codec, recipe.embedding, recipe.hidden);
+        let targets = layout.plan.order.iter();
+        let targets = targets.map(|&column| self.codec.targets(column, recipe.smoothing));
+        let seed = match options.number {
+            0 => ctx.seed,
+            number => ctx.seed.derive(&format!("meg/member/{number}")),
+        };
+        let material = Material {
+            recipe,
+            codec: self.codec,
+            codes: self.codes,
+            layout: &layout,
+            targets: targets.collect(),
+            batch: recipe.batch(self.codes.rows),
+            seed,
+            threads: ctx.threads,
+        };
+        let fold = self.split.small && layout.weights() <= FOLDED_WEIGHTS;
+        let learned = material.learn(self.split, fold, from, ctx.observer)?;
+        let Learned { states, choice, score, steps, stopped } = learned;
+        Ok(Trained { layout, states, choice, score, steps, stopped, label: options.label })
     }
 }

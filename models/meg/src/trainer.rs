@@ -1,7 +1,8 @@
 //! One optimiser step of the whole ensemble, with gradients written out.
 
 use crate::codec::{Codes, Targets};
-use crate::network::{Activations, Dropout, Layout, Part, Shape, Weights, forward};
+use crate::ensemble::MemberView;
+use crate::network::{Activations, Dropout, Head, Layout, Part, Shape, Weights, forward};
 use crate::team;
 use meg_core::{Rng, Seed};
 use neural::kernels::{
@@ -9,6 +10,7 @@ use neural::kernels::{
     relu_dropout_backward, softmax_rows, sum_rows_by_code,
 };
 use rand::RngCore;
+use rand::seq::SliceRandom;
 
 /// The settings of the optimiser.
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +39,34 @@ pub(crate) struct Trainer<'a> {
     optimiser: Optimiser,
     generators: Vec<GeneratorState>,
     embeddings: Vec<Learned>,
-    /// Per generator, who sees its column: generator and place in its context.
-    children: Vec<Vec<(usize, usize)>>,
+    /// Per place, who sees its column.
+    children: Vec<Vec<Child>>,
     scratch: Vec<Scratch>,
-    /// The codes of the batch, per generator.
+    /// The codes of the batch, per place.
     batch: Vec<Vec<u16>>,
+    /// With dynamic masks: per place and row of the batch, when the cell would be made.
+    ranks: Vec<Vec<u16>>,
+    masks: Rng,
     steps: u64,
+}
+
+/// A head that sees a column, and as which one of its context.
+#[derive(Debug)]
+struct Child {
+    generator: usize,
+    head: usize,
+    parent: usize,
+}
+
+/// What the heads see of the columns in their contexts.
+#[derive(Debug, Clone, Copy)]
+enum Sight<'a> {
+    /// Every cell.
+    All,
+    /// Columns that come earlier in the order.
+    Earlier,
+    /// Cells of a lower rank in their row.
+    Ranks(&'a [Vec<u16>]),
 }
 
 /// A weight with its gradient, what Adam remembers of it, and its running average.
@@ -60,9 +84,11 @@ struct Learned {
 struct GeneratorState {
     weights: Learned,
     dropout: Rng,
-    /// Gradient at the first layer, before its activation: what the embeddings need.
-    delta: Vec<f32>,
+    /// Per head, the gradient at the first layer, before its activation: what the embeddings need.
+    deltas: Vec<Vec<f32>>,
     loss: f64,
+    /// The loss of each head in scoring.
+    losses: Vec<f64>,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +101,8 @@ struct Scratch {
     second: Vec<f32>,
     /// Sums of the delta by code.
     sums: Vec<f32>,
+    /// The codes of a context, hidden ones replaced.
+    veiled: Vec<Vec<u16>>,
 }
 
 /// Below so many products per step a second thread costs more than it brings.
@@ -90,27 +118,31 @@ impl<'a> Trainer<'a> {
         batch: usize,
         threads: usize,
     ) -> Self {
-        let products: usize = layout.shapes.iter().map(|s| s.hidden * (s.hidden + s.codes)).sum();
+        let of_shape = |shape: &Shape| -> usize {
+            shape.heads.iter().map(|head| shape.hidden * (shape.hidden + head.codes)).sum()
+        };
+        let products: usize = layout.shapes.iter().map(of_shape).sum();
         let threads = threads.clamp(1, 1 + products * batch / PRODUCTS_PER_THREAD);
-        let generators = weights.generators.into_iter().enumerate().map(|(at, value)| {
-            let dropout = seed.stream(&format!("meg/dropout/{at}"));
-            GeneratorState { weights: Learned::new(value), dropout, delta: Vec::new(), loss: 0.0 }
+        let generators = weights.generators.into_iter().zip(&layout.shapes).enumerate();
+        let generators = generators.map(|(at, (value, shape))| GeneratorState {
+            weights: Learned::new(value),
+            dropout: seed.stream(&format!("meg/dropout/{at}")),
+            deltas: vec![Vec::new(); shape.heads.len()],
+            loss: 0.0,
+            losses: vec![0.0; shape.heads.len()],
         });
-        let mut children = vec![Vec::new(); layout.masks.len()];
-        for (child, parents) in layout.parents.iter().enumerate() {
-            for (slot, &parent) in parents.iter().enumerate() {
-                children[parent].push((child, slot));
-            }
-        }
+        let places = layout.codes.len();
         Self {
             layout,
             targets,
             optimiser,
             generators: generators.collect(),
             embeddings: weights.embeddings.into_iter().map(Learned::new).collect(),
-            children,
+            children: children(layout),
             scratch: (0..threads).map(|_| Scratch::default()).collect(),
-            batch: vec![Vec::new(); layout.masks.len()],
+            batch: vec![Vec::new(); places],
+            ranks: vec![Vec::new(); if layout.plan.dynamic { places } else { 0 }],
+            masks: seed.stream("meg/masks"),
             steps: 0,
         }
     }
@@ -118,12 +150,67 @@ impl<'a> Trainer<'a> {
     /// One step on these rows; the mean loss of the rows in nats, summed over the columns.
     pub(crate) fn step(&mut self, codes: &Codes, rows: &[u32], rate: f64) -> f64 {
         self.gather(codes, rows);
+        self.learn(None, rate)
+    }
+
+    /// One step on rows given as codes by place, each of which counts as its weight says, which may
+    /// be negative; the mean of the weighted losses.
+    pub(crate) fn step_on(&mut self, batch: &[Vec<u16>], weights: &[f32], rate: f64) -> f64 {
+        self.batch.clone_from_slice(batch);
+        self.learn(Some(weights), rate)
+    }
+
+    fn learn(&mut self, weights: Option<&[f32]>, rate: f64) -> f64 {
+        let rows = self.batch[0].len();
+        if self.layout.plan.dynamic {
+            self.draw_ranks(rows);
+        }
         self.steps += 1;
-        let loss = self.gradients(rows.len());
+        let loss = self.gradients(rows, weights);
         let norm = self.norm();
         let step = self.adam(rate, norm);
         self.update(&step);
         loss
+    }
+
+    /// A random order of the columns for every row: whatever number of columns is seen, and
+    /// whichever they are, all are as likely as in sampling in random order.
+    fn draw_ranks(&mut self, rows: usize) {
+        let mut order: Vec<u16> = (0..self.ranks.len() as u16).collect();
+        self.ranks.iter_mut().for_each(Vec::clear);
+        for _ in 0..rows {
+            order.shuffle(&mut self.masks);
+            self.ranks.iter_mut().zip(&order).for_each(|(ranks, &rank)| ranks.push(rank));
+        }
+    }
+
+    /// For one network of two codes: how much likelier it takes code 1 for each row, given as codes
+    /// by place, in nats, without dropout.
+    pub(crate) fn log_odds(&mut self, batch: &[Vec<u16>]) -> Vec<f32> {
+        let (shape, state) = (&self.layout.shapes[0], &self.generators[0]);
+        let head = &shape.heads[0];
+        let mut odds = Vec::with_capacity(batch[0].len());
+        for from in (0..batch[0].len()).step_by(SCORED_TOGETHER) {
+            let rows = SCORED_TOGETHER.min(batch[0].len() - from);
+            let context: Vec<&[u16]> =
+                head.parents.iter().map(|&at| &batch[at][from..from + rows]).collect();
+            let tables: Vec<&[f32]> =
+                head.parents.iter().map(|&at| &*self.embeddings[at].average).collect();
+            let out = &mut self.scratch[0].activations;
+            let weights = &state.weights.average;
+            forward((shape, 0), weights, &tables, &context, rows, None, out);
+            odds.extend(out.logits.chunks_exact(2).map(|pair| pair[1] - pair[0]));
+        }
+        odds
+    }
+
+    /// The weights as they are now, to draw rows from.
+    pub(crate) fn view(&self) -> MemberView<'_> {
+        MemberView {
+            layout: self.layout,
+            generators: self.generators.iter().map(|state| &*state.weights.value).collect(),
+            embeddings: self.embeddings.iter().map(|learned| &*learned.value).collect(),
+        }
     }
 
     /// The running averages of all weights.
@@ -147,56 +234,85 @@ impl<'a> Trainer<'a> {
 
     /// The mean negative log-likelihood of these rows under the running averages, in nats.
     pub(crate) fn score(&mut self, codes: &Codes, rows: &[u32]) -> f64 {
-        let mut total = 0.0;
+        self.scores(codes, rows).into_iter().sum()
+    }
+
+    /// The parts of [`Trainer::score`] by place.
+    pub(crate) fn scores(&mut self, codes: &Codes, rows: &[u32]) -> Vec<f64> {
+        let mut totals = vec![0.0; self.layout.codes.len()];
         for part in rows.chunks(SCORED_TOGETHER) {
             self.gather(codes, part);
             let (layout, batch, embeddings) = (self.layout, &self.batch, &self.embeddings);
+            let sight = if layout.plan.dynamic { Sight::Earlier } else { Sight::All };
             team::each(&mut self.scratch, &mut self.generators, |scratch, at, state| {
                 let shape = &layout.shapes[at];
-                let tables: Vec<&[f32]> =
-                    layout.parents[at].iter().map(|&at| &*embeddings[at].average).collect();
-                let context: Vec<&[u16]> =
-                    layout.parents[at].iter().map(|&at| &*batch[at]).collect();
-                let Scratch { activations, normalisers, .. } = scratch;
-                let average = &state.weights.average;
-                forward(shape, average, &tables, &context, part.len(), None, activations);
-                state.loss = negative_log_likelihood(
-                    &mut activations.logits,
-                    shape.codes,
-                    &batch[at],
-                    normalisers,
-                );
+                for (at, head) in shape.heads.iter().enumerate() {
+                    let tables: Vec<&[f32]> =
+                        head.parents.iter().map(|&at| &*embeddings[at].average).collect();
+                    let Scratch { activations, normalisers, veiled, .. } = scratch;
+                    let context = context(layout, head, batch, sight, veiled);
+                    let average = &state.weights.average;
+                    let rows = part.len();
+                    forward((shape, at), average, &tables, &context, rows, None, activations);
+                    state.losses[at] = negative_log_likelihood(
+                        &mut activations.logits,
+                        head.codes,
+                        &batch[head.place],
+                        normalisers,
+                    );
+                }
             });
-            total += self.generators.iter().map(|state| state.loss).sum::<f64>();
+            for (state, shape) in self.generators.iter().zip(&layout.shapes) {
+                for (head, loss) in shape.heads.iter().zip(&state.losses) {
+                    totals[head.place] += loss;
+                }
+            }
         }
-        total / rows.len() as f64
+        totals.iter_mut().for_each(|total| *total /= rows.len() as f64);
+        totals
     }
 
     fn gather(&mut self, codes: &Codes, rows: &[u32]) {
-        for (mask, batch) in self.layout.masks.iter().zip(&mut self.batch) {
-            let column = &codes.columns[mask.output];
+        for (&column, batch) in self.layout.plan.order.iter().zip(&mut self.batch) {
+            let column = &codes.columns[column];
             batch.clear();
             batch.extend(rows.iter().map(|&row| column[row as usize]));
         }
     }
 
     /// Fills the gradients of all weights; returns the mean loss.
-    fn gradients(&mut self, rows: usize) -> f64 {
+    fn gradients(&mut self, rows: usize, weights: Option<&[f32]>) -> f64 {
         let (layout, batch, targets) = (self.layout, &self.batch, self.targets);
         let (embeddings, share) = (&self.embeddings, self.optimiser.dropout);
+        let sight = if layout.plan.dynamic { Sight::Ranks(&self.ranks) } else { Sight::All };
         team::each(&mut self.scratch, &mut self.generators, |scratch, at, state| {
-            let tables: Vec<&[f32]> =
-                layout.parents[at].iter().map(|&at| &*embeddings[at].value).collect();
-            let context: Vec<&[u16]> = layout.parents[at].iter().map(|&at| &*batch[at]).collect();
-            let example = Example { context: &context, own: &batch[at], targets: &targets[at] };
-            state.backward(&layout.shapes[at], &tables, &example, rows, share, scratch);
+            let shape = &layout.shapes[at];
+            state.begin(shape);
+            let mut veiled = std::mem::take(&mut scratch.veiled);
+            for (at, head) in shape.heads.iter().enumerate() {
+                let tables: Vec<&[f32]> =
+                    head.parents.iter().map(|&at| &*embeddings[at].value).collect();
+                let example = Example {
+                    context: &context(layout, head, batch, sight, &mut veiled),
+                    own: &batch[head.place],
+                    targets: &targets[head.place],
+                    weights,
+                };
+                state.backward((shape, at), &tables, &example, rows, share, scratch);
+            }
+            scratch.veiled = veiled;
         });
         let (generators, children) = (&self.generators, &self.children);
-        team::each(&mut self.scratch, &mut self.embeddings, |scratch, at, learned| {
+        team::each(&mut self.scratch, &mut self.embeddings, |scratch, place, learned| {
             learned.gradient.fill(0.0);
-            for &(child, slot) in &children[at] {
-                let (shape, state) = (&layout.shapes[child], &generators[child]);
-                let sums = scratch.sums_by_code(shape, slot, &state.delta, &batch[at]);
+            let mut veiled = std::mem::take(&mut scratch.veiled);
+            for child in &children[place] {
+                let (shape, state) =
+                    (&layout.shapes[child.generator], &generators[child.generator]);
+                let head = &shape.heads[child.head];
+                let slot = head.slots[child.parent];
+                let codes = seen(layout, (place, head.place), batch, sight, &mut veiled);
+                let sums = scratch.sums_by_code(shape, slot, &state.deltas[child.head], codes);
                 let weights = &state.weights.value[shape.slot(slot)];
                 let (size, width, hidden) = (shape.context[slot], shape.embedding, shape.hidden);
                 multiply(
@@ -207,6 +323,7 @@ impl<'a> Trainer<'a> {
                     1,
                 );
             }
+            scratch.veiled = veiled;
         });
         self.generators.iter().map(|state| state.loss).sum::<f64>() / rows as f64
     }
@@ -239,7 +356,7 @@ impl<'a> Trainer<'a> {
         let layout = self.layout;
         let bias_step = AdamWStep { shrink: 0.0, ..*step };
         team::each(&mut self.scratch, &mut self.generators, |_, at, state| {
-            for part in Part::ALL {
+            for part in layout.shapes[at].parts() {
                 let step = if part.is_bias() { &bias_step } else { step };
                 state.weights.update(layout.shapes[at].range(part), step);
             }
@@ -248,6 +365,69 @@ impl<'a> Trainer<'a> {
             learned.update(0..learned.value.len(), step);
         });
     }
+}
+
+/// Who sees the column at each place.
+fn children(layout: &Layout) -> Vec<Vec<Child>> {
+    let mut children: Vec<Vec<Child>> = layout.codes.iter().map(|_| Vec::new()).collect();
+    for (generator, shape) in layout.shapes.iter().enumerate() {
+        for (at, head) in shape.heads.iter().enumerate() {
+            for (parent, &place) in head.parents.iter().enumerate() {
+                children[place].push(Child { generator, head: at, parent });
+            }
+        }
+    }
+    children
+}
+
+/// The codes of the columns in a head's context, as it sees them.
+fn context<'a>(
+    layout: &Layout,
+    head: &Head,
+    batch: &'a [Vec<u16>],
+    sight: Sight<'_>,
+    veiled: &'a mut Vec<Vec<u16>>,
+) -> Vec<&'a [u16]> {
+    veiled.resize_with(head.parents.len().max(veiled.len()), Vec::new);
+    let parents = head.parents.iter().zip(veiled.iter_mut());
+    parents.map(|(&at, veiled)| veil(layout, (at, head.place), batch, sight, veiled)).collect()
+}
+
+/// The codes of one column as one head sees them.
+fn seen<'a>(
+    layout: &Layout,
+    places: (usize, usize),
+    batch: &'a [Vec<u16>],
+    sight: Sight<'_>,
+    veiled: &'a mut Vec<Vec<u16>>,
+) -> &'a [u16] {
+    veiled.resize_with(veiled.len().max(1), Vec::new);
+    veil(layout, places, batch, sight, &mut veiled[0])
+}
+
+/// The codes of the column at place `parent` as the head of place `own` sees them. A cell that it
+/// does not see has the code behind those of the column.
+fn veil<'a>(
+    layout: &Layout,
+    (parent, own): (usize, usize),
+    batch: &'a [Vec<u16>],
+    sight: Sight<'_>,
+    veiled: &'a mut Vec<u16>,
+) -> &'a [u16] {
+    let cells = &batch[parent];
+    let hidden = layout.codes[parent] as u16;
+    veiled.clear();
+    match sight {
+        Sight::All => return cells,
+        Sight::Earlier if parent < own => return cells,
+        Sight::Earlier => veiled.resize(cells.len(), hidden),
+        Sight::Ranks(ranks) => {
+            let earlier = ranks[parent].iter().zip(&ranks[own]).map(|(parent, own)| parent < own);
+            let cells = cells.iter().zip(earlier);
+            veiled.extend(cells.map(|(&cell, seen)| if seen { cell } else { hidden }));
+        }
+    }
+    veiled
 }
 
 #[cfg(test)]
@@ -297,21 +477,34 @@ struct Example<'a> {
     context: &'a [&'a [u16]],
     own: &'a [u16],
     targets: &'a Targets,
+    /// How much each row counts; equally where there are none.
+    weights: Option<&'a [f32]>,
 }
 
 impl GeneratorState {
-    /// Loss and gradients of one generator. The loss is the cross-entropy against the soft targets,
+    /// Clears what the heads add up.
+    fn begin(&mut self, shape: &Shape) {
+        self.loss = 0.0;
+        if shape.heads.len() > 1 {
+            self.weights.gradient.fill(0.0);
+        }
+    }
+
+    /// Adds loss and gradients of one head. The loss is the cross-entropy against the soft targets,
     /// summed over the rows; the gradient is that of its mean.
     fn backward(
         &mut self,
-        shape: &Shape,
+        (shape, at): (&Shape, usize),
         embeddings: &[&[f32]],
         example: &Example<'_>,
         rows: usize,
         share: f64,
         scratch: &mut Scratch,
     ) {
-        let (hidden, codes) = (shape.hidden, shape.codes);
+        let head = &shape.heads[at];
+        let (hidden, codes) = (shape.hidden, head.codes);
+        // A generator of one column overwrites what it has of the last step.
+        let keep = if shape.heads.len() > 1 { 1.0 } else { 0.0 };
         let silent = (share * 256.0).round() as u8;
         let scale = 256.0 / (256.0 - f32::from(silent));
         scratch.dice.resize(2 * rows * hidden, 0);
@@ -321,22 +514,23 @@ impl GeneratorState {
         let Scratch { activations, normalisers, dice, sum, second, .. } = scratch;
         let dropout = Some(Dropout { dice, silent, scale });
         let value = &self.weights.value;
-        forward(shape, value, embeddings, example.context, rows, dropout, activations);
+        forward((shape, at), value, embeddings, example.context, rows, dropout, activations);
         let logits = &mut activations.logits;
-        self.loss = cross_entropy(logits, codes, example, normalisers);
+        self.loss += cross_entropy(logits, codes, example, normalisers);
 
         let gradient = &mut self.weights.gradient;
         let weights = |part| &value[shape.range(part)];
         let wide = Matrix::new(logits, rows, codes);
         transposed_product(
-            &mut gradient[shape.range(Part::Output)],
+            &mut gradient[shape.range(Part::Output(at))],
+            keep,
             &activations.sum,
             logits,
             [rows, hidden, codes],
         );
-        sum_columns(&mut gradient[shape.range(Part::OutputBias)], logits);
+        sum_columns(&mut gradient[shape.range(Part::OutputBias(at))], 0.0, logits);
         sum.resize(rows * hidden, 0.0);
-        let output = Matrix::new(weights(Part::Output), hidden, codes).transposed();
+        let output = Matrix::new(weights(Part::Output(at)), hidden, codes).transposed();
         multiply(&mut MatrixMut::new(sum, rows, hidden), 0.0, wide, output, 1);
 
         second.clear();
@@ -344,30 +538,29 @@ impl GeneratorState {
         relu_dropout_backward(second, &activations.second, scale);
         transposed_product(
             &mut gradient[shape.range(Part::Second)],
+            keep,
             &activations.first,
             second,
             [rows, hidden, hidden],
         );
-        sum_columns(&mut gradient[shape.range(Part::SecondBias)], second);
+        sum_columns(&mut gradient[shape.range(Part::SecondBias)], keep, second);
 
-        self.delta.clear();
-        self.delta.extend_from_slice(sum);
+        let delta = &mut self.deltas[at];
+        delta.clear();
+        delta.extend_from_slice(sum);
         let residual = Matrix::new(weights(Part::Second), hidden, hidden).transposed();
-        let delta = &mut MatrixMut::new(&mut self.delta, rows, hidden);
-        multiply(delta, 1.0, Matrix::new(second, rows, hidden), residual, 1);
-        relu_dropout_backward(&mut self.delta, &activations.first, scale);
-        sum_columns(&mut gradient[shape.range(Part::FirstBias)], &self.delta);
+        let cells = &mut MatrixMut::new(delta, rows, hidden);
+        multiply(cells, 1.0, Matrix::new(second, rows, hidden), residual, 1);
+        relu_dropout_backward(delta, &activations.first, scale);
+        sum_columns(&mut gradient[shape.range(Part::FirstBias(at))], 0.0, delta);
         let first = shape.range(Part::First).start;
-        for (slot, (&embedding, &own)) in embeddings.iter().zip(example.context).enumerate() {
-            let sums = scratch.sums_by_code(shape, slot, &self.delta, own);
+        let slots = head.slots.iter();
+        for (&slot, (&embedding, &own)) in slots.zip(embeddings.iter().zip(example.context)) {
+            let sums = scratch.sums_by_code(shape, slot, delta, own);
             let cells = shape.slot(slot);
             let part = &mut gradient[first + cells.start..first + cells.end];
-            transposed_product(
-                part,
-                embedding,
-                sums,
-                [shape.context[slot], shape.embedding, hidden],
-            );
+            let sizes = [shape.context[slot], shape.embedding, hidden];
+            transposed_product(part, keep, embedding, sums, sizes);
         }
     }
 }
@@ -382,14 +575,23 @@ impl Scratch {
     }
 }
 
-/// `out = leftᵀ * right` for row-major `left` of `[rows, m]` and `right` of `[rows, n]` cells.
-fn transposed_product(out: &mut [f32], left: &[f32], right: &[f32], [rows, m, n]: [usize; 3]) {
+/// `out = keep * out + leftᵀ * right` for row-major `left` of `[rows, m]` and `right` of
+/// `[rows, n]` cells.
+fn transposed_product(
+    out: &mut [f32],
+    keep: f32,
+    left: &[f32],
+    right: &[f32],
+    [rows, m, n]: [usize; 3],
+) {
     let left = Matrix::new(left, rows, m).transposed();
-    multiply(&mut MatrixMut::new(out, m, n), 0.0, left, Matrix::new(right, rows, n), 1);
+    multiply(&mut MatrixMut::new(out, m, n), keep, left, Matrix::new(right, rows, n), 1);
 }
 
-fn sum_columns(sums: &mut [f32], cells: &[f32]) {
-    sums.fill(0.0);
+fn sum_columns(sums: &mut [f32], keep: f32, cells: &[f32]) {
+    if keep == 0.0 {
+        sums.fill(0.0);
+    }
     add_column_sums(sums, cells);
 }
 
@@ -403,12 +605,14 @@ fn cross_entropy(
 ) -> f64 {
     let rows = example.own.len();
     let band = |row: usize| example.targets.band(usize::from(example.own[row]));
+    let weight = |row: usize| example.weights.map_or(1.0, |weights| weights[row]);
     let mut wanted = 0.0;
     for row in 0..rows {
         let (start, weights) = band(row);
         let from = row * codes + start;
         let logits = &logits[from..from + weights.len()];
-        wanted += f64::from(logits.iter().zip(weights).map(|(x, w)| x * w).sum::<f32>());
+        let sum = logits.iter().zip(weights).map(|(x, w)| x * w).sum::<f32>();
+        wanted += f64::from(weight(row)) * f64::from(sum);
     }
     normalisers.resize(rows, 0.0);
     let share = 1.0 / rows as f32;
@@ -420,7 +624,13 @@ fn cross_entropy(
             *cell -= share * weight;
         }
     }
-    normalisers.iter().map(|&x| f64::from(x)).sum::<f64>() - wanted
+    if let Some(weights) = example.weights {
+        for (cells, weight) in logits.chunks_exact_mut(codes).zip(weights) {
+            cells.iter_mut().for_each(|cell| *cell *= weight);
+        }
+    }
+    let normalisers = normalisers.iter().enumerate();
+    normalisers.map(|(row, &x)| f64::from(weight(row)) * f64::from(x)).sum::<f64>() - wanted
 }
 
 /// The sum over rows of minus the log-probability of each row's own code. The logits are spent.

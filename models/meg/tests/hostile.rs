@@ -29,10 +29,10 @@ fn find<'a>(value: &'a mut Value, key: &str) -> Option<&'a mut Value> {
 #[test]
 fn weights_that_are_missing_or_of_another_size_are_refused() {
     let mut damaged = artifact();
-    damaged.tensors.remove("generator1.second");
-    refused(&damaged, "\"generator1.second\" is missing");
+    damaged.tensors.remove("member0.generator1.second");
+    refused(&damaged, "\"member0.generator1.second\" is missing");
     let mut damaged = artifact();
-    damaged.tensors.get_mut("generator0.output").unwrap().data[0] = f32::NAN;
+    damaged.tensors.get_mut("member0.generator0.output0").unwrap().data[0] = f32::NAN;
     refused(&damaged, "not finite");
     let mut damaged = artifact();
     *find(&mut damaged.state, "hidden").unwrap() = json!(9);
@@ -44,15 +44,19 @@ fn weights_that_are_missing_or_of_another_size_are_refused() {
 
 #[test]
 fn masks_that_do_not_fit_are_refused() {
-    let mut damaged = artifact();
-    damaged.state["generators"][0]["output"] = json!(1_000);
-    refused(&damaged, "output mask");
-    let mut damaged = artifact();
-    damaged.state["generators"][1]["context"] = json!([1_000]);
-    refused(&damaged, "made after it");
-    let mut damaged = artifact();
-    damaged.state["generators"].as_array_mut().unwrap().pop();
-    refused(&damaged, "no generator makes");
+    let places: [(&str, Value, &str); 6] = [
+        ("/members/0/0/outputs/0/column", json!(1_000), "output mask"),
+        ("/members/0/1/outputs/0/context", json!([1_000]), "not made before it"),
+        ("/members/0/1/outputs", json!([]), "no generator makes"),
+        ("/order/0", json!(1_000), "order of the columns"),
+        ("/mixing/0/0", json!(0.2), "weights of the members"),
+        ("/members", json!([]), "weights of the members"),
+    ];
+    for (place, value, part) in places {
+        let mut damaged = artifact();
+        *damaged.state.pointer_mut(place).unwrap() = value;
+        refused(&damaged, part);
+    }
 }
 
 #[test]

@@ -342,5 +342,5 @@ fn a_label_that_is_a_rule_of_the_others_is_made_last() {
     }));
     assert!(holds > 0.93, "the rule holds in {holds} of the rows");
     let state = model.save().unwrap().state;
-    assert_eq!(state["generators"][8]["output"], 8, "the label is not made last");
+    assert_eq!(state["order"][8], 8, "the label is not made last");
 }

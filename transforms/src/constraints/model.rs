@@ -4,7 +4,7 @@ use super::restore::Restored;
 use crate::rejection::by_rejection;
 use meg_core::{
     Artifact, Condition, ConditionValue, Error, FitContext, Fitted, Observer, Result, Role,
-    SampleContext, SampleRequest, Schema, Synthesizer, Table,
+    SampleContext, SampleRequest, Schema, Sheet, Synthesizer, Table,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -183,6 +183,11 @@ impl Fitted for FittedConstrained {
         };
         self.tell(&moved, drawn_rows, ctx.observer);
         Ok(table)
+    }
+
+    /// What the inner model tells, in the names of the rewritten columns.
+    fn describe(&self) -> Vec<Sheet> {
+        self.inner.describe()
     }
 
     fn save(&self) -> Result<Artifact> {

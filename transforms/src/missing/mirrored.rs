@@ -151,6 +151,10 @@ impl Fitted for FittedMirrored {
         Table::new(rows.schema().clone(), columns).map(Some)
     }
 
+    fn describe(&self) -> Vec<meg_core::Sheet> {
+        self.inner.describe()
+    }
+
     fn save(&self) -> Result<Artifact> {
         let inner = self.inner.save()?;
         let saved = Saved { mirror_flags: self.flags.clone(), state: inner.state };

@@ -15,23 +15,29 @@ pub(crate) struct CategoryCodec {
 }
 
 impl CategoryCodec {
-    /// Levels beyond the `most` most frequent share a code. Levels that no training row has get
-    /// none.
-    pub(crate) fn fit(spec: &ColumnSpec, column: &[u32], most: usize) -> Self {
+    /// Levels beyond the `most` most frequent share a code, and so do those of fewer than `least`
+    /// rows, with as many of the next rarest as it takes to have `least` rows together. Levels that
+    /// no training row has get no code.
+    pub(crate) fn fit(spec: &ColumnSpec, column: &[u32], most: usize, least: usize) -> Self {
         let mut counts = vec![0u64; spec.levels().len() + 1];
         let missing = spec.levels().len();
         for &code in column {
             counts[if code == MISSING { missing } else { code as usize }] += 1;
         }
         let mut seen: Vec<usize> = (0..counts.len()).filter(|&at| counts[at] > 0).collect();
-        let mut rare = Vec::new();
-        if seen.len() > most {
-            // Missing cells keep a code of their own, however few.
-            seen.sort_by_key(|&at| (at != missing, std::cmp::Reverse(counts[at]), at));
-            rare = seen.split_off(most - 1);
-            seen.sort_unstable();
-            rare.sort_unstable();
+        // Missing cells keep a code of their own, however few.
+        seen.sort_by_key(|&at| (at != missing, std::cmp::Reverse(counts[at]), at));
+        let least = least as u64;
+        let frequent = seen.partition_point(|&at| at == missing || counts[at] >= least);
+        let mut kept = if seen.len() > most { frequent.min(most - 1) } else { frequent };
+        let first = usize::from(seen.first() == Some(&missing));
+        let behind = |kept: usize| seen[kept..].iter().map(|&at| counts[at]).sum::<u64>();
+        while (1..least).contains(&behind(kept)) && kept > first {
+            kept -= 1;
         }
+        let mut rare = seen.split_off(kept);
+        seen.sort_unstable();
+        rare.sort_unstable();
         let level = |&at: &usize| if at == missing { MISSING } else { at as u32 };
         Self {
             levels: seen.iter().map(level).collect(),
@@ -122,7 +128,7 @@ mod tests {
     fn rare_levels_share_a_code_and_return_by_their_counts() {
         let spec = ColumnSpec::category("c", ["a", "b", "c", "d", "never"]).nullable();
         let column = [[0u32; 50].as_slice(), &[MISSING; 30], &[1; 12], &[2; 3], &[3; 1]].concat();
-        let codec = CategoryCodec::fit(&spec, &column, 3);
+        let codec = CategoryCodec::fit(&spec, &column, 3, 1);
         assert_eq!(codec.size(), 3);
         let codes: Vec<_> =
             [0, MISSING, 1, 2, 3, 4].iter().map(|&level| codec.encode(level)).collect();
@@ -139,9 +145,25 @@ mod tests {
     }
 
     #[test]
+    fn levels_of_few_rows_are_drawn_together_or_not_at_all() {
+        let spec = ColumnSpec::category("c", ["a", "b", "c", "d"]);
+        let column = [[0u32; 50].as_slice(), &[1; 12], &[2; 3], &[3; 1]].concat();
+        let codes = |least: usize| -> Vec<Option<usize>> {
+            let codec = CategoryCodec::fit(&spec, &column, 256, least);
+            assert!(codec.is_sound(&spec));
+            (0..4).map(|level| codec.encode(level)).collect()
+        };
+        assert_eq!(codes(1), [Some(0), Some(1), Some(2), Some(3)]);
+        assert_eq!(codes(4), [Some(0), Some(1), Some(2), Some(2)]);
+        // Four rows together are too few: the next rarest level joins them.
+        assert_eq!(codes(5), [Some(0), Some(1), Some(1), Some(1)]);
+        assert_eq!(codes(1_000), [Some(0); 4]);
+    }
+
+    #[test]
     fn only_ordered_levels_have_a_place() {
         let mut spec = ColumnSpec::category("c", ["low", "mid", "high"]);
-        let codec = CategoryCodec::fit(&spec, &[0, 1, 2], 256);
+        let codec = CategoryCodec::fit(&spec, &[0, 1, 2], 256, 1);
         assert_eq!(codec.ranks(&spec), [None; 3]);
         let levels = spec.levels().to_vec();
         spec.kind = ColumnKind::Category { levels, ordered: true };

@@ -62,9 +62,12 @@ impl TableCodec {
                 Column::Numbers(cells) => {
                     ColumnCodec::Number(NumberCodec::fit(spec, cells, options.number))
                 }
-                Column::Codes(cells) => {
-                    ColumnCodec::Category(CategoryCodec::fit(spec, cells, options.levels))
-                }
+                Column::Codes(cells) => ColumnCodec::Category(CategoryCodec::fit(
+                    spec,
+                    cells,
+                    options.levels,
+                    options.number.least_rows,
+                )),
                 Column::Texts(_) => ColumnCodec::Identifier,
             }
         });

@@ -9,6 +9,8 @@ pub(crate) struct NumberOptions {
     pub bins: usize,
     /// A column with at most so many distinct values has no bins at all.
     pub atoms: usize,
+    /// Training rows behind every atom and bin, at least.
+    pub least_rows: usize,
 }
 
 /// A number column as ordered cells: atoms (single values) and bins (ranges of values).
@@ -44,11 +46,13 @@ impl NumberCodec {
         // One zero: -0.0 and 0.0 are the same value.
         sorted.iter_mut().for_each(|cell| *cell += 0.0);
         let distinct = sorted.chunk_by(|a, b| a == b).count();
-        let cells = if distinct <= options.atoms && sorted.len() >= ROWS_PER_ATOM * distinct {
+        let few = distinct <= options.atoms && sorted.len() >= ROWS_PER_ATOM * distinct;
+        let mut cells: Vec<Vec<f64>> = if few {
             sorted.chunk_by(|a, b| a == b).map(|run| vec![run[0]]).collect()
         } else {
-            divide(&sorted, options.bins, resolution(spec))
+            divide(&sorted, options, resolution(spec))
         };
+        join_small(&mut cells, &sorted, options.least_rows, 0.5 * resolution(spec));
         Self { cells, missing }
     }
 
@@ -188,9 +192,9 @@ fn resolution(spec: &ColumnSpec) -> f64 {
 }
 
 /// Atoms for heavy values, bins of about equal count for the stretches between them.
-fn divide(sorted: &[f64], most_bins: usize, resolution: f64) -> Vec<Vec<f64>> {
+fn divide(sorted: &[f64], options: NumberOptions, resolution: f64) -> Vec<Vec<f64>> {
     let rows = sorted.len();
-    let bins = most_bins.min(rows / ROWS_PER_BIN).max(1);
+    let bins = options.bins.min(rows / ROWS_PER_BIN.max(options.least_rows)).max(1);
     let per_bin = rows as f64 / bins as f64;
     let heavy = per_bin.max(HEAVY * rows as f64);
     let mut cells = Vec::new();
@@ -206,6 +210,38 @@ fn divide(sorted: &[f64], most_bins: usize, resolution: f64) -> Vec<Vec<f64>> {
     }
     bins_of(&sorted[start..], per_bin, resolution, &mut cells);
     cells
+}
+
+/// Joins each cell with too few rows to its smaller neighbour: a bin over both, without inner
+/// quantiles.
+fn join_small(cells: &mut Vec<Vec<f64>>, sorted: &[f64], least: usize, half: f64) {
+    if least <= 1 {
+        return;
+    }
+    let below = |edge: f64| sorted.partition_point(|&value| value < edge);
+    let up_to = |edge: f64| sorted.partition_point(|&value| value <= edge);
+    let rows = |cell: &[f64]| up_to(cell[cell.len() - 1]) - below(cell[0]);
+    let edges = |cell: &[f64]| match cell {
+        [value] => (value - half, value + half),
+        _ => (cell[0], cell[cell.len() - 1]),
+    };
+    let mut counts: Vec<usize> = cells.iter().map(|cell| rows(cell)).collect();
+    while let Some(at) = counts.iter().position(|&count| count < least)
+        && cells.len() > 1
+    {
+        let neighbour = |next: usize| counts.get(next).copied().unwrap_or(usize::MAX);
+        let left = at.checked_sub(1).map_or(usize::MAX, neighbour);
+        let first = if left <= neighbour(at + 1) { at - 1 } else { at };
+        let (low, high) = (edges(&cells[first]).0, edges(&cells[first + 1]).1);
+        cells[first] = vec![low, high];
+        cells.remove(first + 1);
+        counts[first] += counts.remove(first + 1);
+    }
+    // Inner quantiles tell of rows too.
+    let few = |cell: &Vec<f64>| cell.len() > 2 && rows(cell) < least * (cell.len() - 1);
+    for cell in cells.iter_mut().filter(|cell| few(cell)) {
+        *cell = vec![cell[0], cell[cell.len() - 1]];
+    }
 }
 
 /// Cuts a stretch where a gap is wider than the two bins' worth of rows on either side of it, so
@@ -291,7 +327,7 @@ mod tests {
     use super::*;
     use meg_core::Seed;
 
-    const OPTIONS: NumberOptions = NumberOptions { bins: 256, atoms: 128 };
+    const OPTIONS: NumberOptions = NumberOptions { bins: 256, atoms: 128, least_rows: 1 };
 
     fn spread(rows: usize) -> Vec<f64> {
         (0..rows).map(|row| ((row * 7919) % rows) as f64 / 8.0).collect()
@@ -402,5 +438,24 @@ mod tests {
         assert_eq!(codec.bins(), 10);
         assert_eq!(NumberCodec::fit(&spec, &spread(1), OPTIONS).size(), 1);
         assert_eq!(NumberCodec::fit(&spec, &spread(2), OPTIONS).size(), 1);
+    }
+
+    #[test]
+    fn cells_of_few_rows_are_joined() {
+        let spec = ColumnSpec::number("x", 0);
+        let mut column: Vec<f64> = vec![1.0; 100];
+        column.extend([2.0; 3].iter().chain(&[3.0; 2]).chain(&[9.0; 60]).chain(&[40.0]));
+        let of =
+            |least_rows| NumberCodec::fit(&spec, &column, NumberOptions { least_rows, ..OPTIONS });
+        assert_eq!(of(1).cells, [vec![1.0], vec![2.0], vec![3.0], vec![9.0], vec![40.0]]);
+        assert_eq!(of(5).cells, [vec![1.0], vec![1.5, 3.5], vec![8.5, 40.5]]);
+        assert_eq!(of(1_000).cells, [vec![0.5, 40.5]]);
+        let wide: Vec<f64> = spread(4_000);
+        for (least_rows, bins) in [(1, 200), (100, 40)] {
+            let codec = NumberCodec::fit(&spec, &wide, NumberOptions { least_rows, ..OPTIONS });
+            let mut rows = vec![0; codec.size()];
+            wide.iter().for_each(|&x| rows[codec.encode(x).unwrap()] += 1);
+            assert!(rows.len() <= bins && rows.iter().all(|&rows| rows >= least_rows), "{rows:?}");
+        }
     }
 }

@@ -98,7 +98,7 @@ mod tests {
         let mut column: Vec<f64> = (0..10_000).map(f64::from).collect();
         column.iter_mut().step_by(5).for_each(|cell| *cell = 5_000.0);
         column.iter_mut().step_by(9).for_each(|cell| *cell = f64::NAN);
-        let options = NumberOptions { bins: 256, atoms: 128 };
+        let options = NumberOptions { bins: 256, atoms: 128, least_rows: 1 };
         let codec = NumberCodec::fit(&spec, &column, options);
         let targets = Targets::smoothed(&codec, 1.5);
         let atom = codec.encode(5_000.0).unwrap();

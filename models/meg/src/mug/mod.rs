@@ -49,7 +49,7 @@ impl Synthesizer for MegMug {
 
     fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
         self.check()?;
-        let number = NumberOptions { bins: self.bins, atoms: 2 * self.bins };
+        let number = NumberOptions { bins: self.bins, atoms: 2 * self.bins, least_rows: 1 };
         let codec =
             TableCodec::fit(train, CodecOptions { number, levels: self.levels }, ctx.threads)?;
         let codes = codec.encode(train, ctx.threads);

@@ -1,0 +1,277 @@
+//! Phase 2: generators against a discriminator of whole rows, with the likelihood as anchor.
+
+use crate::codec::Targets;
+use crate::dependence;
+use crate::ensemble::{Ensemble, MemberView};
+use crate::learn::{Batches, Learned, Material};
+use crate::masks::Plan;
+use crate::network::{Layout, Weights};
+use crate::sample::draw_codes;
+use crate::train::Split;
+use crate::trainer::{Optimiser, Trainer};
+use meg_core::{Observer, Phase, Result, Seed};
+use neural::Randomness;
+use neural::training::check_finite;
+
+/// Steps of the discriminator before the generators hear of it.
+const HEAD_START: u64 = 100;
+/// Share of the discriminator's hidden units that are silent.
+const DROPOUT: f64 = 0.5;
+/// A row counts at most so many times what a training row does.
+const MOST: f32 = 2.0;
+/// Rows that a judge learns from, of each kind, and its steps.
+const JUDGE_ROWS: usize = 20_000;
+const JUDGE_STEPS: u64 = 300;
+/// Judgements whose mean decides.
+const JUDGEMENTS: usize = 3;
+
+/// Goes on from the weights of the likelihood phase.
+///
+/// A discriminator (the same kind of network, asked for the column "real") learns to tell training
+/// rows from rows that are drawn whole from the generators. Its log-odds estimate the logarithm of
+/// the ratio of both densities; the generators climb its mean over their own rows (the gradient of
+/// Williams 1992, with the mean as baseline), which lowers their divergence from the data in the
+/// direction that likelihood does not see, and the likelihood of training rows in the same step
+/// keeps them where they are right.
+///
+/// The result counts only where held-out rows are both harder to tell from drawn ones for a judge
+/// of its own and nearer in the shares of all pairs of columns.
+pub(crate) fn refine(
+    material: &Material<'_>,
+    split: &Split,
+    learned: Learned,
+    observer: &mut dyn Observer,
+) -> Result<Learned> {
+    let critic = Critic::new(material);
+    let before_phase = &learned.states[0];
+    let before = judge(material, &critic, split, before_phase);
+    let mut game = Game::new(material, &critic, split, before_phase.clone());
+    let (mut steps, mut stopped) = (learned.steps, false);
+    for step in 1..=HEAD_START + material.recipe.adversarial_steps {
+        let (critic, loss) = game.step(step > HEAD_START);
+        check_finite(step, &[("discriminator loss", critic), ("loss", loss)])?;
+        steps += 1;
+        let values = [("loss", loss), ("discriminator_loss", critic)];
+        if !observer.step(Phase::Train, steps, &values)? {
+            stopped = true;
+            break;
+        }
+    }
+    let weights = game.generators.averages();
+    drop(game);
+    let after = judge(material, &critic, split, &weights);
+    let better = after.detection < before.detection && after.pairs < before.pairs;
+    observer.note(&format!(
+        "adversarial phase {}: detection {:.4} to {:.4}, distance of pairs {:.4} to {:.4}",
+        if better { "accepted" } else { "refused" },
+        before.detection,
+        after.detection,
+        before.pairs,
+        after.pairs
+    ));
+    let states = if better { vec![weights] } else { learned.states };
+    Ok(Learned { states, steps, stopped, ..learned })
+}
+
+/// Generators and discriminator in training.
+struct Game<'a> {
+    material: &'a Material<'a>,
+    generators: Trainer<'a>,
+    critic: Trainer<'a>,
+    batches: Batches,
+    randomness: Randomness,
+}
+
+impl<'a> Game<'a> {
+    fn new(
+        material: &'a Material<'a>,
+        critic: &'a Critic,
+        split: &Split,
+        weights: Weights,
+    ) -> Self {
+        let seed = material.seed.derive("meg/adversary");
+        Self {
+            material,
+            generators: material.trainer_from(weights, seed),
+            critic: critic.trainer(material, seed),
+            batches: Batches::new(split.rows.clone(), material.batch, seed),
+            randomness: Randomness::new(seed.stream("meg/fakes")),
+        }
+    }
+
+    /// A step of the discriminator and, if wanted, one of the generators; the losses of both.
+    fn step(&mut self, both: bool) -> (f64, f64) {
+        let material = self.material;
+        let recipe = material.recipe;
+        let real = rows_of(material, self.batches.next());
+        let rows = real[0].len();
+        // The one place where rows for discriminator and generators are made: as in sampling.
+        let fake = fakes(self.generators.view(), rows, &mut self.randomness);
+        let rewards = self.critic.log_odds(&labelled(&fake, 0));
+        let critic_batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
+        let loss = self.critic.step_on(&critic_batch, &vec![1.0; 2 * rows], recipe.learning_rate);
+        if !both {
+            return (loss, 0.0);
+        }
+        let mean = rewards.iter().sum::<f32>() / rows as f32;
+        let weight = recipe.adversarial_weight as f32;
+        let of_fakes = rewards.iter().map(|reward| weight * (reward - mean).clamp(-MOST, MOST));
+        let weights: Vec<f32> = std::iter::repeat_n(1.0, rows).chain(of_fakes).collect();
+        let rate = recipe.learning_rate * recipe.rate_cut;
+        (loss, self.generators.step_on(&joined(&real, &fake), &weights, rate))
+    }
+}
+
+/// The discriminator without its weights: one network that sees all columns and is asked for one
+/// more, which is 1 for real rows.
+struct Critic {
+    layout: Layout,
+    ranks: Vec<Vec<Option<f32>>>,
+    targets: Vec<Targets>,
+}
+
+impl Critic {
+    fn new(material: &Material<'_>) -> Self {
+        let of = material.layout;
+        let plan = Plan { order: of.plan.order.clone(), generators: Vec::new(), dynamic: false };
+        let mut ranks: Vec<_> =
+            plan.order.iter().map(|&column| material.codec.ranks(column)).collect();
+        ranks.push(vec![None; 2]);
+        let layout = Layout::judging(plan, &of.codes, of.embedding, material.recipe.hidden);
+        let targets = layout.codes.iter().map(|&codes| Targets::hard(codes)).collect();
+        Self { layout, ranks, targets }
+    }
+
+    fn trainer<'a>(&'a self, material: &Material<'_>, seed: Seed) -> Trainer<'a> {
+        let mut rng = seed.stream("meg/critic");
+        let counts: Vec<Vec<u64>> = self.layout.codes.iter().map(|&codes| vec![1; codes]).collect();
+        let weights = Weights::new(&self.layout, &self.ranks, &counts, &mut rng);
+        let optimiser =
+            Optimiser { dropout: DROPOUT, ..material.recipe.optimiser(material.codes.rows) };
+        let batch = 2 * material.batch;
+        let threads = material.threads;
+        Trainer::new(&self.layout, &self.targets, optimiser, weights, seed, batch, threads)
+    }
+}
+
+/// The codes of training rows, by place.
+fn rows_of(material: &Material<'_>, rows: &[u32]) -> Vec<Vec<u16>> {
+    let of = |&column: &usize| -> Vec<u16> {
+        rows.iter().map(|&row| material.codes.columns[column][row as usize]).collect()
+    };
+    material.layout.plan.order.iter().map(of).collect()
+}
+
+/// Rows drawn whole from one member, as codes by place.
+fn fakes(view: MemberView<'_>, rows: usize, randomness: &mut Randomness) -> Vec<Vec<u16>> {
+    let free = vec![None; view.layout.codes.len()];
+    let ensemble = Ensemble { members: vec![view], mixing: &[], temperature: 1.0 };
+    draw_codes(&ensemble, &free, rows, randomness)
+}
+
+fn labelled(rows: &[Vec<u16>], real: u16) -> Vec<Vec<u16>> {
+    let label = vec![real; rows[0].len()];
+    rows.iter().cloned().chain([label]).collect()
+}
+
+fn joined(a: &[Vec<u16>], b: &[Vec<u16>]) -> Vec<Vec<u16>> {
+    a.iter().zip(b).map(|(a, b)| [&**a, &**b].concat()).collect()
+}
+
+/// What held-out rows say of drawn ones.
+struct Judgement {
+    /// Distance from 1/2 of the area under the curve of a fresh discriminator.
+    detection: f64,
+    /// Mean total variation between the joint shares of two columns, over all pairs.
+    pairs: f64,
+}
+
+/// The mean of several judgements, each with rows and a judge of its own. The judge learns from
+/// training rows and is asked about held-out ones. The same seeds for every weights, so that two
+/// calls differ by the weights alone.
+fn judge(material: &Material<'_>, critic: &Critic, split: &Split, weights: &Weights) -> Judgement {
+    let mut mean = Judgement { detection: 0.0, pairs: 0.0 };
+    let held = rows_of(material, &split.held);
+    for at in 0..JUDGEMENTS {
+        let seed = material.seed.derive(&format!("meg/judge/{at}"));
+        let mut randomness = Randomness::new(seed.stream("meg/fakes"));
+        let mut draw =
+            |rows: usize| fakes(MemberView::new(material.layout, weights), rows, &mut randomness);
+        let known = split.rows.len().min(JUDGE_ROWS);
+        let (shown, asked) = (draw(known), draw(split.held.len()));
+        let mut judge = critic.trainer(material, seed);
+        let size = material.batch.min(known);
+        let mut real = Batches::new(split.rows[..known].to_vec(), size, seed);
+        let mut false_rows = Batches::new((0..known as u32).collect(), size, seed.derive("fakes"));
+        for _ in 0..JUDGE_STEPS {
+            let real = rows_of(material, real.next());
+            let picked = false_rows.next();
+            let of = |column: &Vec<u16>| picked.iter().map(|&row| column[row as usize]).collect();
+            let fake: Vec<Vec<u16>> = shown.iter().map(of).collect();
+            let batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
+            let weights = vec![1.0; batch[0].len()];
+            judge.step_on(&batch, &weights, material.recipe.learning_rate);
+        }
+        let area =
+            area(&judge.log_odds(&labelled(&held, 1)), &judge.log_odds(&labelled(&asked, 0)));
+        mean.detection += (area - 0.5).abs() / JUDGEMENTS as f64;
+        mean.pairs += distance_of_pairs(material, &held, &asked) / JUDGEMENTS as f64;
+    }
+    mean
+}
+
+/// The chance that a row of the first kind has the larger score; ties count half.
+fn area(high: &[f32], low: &[f32]) -> f64 {
+    let mut all: Vec<(f32, bool)> = high.iter().map(|&score| (score, true)).collect();
+    all.extend(low.iter().map(|&score| (score, false)));
+    all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut below, mut won) = (0.0, 0.0);
+    for tie in all.chunk_by(|a, b| a.0 == b.0) {
+        let highs = tie.iter().filter(|(_, high)| *high).count() as f64;
+        let lows = tie.len() as f64 - highs;
+        won += highs * (below + 0.5 * lows);
+        below += lows;
+    }
+    won / (high.len() as f64 * low.len() as f64)
+}
+
+/// Mean total variation of all pairs of columns, codes in groups of about equal count in the
+/// held-out rows.
+fn distance_of_pairs(material: &Material<'_>, held: &[Vec<u16>], drawn: &[Vec<u16>]) -> f64 {
+    let coarse: Vec<(Vec<u16>, Vec<u16>, usize)> = held
+        .iter()
+        .zip(drawn)
+        .zip(&material.layout.codes)
+        .map(|((held, drawn), &codes)| {
+            let (groups, count) = dependence::groups(held, codes);
+            let of = |cells: &[u16]| cells.iter().map(|&code| groups[usize::from(code)]).collect();
+            (of(held), of(drawn), count)
+        })
+        .collect();
+    let (mut sum, mut pairs) = (0.0, 0.0f64);
+    for (at, a) in coarse.iter().enumerate() {
+        for b in &coarse[..at] {
+            let mut counts = vec![0i64; a.2 * b.2];
+            let cell = |a: u16, b: u16, width: usize| usize::from(a) * width + usize::from(b);
+            a.0.iter().zip(&b.0).for_each(|(&x, &y)| counts[cell(x, y, b.2)] += 1);
+            a.1.iter().zip(&b.1).for_each(|(&x, &y)| counts[cell(x, y, b.2)] -= 1);
+            let off: i64 = counts.iter().map(|count| count.abs()).sum();
+            sum += off as f64 / (2.0 * a.0.len() as f64);
+            pairs += 1.0;
+        }
+    }
+    sum / pairs.max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_area_is_the_chance_to_rank_two_rows_rightly() {
+        assert_eq!(area(&[3.0, 4.0], &[1.0, 2.0]), 1.0);
+        assert_eq!(area(&[1.0, 2.0], &[1.0, 2.0]), 0.5);
+        assert_eq!(area(&[1.0, 3.0], &[2.0, 0.0]), 0.75);
+        assert_eq!(area(&[0.0], &[0.0, 0.0]), 0.5);
+    }
+}

@@ -1,0 +1,88 @@
+use super::network::Generators;
+use super::scale::{Scale, Scaler};
+use super::{CLASSIC, MegClassic};
+use meg_core::{
+    Artifact, Error, Fitted, Rejection, Result, SampleContext, SampleRequest, Seed, Sheet,
+    Synthesizer, Table, sample_by_rejection,
+};
+use neural::{Parameter, Randomness};
+use rand::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+/// The trained generators; the discriminator is of no use any more.
+#[derive(Debug)]
+pub(super) struct FittedClassic {
+    pub recipe: MegClassic,
+    pub scaler: Scaler,
+    pub generators: Generators,
+}
+
+/// Rows that go through the networks together.
+const CHUNK: usize = 1_024;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    recipe: MegClassic,
+    columns: Vec<Scale>,
+}
+
+impl Fitted for FittedClassic {
+    fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
+        let rng = &mut ctx.rng;
+        sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, _| {
+            let seed = rng.next_u64();
+            let mut noise = Randomness::new(meg_core::Rng::seed_from_u64(seed));
+            let mut units = Vec::with_capacity(rows * self.generators.networks.len());
+            for from in (0..rows).step_by(CHUNK) {
+                units.extend(self.generators.draw(CHUNK.min(rows - from), &mut noise).rows);
+            }
+            self.scaler.decode(&units, rows, rng)
+        })
+    }
+
+    fn describe(&self) -> Vec<Sheet> {
+        let specs = self.scaler.columns.iter().zip(&self.scaler.schema.columns);
+        let made = specs.filter(|(scale, _)| !matches!(scale, Scale::Identifier | Scale::Empty));
+        let rows = made.enumerate().map(|(at, (_, spec))| {
+            let mask: Vec<&str> = (0..self.generators.networks.len())
+                .map(|of| if of == at { "1" } else { "0" })
+                .collect();
+            vec![(at + 1).to_string(), spec.name.clone(), mask.join("")]
+        });
+        vec![Sheet::new("generators", &["generator", "makes", "mask"], rows)]
+    }
+
+    fn save(&self) -> Result<Artifact> {
+        let state = State { recipe: self.recipe.clone(), columns: self.scaler.columns.clone() };
+        let mut artifact = Artifact::new(CLASSIC.name, &self.scaler.schema, &state)?;
+        for (at, mut network) in self.generators.networks.iter().cloned().enumerate() {
+            for (name, parameter) in network.named_mut(&format!("generator{at}")) {
+                artifact.tensors.insert(name, parameter.tensor());
+            }
+        }
+        Ok(artifact)
+    }
+}
+
+/// Rebuilds saved generators; sizes and scales are checked.
+pub(super) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
+    let State { recipe, columns } = artifact.state()?;
+    recipe.check()?;
+    let scaler = Scaler::from_parts(artifact.schema.clone(), columns)
+        .ok_or_else(|| Error::Artifact("the columns do not fit the schema".into()))?;
+    let width = scaler.width();
+    // A file that names more columns than it has weights for must not make us allocate for them.
+    let first = [recipe.input_dim, recipe.hidden];
+    for at in 0..width {
+        artifact.tensor(&format!("generator{at}.first"), &first)?;
+    }
+    let mut generators = Generators::new(&recipe, width, Seed(0));
+    for (at, network) in generators.networks.iter_mut().enumerate() {
+        for (name, parameter) in network.named_mut(&format!("generator{at}")) {
+            let tensor = artifact.tensor(&name, &parameter.shape)?;
+            *parameter = Parameter::new(&tensor.shape, tensor.data.clone());
+        }
+    }
+    Ok(Box::new(FittedClassic { recipe, scaler, generators }))
+}

@@ -1,0 +1,146 @@
+//! The game of generators and discriminator.
+
+use super::MegClassic;
+use super::fitted::FittedClassic;
+use super::network::{Generators, Perceptron, cross_entropy};
+use super::scale::Scaler;
+use meg_core::{FitContext, Fitted, Result, Rng, StreamPosition, Table, TrainingState};
+use neural::training::first_not_finite;
+use neural::{Adam, Losses, Parameter, Randomness, Trainee, TrainingLoop};
+use rand::Rng as _;
+
+pub(super) fn fit(
+    recipe: &MegClassic,
+    train: &Table,
+    ctx: &mut FitContext<'_>,
+) -> Result<Box<dyn Fitted>> {
+    let scaler = Scaler::fit(train, recipe.scaling)?;
+    let width = scaler.width();
+    let mut rng = ctx.seed.stream("meg-classic/discriminator");
+    let mut game = Game {
+        recipe,
+        rows: scaler.encode(train),
+        count: train.rows(),
+        generators: Generators::new(recipe, width, ctx.seed),
+        discriminator: Perceptron::new(width, recipe.hidden, 1, &mut rng),
+        batches: ctx.seed.stream("meg-classic/batches"),
+        noise: Randomness::new(ctx.seed.stream("meg-classic/noise")),
+    };
+    // A table without units has nothing to learn.
+    TrainingLoop::new(if width == 0 { 0 } else { recipe.epochs }).run(&mut game, ctx)?;
+    let generators = game.generators;
+    Ok(Box::new(FittedClassic { recipe: recipe.clone(), scaler, generators }))
+}
+
+struct Game<'a> {
+    recipe: &'a MegClassic,
+    /// Training rows as units, row-major.
+    rows: Vec<f32>,
+    count: usize,
+    generators: Generators,
+    discriminator: Perceptron,
+    batches: Rng,
+    noise: Randomness,
+}
+
+/// Names of the streams' positions in a checkpoint.
+const BATCHES_PART: &str = "stream of batches";
+const NOISE_PART: &str = "stream of noise";
+
+impl Game<'_> {
+    fn adam(&self) -> Adam {
+        Adam {
+            rate: self.recipe.learning_rate as f32,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+        }
+    }
+
+    fn batch(&mut self) -> Vec<f32> {
+        let width = self.generators.networks.len();
+        let mut batch = Vec::with_capacity(self.recipe.batch_size * width);
+        for _ in 0..self.recipe.batch_size {
+            let row = self.batches.random_range(0..self.count);
+            batch.extend(&self.rows[row * width..(row + 1) * width]);
+        }
+        batch
+    }
+
+    fn dropout(&mut self) -> Vec<f32> {
+        if self.recipe.dropout == 0.0 {
+            return Vec::new();
+        }
+        let mut kept = vec![0.0; self.recipe.batch_size * self.recipe.hidden];
+        self.noise.dropout(self.recipe.dropout as f32, &mut kept);
+        kept
+    }
+
+    /// Adds the gradients of the discriminator for rows that should be called `target`; returns
+    /// the loss and its gradient at the rows.
+    fn judge(&mut self, rows: &[f32], target: f32) -> (f64, Vec<f32>) {
+        let kept = self.dropout();
+        let pass = self.discriminator.forward(rows, self.recipe.batch_size, kept);
+        let (loss, gradient) = cross_entropy(&pass.out, target);
+        (loss, self.discriminator.backward(rows, &pass, &gradient))
+    }
+
+    fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        let generators = self.generators.networks.iter_mut().enumerate();
+        let generators = generators.flat_map(|(at, one)| one.named_mut(&format!("generator{at}")));
+        let mut all: Vec<_> = generators.collect();
+        all.extend(self.discriminator.named_mut("discriminator"));
+        all
+    }
+}
+
+impl Trainee for Game<'_> {
+    fn step(&mut self, number: u64) -> Result<Losses> {
+        let (adam, rows) = (self.adam(), self.recipe.batch_size);
+        let real = self.batch();
+        let fakes = self.generators.draw(rows, &mut self.noise);
+        self.discriminator.clear();
+        let on_real = self.judge(&real, 1.0).0;
+        let on_fakes = self.judge(&fakes.rows, 0.0).0;
+        for (_, parameter) in self.discriminator.named_mut("") {
+            parameter.step(&adam, number);
+        }
+        let fakes = self.generators.draw(rows, &mut self.noise);
+        self.discriminator.clear();
+        let (loss, gradient) = self.judge(&fakes.rows, 1.0);
+        self.generators.backward(&fakes, &gradient);
+        for network in &mut self.generators.networks {
+            for (_, parameter) in network.named_mut("") {
+                parameter.step(&adam, number);
+            }
+        }
+        Ok(vec![("generator_loss", loss), ("discriminator_loss", on_real + on_fakes)])
+    }
+
+    fn not_finite(&mut self) -> Result<Option<String>> {
+        let named = self.named_mut();
+        let parts = named.iter().flat_map(|(name, parameter)| {
+            parameter.finite_parts().map(|(part, cells)| (format!("the {part} {name}"), cells))
+        });
+        Ok(first_not_finite(parts))
+    }
+
+    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
+        state.put(BATCHES_PART, &StreamPosition::of(&self.batches))?;
+        state.put(NOISE_PART, &StreamPosition::of(&self.noise.rng))?;
+        for (name, parameter) in self.named_mut() {
+            parameter.save(&name, state);
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        state.part::<StreamPosition>(BATCHES_PART)?.restore(&mut self.batches)?;
+        state.part::<StreamPosition>(NOISE_PART)?.restore(&mut self.noise.rng)?;
+        for (name, parameter) in self.named_mut() {
+            parameter.restore(&name, state)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! The masks of an ensemble, for readers.
+
+use crate::fitted::FittedMeg;
+use meg_core::Sheet;
+
+/// Order and context masks by column, and the output masks of all generators.
+pub(crate) fn sheets(model: &FittedMeg) -> Vec<Sheet> {
+    vec![by_column(model), by_generator(model)]
+}
+
+fn by_column(model: &FittedMeg) -> Sheet {
+    let layout = model.layout();
+    let name = |place: usize| name(model, place);
+    let several = model.members.len() > 1;
+    let mut header = vec!["place", "column", "codes", "generator", "sees"];
+    header.extend(several.then_some("weights of the members"));
+    let rows = (0..layout.codes.len()).map(|place| {
+        let (generator, head) = layout.maker(place);
+        let mut cells = vec![
+            (place + 1).to_string(),
+            name(place),
+            layout.codes[place].to_string(),
+            (generator + 1).to_string(),
+            seen(&head.parents, place, layout.codes.len(), &name),
+        ];
+        let shares = model.mixing[place].iter().map(|share| format!("{share:.3}"));
+        cells.extend(several.then(|| shares.collect::<Vec<_>>().join(" ")));
+        cells
+    });
+    Sheet::new("columns in the order in which a row is made", &header, rows)
+}
+
+/// What a generator sees for one column, in words where it is many columns.
+fn seen(parents: &[usize], place: usize, places: usize, name: &dyn Fn(usize) -> String) -> String {
+    let mut sorted = parents.to_vec();
+    sorted.sort_unstable();
+    if sorted.is_empty() {
+        "nothing".into()
+    } else if sorted.len() + 1 == places && sorted.iter().any(|&parent| parent > place) {
+        "all others that are made".into()
+    } else if sorted == (0..place).collect::<Vec<_>>() {
+        format!("all before ({place})")
+    } else {
+        sorted.into_iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn by_generator(model: &FittedMeg) -> Sheet {
+    let mut rows = Vec::new();
+    for (member, one) in model.members.iter().enumerate() {
+        for (generator, shape) in one.layout.shapes.iter().enumerate() {
+            let made = shape.heads.iter().map(|head| name(model, head.place));
+            rows.push(vec![
+                (member + 1).to_string(),
+                (generator + 1).to_string(),
+                shape.weights().to_string(),
+                made.collect::<Vec<_>>().join(", "),
+            ]);
+        }
+    }
+    Sheet::new("generators", &["member", "generator", "weights", "makes"], rows)
+}
+
+fn name(model: &FittedMeg, place: usize) -> String {
+    let column = model.layout().plan.order[place];
+    model.codec.schema().columns[column].name.clone()
+}
