@@ -15,6 +15,9 @@ fn quick(model: &str) -> toml::Table {
     let text = match model {
         "ctgan" => "epochs = 1\nmin_updates = 20\nbatch_size = 100",
         "tvae" => "epochs = 2",
+        "table-gan" => "epochs = 2\nmin_updates = 20\nchannels = 4",
+        "tgan" => "steps_per_epoch = 20\nlstm_dim = 12\nfeature_dim = 10\ndiscriminator_dim = [16]",
+        "meg-classic" => "epochs = 20",
         "meg" => "max_steps = 20",
         "priv-bayes" => "epsilon = 1000.0",
         _ => "",
