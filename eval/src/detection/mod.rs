@@ -234,12 +234,15 @@ fn logistic(
     }
     let columns = features.columns();
     let mut weights = vec![0.0; width];
+    // An area under odds that are not finite would still be a number.
+    let mut diverged = false;
     let areas = each_fold(folds, |learned, labels, tested| {
         let (odds, sizes) = logistic::odds(&data.select(learned), labels, &data.select(tested));
         columns.iter().zip(&sizes).for_each(|(&column, size)| weights[column] += size * size);
+        diverged |= odds.iter().any(|odds| !odds.is_finite());
         odds
     });
-    if areas.iter().any(|area| !area.value.is_finite()) {
+    if diverged {
         return Err(Gap::failed("the logistic regression diverged"));
     }
     Ok(Found { areas, weights })

@@ -106,15 +106,17 @@ impl Predictions {
         Ok(values.iter().sum::<f64>() / values.len() as f64)
     }
 
-    /// `2 TP / (2 TP + FP + FN)` of one class; 0 where it neither occurs nor is predicted. In 0..=1,
-    /// higher is better.
-    pub(crate) fn f1_of(&self, class: usize, truth: &[usize]) -> f64 {
+    /// `2 TP / (2 TP + FP + FN)` of one class; undefined where it neither occurs nor is predicted. In
+    /// 0..=1, higher is better.
+    pub(crate) fn f1_of(&self, class: usize, truth: &[usize]) -> Result<f64, Gap> {
         let predicted = self.predicted();
         let own = |labels: &[usize]| labels.iter().filter(|&&label| label == class).count();
         let hits = truth.iter().zip(&predicted).filter(|(a, b)| a == b && **a == class).count();
         match own(truth) + own(&predicted) {
-            0 => 0.0,
-            all => 2.0 * hits as f64 / all as f64,
+            0 => Err(Gap::undefined(
+                "the class neither occurs among the holdout rows nor is predicted",
+            )),
+            all => Ok(2.0 * hits as f64 / all as f64),
         }
     }
 
@@ -198,8 +200,8 @@ mod tests {
         assert_eq!(predictions.accuracy(&truth).unwrap(), 0.75);
         let want = (0.8 + 2.0 / 3.0) / 2.0;
         assert!((predictions.macro_f1(&truth).unwrap() - want).abs() < 1e-12);
-        assert_eq!(predictions.f1_of(1, &truth), 2.0 / 3.0);
-        assert_eq!(predictions.f1_of(0, &truth), 0.8);
+        assert_eq!(predictions.f1_of(1, &truth).unwrap(), 2.0 / 3.0);
+        assert_eq!(predictions.f1_of(0, &truth).unwrap(), 0.8);
         assert_eq!(predictions.balanced_accuracy(&[0, 1, 1, 1]).unwrap(), 2.0 / 3.0);
         let want = -(0.9f64.ln() + 0.6f64.ln() + 0.4f64.ln() + 0.8f64.ln()) / 4.0;
         assert!((predictions.log_loss(&truth).unwrap() - want).abs() < 1e-12);

@@ -54,7 +54,7 @@ impl Perceptron {
             f32::from(u8::from(present.labels[row] == class))
         });
         let answer = if kinds == 2 { Answer::Chance } else { Answer::Shares };
-        let answers = self.fit(train, &wanted, answer, seed)?.answers(test, answer);
+        let answers = self.fit(train, &wanted, answer, seed)?.answers(test, answer)?;
         let shares: Vec<f64> = match answer {
             Answer::Chance => {
                 answers.into_iter().flat_map(|chance| [1.0 - chance, chance]).collect()
@@ -73,7 +73,7 @@ impl Perceptron {
         seed: Seed,
     ) -> Result<Vec<f64>, String> {
         let wanted = Array2::from_shape_fn((train.rows, 1), |(row, _)| numbers[row] as f32);
-        Ok(self.fit(train, &wanted, Answer::Number, seed)?.answers(test, Answer::Number))
+        self.fit(train, &wanted, Answer::Number, seed)?.answers(test, Answer::Number)
     }
 
     fn fit(
@@ -184,7 +184,8 @@ impl Network {
 
     fn forward(&self, inputs: &Array2<f32>, answer: Answer) -> [Array2<f32>; 2] {
         let mut hidden = self.sums(0, inputs);
-        hidden.mapv_inplace(|sum| sum.max(0.0));
+        // Not `max`, which would turn NaN into 0 and hide it.
+        hidden.mapv_inplace(|sum| if sum < 0.0 { 0.0 } else { sum });
         let mut answers = self.sums(1, &hidden);
         answer.apply(&mut answers);
         [hidden, answers]
@@ -233,13 +234,17 @@ impl Network {
     }
 
     /// Answers for all rows, one after the other.
-    fn answers(&self, test: &Design, answer: Answer) -> Vec<f64> {
+    fn answers(&self, test: &Design, answer: Answer) -> Result<Vec<f64>, String> {
         let rows: Vec<usize> = (0..test.rows).collect();
         let answers = |rows: &[usize]| {
             let [_, answers] = self.forward(&gathered(test, rows), answer);
             answers.into_iter().map(f64::from).collect::<Vec<_>>()
         };
-        rows.chunks(BATCH).flat_map(answers).collect()
+        let answers: Vec<f64> = rows.chunks(BATCH).flat_map(answers).collect();
+        match answers.iter().all(|answer| answer.is_finite()) {
+            true => Ok(answers),
+            false => Err("the perceptron diverged".into()),
+        }
     }
 }
 

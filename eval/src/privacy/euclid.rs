@@ -5,7 +5,7 @@ use crate::{
     score::{Gap, Goal, Kind, Reading},
     tables::{is_modelled, subsample},
 };
-use meg_core::{Column, Role, Table};
+use meg_core::{Column, MISSING, Role, Table};
 
 const KINDS: [Kind; 4] = [
     distance("dcr_euclid_mean"),
@@ -197,8 +197,12 @@ impl Space {
         let mut least = f64::INFINITY;
         for other in 0..points.rows {
             let others = &points.codes[other * codes..][..codes];
-            let differing = own_codes.iter().zip(others).filter(|(a, b)| a != b).count();
-            let mut square = 2.0 * differing as f64;
+            let apart = |(&own, &other): (&u32, &u32)| match own == other {
+                true => 0.0,
+                false if own == MISSING || other == MISSING => 1.0,
+                false => 2.0,
+            };
+            let mut square: f64 = own_codes.iter().zip(others).map(apart).sum();
             if square >= least {
                 continue;
             }

@@ -2,7 +2,7 @@ use crate::{
     Comparison, Group, Metric, Score,
     gower::{Space, nearest},
     score::{Gap, Kind, Reading},
-    tables::{is_modelled, reference_rows, subsample},
+    tables::{at_most, is_modelled, reference_rows, subsample},
 };
 use meg_core::{Column, Role, Table};
 
@@ -68,14 +68,17 @@ impl Metric for Obfuscation {
         let rows = subsample(train.rows(), MOST_ROWS, seed, "obfuscation training rows");
         let (columns, which) = judged(train);
         let of = |table: &Table| hidden(comparison, &space, (&rows, &columns), table);
-        let ours = of(synthetic);
+        // More rows to search are nearer rows: both sides have as many as the smaller one.
+        let wanted = comparison.holdout.map_or(0, Table::rows);
+        let searched = at_most(synthetic, wanted, seed, "obfuscation synthetic rows");
+        let ours = of(&searched);
         let theirs = reference_rows(comparison).map(|holdout| of(&holdout));
         let note = format!("cells of {which} columns, {} training rows", rows.len());
         KINDS
             .iter()
             .enumerate()
             .map(|(at, kind)| {
-                let reading = Reading::new(Ok(ours[at]), rows.len(), synthetic.rows());
+                let reading = Reading::new(Ok(ours[at]), rows.len(), searched.rows());
                 Score::new(kind, &[], reading.note(Some(note.clone())))
                     .with_reference(theirs.map(|theirs| theirs[at]))
             })

@@ -8,6 +8,7 @@ use crate::{
     score::{Gap, Goal, Kind, Reading, mean},
     tables::is_modelled,
 };
+use meg_core::Table;
 
 const RELATIVE: Kind =
     Kind { name: "global_utility", goal: Goal::Maximize, range: [Some(0.0), None] };
@@ -104,6 +105,15 @@ fn with_reference(score: Score) -> Score {
 /// What synthetic rows teach of this column relative to real ones, and what no features would.
 fn relative(comparison: &Comparison<'_>, target: usize) -> Result<[f64; 2], Gap> {
     let Comparison { train, synthetic, holdout, .. } = *comparison;
+    let observed = |table: &Table| {
+        let cells = &table.columns()[target];
+        (0..table.rows()).filter(|&row| !cells.is_missing(row)).count()
+    };
+    if observed(synthetic) == 0 {
+        let real = (observed(train), train.rows());
+        let reason = "no synthetic row has a cell of it to learn from";
+        return Err(Gap::absent(reason, real, synthetic.rows()));
+    }
     if train.schema().columns[target].is_numeric() {
         let task = NumberTask::with(comparison, holdout, target, RULES)?;
         let error = |source| Ok(task.run(Regressor::Boost, source).error?.rmse + LEAST_ERROR);

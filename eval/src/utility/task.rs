@@ -24,7 +24,7 @@ pub(super) const LOG_LOSS: Value = |predictions, task| predictions.log_loss(&tas
 
 /// F1 of the rarer of two classes.
 pub(super) const F1: Value = |predictions, task| match task.positive {
-    Some(class) => Ok(predictions.f1_of(class, &task.truth)),
+    Some(class) => predictions.f1_of(class, &task.truth),
     None => Err(Gap::skipped(format!(
         "the target has {} classes; F1 of one class is for two",
         task.classes
