@@ -8,6 +8,9 @@ use serde_json::json;
 use std::path::PathBuf;
 
 /// Fill the missing cells of a table by draws from a trained model, given the cells that are there.
+///
+/// A column that says whether another one is missing (`TSH measured`) keeps what it said of the cell
+/// before it was filled; `meg density` calls such a row impossible, as the model does.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Cells that are there stay as they are. Only columns that may hold missing cells by the schema of the model can be filled. Another seed draws other cells: several filled tables show how sure the model is."

@@ -5,8 +5,16 @@ use meg_core::{ColumnKind, ColumnSpec, Result, Schema, datetime, round_to};
 use std::{borrow::Cow, collections::HashSet};
 
 /// Formats of dates and times that are recognised.
-const FORMATS: [&str; 5] =
-    ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d/%m/%Y", "%m/%d/%Y"];
+const FORMATS: [&str; 8] = [
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+];
 /// How far, as a share of the value, printing a double may miss the number that was meant. Real
 /// digits, such as those of coordinates, lie above it.
 const NOISE: f64 = 1e-12;
@@ -229,6 +237,10 @@ mod tests {
         assert_eq!(date_format(&texts(&["01/02/2020", "01/31/2020"])), Some("%m/%d/%Y"));
         assert_eq!(date_format(&texts(&["01/02/2020", "03/04/2020"])), None);
         assert_eq!(date_format(&texts(&["2020-01-02"])), Some("%Y-%m-%d"));
+        assert_eq!(date_format(&texts(&["2020/01/02"])), Some("%Y/%m/%d"));
+        // With dots the day comes first everywhere.
+        assert_eq!(date_format(&texts(&["14.03.1944", "01.02.1950"])), Some("%d.%m.%Y"));
+        assert_eq!(date_format(&texts(&["14.13.1944"])), None);
         assert_eq!(date_format(&texts(&["2020-01-02T03:04:05"])), Some("%Y-%m-%dT%H:%M:%S"));
     }
 }
