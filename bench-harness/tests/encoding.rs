@@ -1,75 +1,32 @@
 //! `meg encode` and `meg decode` on files: there and back, and what is refused.
 
+mod place;
+
+use place::Place;
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
-use tempfile::TempDir;
 
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        let mut table = String::from("id,age,born,city,income\n");
-        for row in 0..60 {
-            let city = ["Bern", "Aarau", ""][row % 3];
-            let income =
-                if row % 7 == 0 { String::new() } else { format!("{}.5", 1_000 + row * row) };
-            table +=
-                &format!("p{row:03},{},19{}-03-01,{city},{income}\n", 20 + row % 50, 40 + row % 50);
-        }
-        place.file("people.csv", &table);
-        place.file(
-            "plan.toml",
-            "drop = [\"id\"]\n\
-             numbers = [{ step = \"null_indicator\", fill = \"median\" }, { step = \"standard\" }]\n\
-             dates = [{ step = \"date\", unit = \"days\" }]\n\
-             categories = [{ step = \"missing_level\" }]\n",
-        );
-        place
+fn place() -> Place {
+    let mut table = String::from("id,age,born,city,income\n");
+    for row in 0..60 {
+        let city = ["Bern", "Aarau", ""][row % 3];
+        let income = if row % 7 == 0 { String::new() } else { format!("{}.5", 1_000 + row * row) };
+        table +=
+            &format!("p{row:03},{},19{}-03-01,{city},{income}\n", 20 + row % 50, 40 + row % 50);
     }
+    let plan = "drop = [\"id\"]\n\
+        numbers = [{ step = \"null_indicator\", fill = \"median\" }, { step = \"standard\" }]\n\
+        dates = [{ step = \"date\", unit = \"days\" }]\n\
+        categories = [{ step = \"missing_level\" }]\n";
+    Place::with(&[("people.csv", &table), ("plan.toml", plan)])
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn file(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn run(&self, line: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meg"));
-        command.current_dir(self.0.path()).args(line.split_whitespace()).output().unwrap()
-    }
-
-    #[track_caller]
-    fn ok(&self, line: &str) -> String {
-        let output = self.run(line);
-        let message = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "meg {line}\n{message}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[track_caller]
-    fn refuses(&self, line: &str, code: i32, parts: &[&str]) {
-        let before = fs::read_dir(self.0.path()).unwrap().count();
-        let output = self.run(line);
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "meg {line}\n{message}");
-        for part in parts {
-            assert!(message.contains(part), "{message}\nshould contain {part:?}");
-        }
-        assert_eq!(fs::read_dir(self.0.path()).unwrap().count(), before, "something was written");
-    }
-
-    fn text(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
+fn text(place: &Place, name: &str) -> String {
+    fs::read_to_string(place.path(name)).unwrap()
 }
 
 #[test]
 fn a_table_comes_back_from_its_encoded_file() {
-    let place = Place::new();
+    let place = place();
     place.ok("schema infer people.csv --out schema.toml");
     for ending in ["csv", "parquet"] {
         let encode = format!(
@@ -78,15 +35,14 @@ fn a_table_comes_back_from_its_encoded_file() {
         let told = place.ok(&encode);
         assert!(told.contains("60 rows of 5 columns"), "{told}");
         place.ok(&format!("decode e.{ending} --out back.csv --force"));
-        let without_ids: String = place
-            .text("people.csv")
+        let without_ids: String = text(&place, "people.csv")
             .lines()
             .map(|line| line.split_once(',').unwrap().1.to_owned() + "\n")
             .collect();
-        assert_eq!(place.text("back.csv"), without_ids, "{ending}");
+        assert_eq!(text(&place, "back.csv"), without_ids, "{ending}");
     }
     place.ok("encode people.csv --schema schema.toml --plan plan.toml --out e.csv --force");
-    let encoded = place.text("e.csv");
+    let encoded = text(&place, "e.csv");
     let mut lines = encoded.lines();
     assert_eq!(lines.next(), Some("age,born,city,income,income missing"));
     assert!(lines.next().unwrap().ends_with(",1"), "the first income is missing: {encoded}");
@@ -94,7 +50,7 @@ fn a_table_comes_back_from_its_encoded_file() {
 
 #[test]
 fn mistakes_are_named_and_nothing_is_written() {
-    let place = Place::new();
+    let place = place();
     place.ok("schema infer people.csv --out schema.toml");
     let encode = "encode people.csv --schema schema.toml";
     place.refuses(&format!("{encode} --out e.csv"), 2, &["--preset", "--plan"]);
@@ -130,10 +86,10 @@ fn mistakes_are_named_and_nothing_is_written() {
         3,
         &["people.csv"],
     );
-    let damaged = place.text("e.transform.json").replace("\"deviation\":", "\"deviation\":-");
+    let damaged = text(&place, "e.transform.json").replace("\"deviation\":", "\"deviation\":-");
     place.file("damaged.json", &damaged);
     place.refuses("decode e.csv --transform damaged.json --out back.csv", 4, &["damaged.json"]);
-    place.file("bad.csv", &place.text("e.csv").replacen(",1\n", ",0.5\n", 1));
+    place.file("bad.csv", &text(&place, "e.csv").replacen(",1\n", ",0.5\n", 1));
     place.refuses("decode bad.csv --transform e.transform.json --out back.csv", 3, &["bad.csv"]);
 }
 
@@ -146,12 +102,12 @@ fn the_patients_preset_encodes_the_real_table() {
         eprintln!("skipped: no folder of MEG_DATA has patients/patients.csv");
         return;
     };
-    let place = Place::new();
+    let place = place();
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../datasets/schemas/patients-full.toml");
     let encode =
         format!("encode {} --schema {schema} --preset patients-gan --out p.csv", file.display());
     let told = place.ok(&encode);
     assert!(told.contains("of 11 columns"), "{told}");
     place.ok("decode p.csv --out back.csv");
-    assert_eq!(place.text("p.csv").lines().count(), place.text("back.csv").lines().count());
+    assert_eq!(text(&place, "p.csv").lines().count(), text(&place, "back.csv").lines().count());
 }

@@ -1,60 +1,18 @@
 //! `meg mask` on files: the shipped rules on the real table, and invented people.
 
+mod place;
+
+use place::Place;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use tempfile::TempDir;
 
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        place.file("key", "a secret of twenty bytes\n");
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn file(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn run(&self, line: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meg"));
-        command.current_dir(self.0.path()).args(line.split_whitespace()).output().unwrap()
-    }
-
-    #[track_caller]
-    fn ok(&self, line: &str) -> String {
-        let output = self.run(line);
-        let message = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "meg {line}\n{message}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[track_caller]
-    fn refuses(&self, line: &str, code: i32, parts: &[&str]) {
-        let before = fs::read_dir(self.0.path()).unwrap().count();
-        let output = self.run(line);
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "meg {line}\n{message}");
-        for part in parts {
-            assert!(message.contains(part), "{message}\nshould contain {part:?}");
-        }
-        assert_eq!(fs::read_dir(self.0.path()).unwrap().count(), before, "something was written");
-    }
-
-    /// The columns of a table file as texts.
-    fn texts(&self, name: &str) -> Vec<(String, Vec<Option<String>>)> {
-        texts(&self.path(name))
-    }
+fn place() -> Place {
+    Place::with(&[("key", "a secret of twenty bytes\n")])
 }
 
+/// The columns of a table file as texts.
 fn texts(path: &Path) -> Vec<(String, Vec<Option<String>>)> {
     let table = datasets::read_texts(path).unwrap();
     let cells = |at| (0..table.rows()).map(|row| table.text(row, at)).collect();
@@ -102,7 +60,7 @@ fn the_shipped_rules_leave_no_identifier_name_or_address_of_the_patients() {
         eprintln!("skipped: MEG_DATA names no folder with patients.csv");
         return;
     };
-    let report = masked_by_the_shipped_rules(&Place::new(), &patients);
+    let report = masked_by_the_shipped_rules(&place(), &patients);
     assert_eq!(report["rows"], 1_171);
     assert!(report["groups_before"]["share_below"].as_f64().unwrap() > 0.95, "{report}");
     assert!(report["groups_after"]["share_below"].as_f64().unwrap() < 0.15, "{report}");
@@ -111,7 +69,7 @@ fn the_shipped_rules_leave_no_identifier_name_or_address_of_the_patients() {
 /// Invented patients in the layout of the real ones, so that the shipped rules are always tried.
 #[test]
 fn the_shipped_rules_leave_nothing_of_invented_patients() {
-    let place = Place::new();
+    let place = place();
     let mut text = String::from(
         "Id,BIRTHDATE,DEATHDATE,SSN,DRIVERS,PASSPORT,PREFIX,FIRST,LAST,SUFFIX,MAIDEN,MARITAL,RACE,ETHNICITY,GENDER,BIRTHPLACE,ADDRESS,CITY,STATE,COUNTY,ZIP,LAT,LON,HEALTHCARE_EXPENSES,HEALTHCARE_COVERAGE\n",
     );
@@ -163,7 +121,7 @@ fn masked_by_the_shipped_rules(place: &Place, patients: &Path) -> Value {
         schema.display()
     );
     let mut told: Value = serde_json::from_str(&place.ok(&line)).unwrap();
-    let (real, masked) = (texts(patients), place.texts("masked.csv"));
+    let (real, masked) = (texts(patients), texts(&place.path("masked.csv")));
     let secret =
         ["Id", "SSN", "DRIVERS", "PASSPORT", "FIRST", "LAST", "MAIDEN", "ADDRESS", "LAT", "LON"];
     nothing_shows(&real, &masked, &secret);
@@ -259,7 +217,7 @@ fn people() -> String {
 }
 
 fn with_people() -> Place {
-    let place = Place::new();
+    let place = place();
     place.file("people.csv", &people());
     place.file("rules.toml", RULES);
     place.file("towns.csv", "town,side\nAa,north\nBb,north\nCc,south\nDd,south\n");
@@ -278,7 +236,7 @@ fn invented_people_are_masked_in_csv_and_parquet() {
     {
         assert!(told.contains(part), "{told}\nshould contain {part:?}");
     }
-    let (real, masked) = (place.texts("people.csv"), place.texts("masked.csv"));
+    let (real, masked) = (texts(&place.path("people.csv")), texts(&place.path("masked.csv")));
     nothing_shows(&real, &masked, &["ssn", "name", "maiden", "phone", "street"]);
     assert_eq!(column(&real, "ill"), column(&masked, "ill"));
     // The same name has the same fake in both columns.
@@ -291,10 +249,10 @@ fn invented_people_are_masked_in_csv_and_parquet() {
     place.ok("schema check masked.csv --schema masked.schema.toml");
     // A Parquet file in, a Parquet file out, the same cells.
     place.ok(&format!("{MASK} --out again.parquet"));
-    assert_eq!(place.texts("again.parquet"), masked);
+    assert_eq!(texts(&place.path("again.parquet")), masked);
     place.ok(&format!("{MASK} --seed 2 --out other.csv"));
-    assert_ne!(column(&place.texts("other.csv"), "name"), column(&masked, "name"));
-    assert_eq!(column(&place.texts("other.csv"), "ssn"), column(&masked, "ssn"));
+    assert_ne!(column(&texts(&place.path("other.csv")), "name"), column(&masked, "name"));
+    assert_eq!(column(&texts(&place.path("other.csv")), "ssn"), column(&masked, "ssn"));
     // What comes out is a table like others.
     place.ok("fit --data masked.csv --schema masked.schema.toml --model independent --out m");
 }
@@ -334,7 +292,7 @@ fn mistakes_are_refused_before_anything_is_written() {
 
 #[test]
 fn what_a_kept_constraint_tells_is_told_and_rules_find_their_files() {
-    let place = Place::new();
+    let place = place();
     let rows: String = (0..90)
         .map(|n| format!("{},{},{},{}\n", n % 50, n % 7, n % 50 + n % 7, ["F", "M"][n % 2]))
         .collect();

@@ -103,6 +103,7 @@ fn lowest(densities: &[f64], count: usize) -> Vec<(usize, f64)> {
 
 fn one_column(densities: &[f64]) -> Result<Table> {
     let schema = Schema::new(vec![ColumnSpec::number("log_density", None).nullable()])?;
+    // A table holds no infinities: the cell of an impossible row is empty.
     let cells = densities.iter().map(|&density| finite(density).unwrap_or(f64::NAN)).collect();
     Table::new(schema, vec![Column::Numbers(cells)])
 }
