@@ -8,6 +8,8 @@ pub(crate) struct Growth {
     pub(crate) leaves: usize,
     /// Rows of a leaf at least.
     pub(crate) least_rows: u32,
+    /// Absolute value of a leaf at most.
+    pub(crate) most_value: f64,
 }
 
 /// A fitted tree over bins.
@@ -112,7 +114,7 @@ impl Tree {
         let mut order: Vec<u32> = (0..data.rows as u32).collect();
         let mut nodes = Vec::new();
         let mut open = vec![grower.root(&order)];
-        nodes.push(Node::Leaf(open[0].sum.value()));
+        nodes.push(Node::Leaf(open[0].sum.value(growth)));
         let mut leaves = 1;
         while leaves < growth.leaves {
             // The first of equals, so that the order of leaves decides and nothing else.
@@ -132,8 +134,8 @@ impl Tree {
                 left: nodes.len(),
                 right: nodes.len() + 1,
             };
-            nodes.push(Node::Leaf(left.1.sum.value()));
-            nodes.push(Node::Leaf(right.sum.value()));
+            nodes.push(Node::Leaf(left.1.sum.value(growth)));
+            nodes.push(Node::Leaf(right.sum.value(growth)));
             open.push(left.1);
             open.push(right);
             leaves += 1;
@@ -162,9 +164,10 @@ impl Tree {
 }
 
 impl Sum {
-    /// The value that lowers the loss most.
-    fn value(self) -> f64 {
-        if self.hessian > 0.0 { -self.gradient / self.hessian } else { 0.0 }
+    /// The value that lowers the loss most, as far as the growth allows.
+    fn value(self, growth: Growth) -> f64 {
+        let best = if self.hessian > 0.0 { -self.gradient / self.hessian } else { 0.0 };
+        best.clamp(-growth.most_value, growth.most_value)
     }
 }
 
