@@ -1,5 +1,6 @@
 use crate::{
-    Column, ColumnKind, DataError, Error, Event, MISSING, Observer, Result, Schema, Table, datetime,
+    Column, ColumnKind, DataError, Error, Event, MISSING, Observer, Phase, Result, Schema, Table,
+    datetime,
 };
 
 /// How many rows to draw, and what must hold for each of them.
@@ -127,11 +128,25 @@ impl Default for Rejection {
 
 /// Draws rows with `draw` until enough of them meet the request's conditions.
 ///
-/// Reports the acceptance rate as an [`Event::Acceptance`].
+/// Tells the observer when sampling begins and ends, and the acceptance rate as an
+/// [`Event::Acceptance`].
 ///
 /// # Errors
 /// [`Error::Rejected`] with the acceptance rate when the bound is reached.
 pub fn sample_by_rejection(
+    request: &SampleRequest,
+    bound: Rejection,
+    observer: &mut dyn Observer,
+    draw: impl FnMut(usize, &mut dyn Observer) -> Result<Table>,
+) -> Result<Table> {
+    let total = Some(request.rows as u64);
+    observer.event(&Event::Start { phase: Phase::Sample, total });
+    let table = rounds(request, bound, observer, draw)?;
+    observer.event(&Event::End { phase: Phase::Sample });
+    Ok(table)
+}
+
+fn rounds(
     request: &SampleRequest,
     bound: Rejection,
     observer: &mut dyn Observer,

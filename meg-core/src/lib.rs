@@ -7,6 +7,7 @@
 
 mod artifact;
 mod checkpoint;
+mod chunks;
 mod conditions;
 pub mod conformance;
 mod constraint;
@@ -26,6 +27,7 @@ mod tensors;
 
 pub use artifact::Artifact;
 pub use checkpoint::{Checkpoint, Identity, TrainingState};
+pub use chunks::Chunks;
 pub use conditions::{Condition, ConditionValue, Rejection, SampleRequest, sample_by_rejection};
 pub use constraint::{Bound, Constraint};
 pub use error::{DataError, Error, ErrorKind, Result};

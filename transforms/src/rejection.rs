@@ -1,7 +1,7 @@
 //! Waiting for rows where a model inside may wait for rows, too.
 
 use meg_core::{
-    Control, Event, Observer, Rejection, Result, SampleContext, SampleRequest, Table,
+    Control, Event, Observer, Phase, Rejection, Result, SampleContext, SampleRequest, Table,
     sample_by_rejection,
 };
 use std::cell::Cell;
@@ -25,7 +25,7 @@ pub(crate) fn by_rejection(
     })
 }
 
-/// Keeps the inner acceptance to itself.
+/// Keeps the inner acceptance, beginnings and ends to itself.
 struct Inner<'a> {
     observer: &'a mut dyn Observer,
     drawn: &'a Cell<u64>,
@@ -35,6 +35,7 @@ impl Observer for Inner<'_> {
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Acceptance { drawn, .. } => self.drawn.set(self.drawn.get() + drawn),
+            Event::Start { phase: Phase::Sample, .. } | Event::End { phase: Phase::Sample } => {}
             other => self.observer.event(other),
         }
     }

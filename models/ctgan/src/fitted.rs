@@ -2,8 +2,8 @@ use crate::conditions::{ConditionSpace, EmpiricalConditions};
 use crate::network::{Generator, heads};
 use crate::{Ctgan, ENTRY};
 use meg_core::{
-    Artifact, Condition, ConditionValue, Error, Event, Fitted, MISSING, Observer, Phase, Rejection,
-    Result, Rng, SampleContext, SampleRequest, Seed, Synthesizer, Table, sample_by_rejection,
+    Artifact, Condition, ConditionValue, Error, Fitted, MISSING, Observer, Rejection, Result, Rng,
+    SampleContext, SampleRequest, Seed, Synthesizer, Table, sample_by_rejection,
 };
 use neural::Randomness;
 use neural::kernels::Heads;
@@ -36,14 +36,9 @@ impl Fitted for FittedCtgan {
         self.encoder.check_conditions(&request.conditions)?;
         let fixed = self.fixed_unit(&request.conditions)?;
         let (rng, threads) = (&mut ctx.rng, ctx.threads);
-        let total = request.rows as u64;
-        ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(total) });
-        let table =
-            sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
-                self.draw(rows, fixed, rng, threads, observer)
-            })?;
-        ctx.observer.event(&Event::End { phase: Phase::Sample });
-        Ok(table)
+        sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
+            self.draw(rows, fixed, rng, threads, observer)
+        })
     }
 
     fn save(&self) -> Result<Artifact> {

@@ -1,7 +1,7 @@
 use crate::copy::Cells;
 use crate::neighbours::{Neighbours, Points};
 use meg_core::{
-    Artifact, Column, ColumnSpec, Error, Event, FitContext, Fitted, Phase, Rejection, Result, Rng,
+    Artifact, Column, ColumnSpec, Error, FitContext, Fitted, Phase, Rejection, Result, Rng,
     SampleContext, SampleRequest, Synthesizer, Table, out_of_range, parallel, sample_by_rejection,
 };
 use rand::seq::SliceRandom;
@@ -88,8 +88,6 @@ const CHUNK: usize = 1_024;
 impl Fitted for FittedSmote {
     fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
         let (rng, threads) = (&mut ctx.rng, ctx.threads);
-        let total = Some(request.rows as u64);
-        ctx.observer.event(&Event::Start { phase: Phase::Sample, total });
         sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
             let mut table = Table::empty(self.train.schema().clone())?;
             while table.rows() < rows {

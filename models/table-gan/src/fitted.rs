@@ -7,8 +7,8 @@ use crate::plan::Plan;
 use crate::settings::TableGan;
 use candle_core::{DType, Device, Tensor as DeviceTensor};
 use meg_core::{
-    Artifact, Error, Event, Fitted, Observer, Phase, Rejection, Result, Rng, SampleContext,
-    SampleRequest, Seed, Synthesizer, Table, Tensor, parallel, sample_by_rejection,
+    Artifact, Chunks, Error, Fitted, Observer, Rejection, Result, Rng, SampleContext,
+    SampleRequest, Seed, Synthesizer, Table, Tensor, sample_by_rejection,
 };
 use neural::layers::{Mode, ParameterStore};
 use neural::training::all_finite;
@@ -43,8 +43,6 @@ struct Sampler {
 
 /// Rows drawn at a time.
 const CHUNK: usize = 256;
-/// Chunks drawn between two words to the observer, for each thread.
-const CHUNKS_PER_THREAD: usize = 8;
 
 impl FittedTableGan {
     pub(crate) fn new(
@@ -64,8 +62,6 @@ impl FittedTableGan {
         Self { state: State { recipe, codec, classes: None }, sampler: None }
     }
 
-    /// Chunks are drawn from streams of their own, which follow from their position, so that the
-    /// rows do not depend on how many threads share the chunks.
     fn draw(
         &self,
         rows: usize,
@@ -76,20 +72,10 @@ impl FittedTableGan {
         let State { recipe, codec, classes } = &self.state;
         let seed = Seed(rng.next_u64());
         let mut records = Vec::new();
-        let chunks = if self.sampler.is_some() { rows.div_ceil(CHUNK) } else { 0 };
-        let mut first = 0;
-        while let Some(sampler) = self.sampler.as_ref().filter(|_| first < chunks) {
-            let count = (chunks - first).min(threads.max(1) * CHUNKS_PER_THREAD);
-            let drawn = parallel::map(threads, count, |ahead| {
-                let at = first + ahead;
-                let stream = seed.stream(&format!("chunk/{at}"));
-                sampler.records(recipe, classes.as_ref(), CHUNK.min(rows - at * CHUNK), stream)
-            });
-            for cells in drawn {
-                records.extend(cells?);
-            }
-            first += count;
-            observer.step(Phase::Sample, rows.min(first * CHUNK) as u64, &[])?;
+        if let Some(sampler) = &self.sampler {
+            let chunks = Chunks { rows, size: CHUNK, threads, seed };
+            let chunk = |rows, stream| sampler.records(recipe, classes.as_ref(), rows, stream);
+            chunks.draw(observer, chunk, |cells| records.extend(cells))?;
         }
         codec.decode(&records, rows, &mut seed.stream("identifiers"))
     }
@@ -176,14 +162,9 @@ impl Fitted for FittedTableGan {
     /// Conditions are met by rejection alone.
     fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
         let (rng, threads) = (&mut ctx.rng, ctx.threads);
-        let total = request.rows as u64;
-        ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(total) });
-        let table =
-            sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
-                self.draw(rows, rng, threads, observer)
-            })?;
-        ctx.observer.event(&Event::End { phase: Phase::Sample });
-        Ok(table)
+        sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
+            self.draw(rows, rng, threads, observer)
+        })
     }
 
     fn save(&self) -> Result<Artifact> {

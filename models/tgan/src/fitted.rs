@@ -3,8 +3,8 @@ use crate::lane::{Lane, width};
 use crate::network::Generator;
 use crate::{ENTRY, Tgan};
 use meg_core::{
-    Artifact, Column, Error, Event, Fitted, Observer, Phase, Rejection, Result, Rng, SampleContext,
-    SampleRequest, Seed, Synthesizer, Table, parallel, sample_by_rejection,
+    Artifact, Chunks, Column, Error, Fitted, Observer, Rejection, Result, Rng, SampleContext,
+    SampleRequest, Seed, Synthesizer, Table, sample_by_rejection,
 };
 use neural::Randomness;
 use neural::training::all_finite;
@@ -29,21 +29,14 @@ struct State {
 
 /// Rows that go through the generator together.
 const CHUNK: usize = 200;
-/// Chunks between two words to the observer, for each thread.
-const CHUNKS_PER_THREAD: usize = 8;
 
 impl Fitted for FittedTgan {
     /// Conditions are met by rejection alone: the model has no place for them.
     fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
         let (rng, threads) = (&mut ctx.rng, ctx.threads);
-        let total = request.rows as u64;
-        ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(total) });
-        let table =
-            sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
-                self.draw(rows, rng, threads, observer)
-            })?;
-        ctx.observer.event(&Event::End { phase: Phase::Sample });
-        Ok(table)
+        sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
+            self.draw(rows, rng, threads, observer)
+        })
     }
 
     fn save(&self) -> Result<Artifact> {
@@ -64,22 +57,10 @@ impl FittedTgan {
         threads: usize,
         observer: &mut dyn Observer,
     ) -> Result<Table> {
-        let seed = Seed(rng.next_u64());
-        let (mut columns, mut done) = (Vec::new(), 0);
-        while done < rows {
-            let first = done / CHUNK;
-            let chunks = (rows.div_ceil(CHUNK) - first).min(threads.max(1) * CHUNKS_PER_THREAD);
-            let drawn = parallel::map(threads, chunks, |ahead| {
-                let chunk = first + ahead;
-                self.chunk(chunk, CHUNK.min(rows - chunk * CHUNK), seed)
-            });
-            for part in drawn {
-                let part = part?;
-                done += part.first().map_or(0, Column::len);
-                append(&mut columns, part);
-            }
-            observer.step(Phase::Sample, done as u64, &[])?;
-        }
+        let chunks = Chunks { rows, size: CHUNK, threads, seed: Seed(rng.next_u64()) };
+        let mut columns = Vec::new();
+        let chunk = |rows, stream| self.chunk(rows, stream);
+        chunks.draw(observer, chunk, |part| append(&mut columns, part))?;
         let schema = self.columns.schema().clone();
         if columns.is_empty() { Table::empty(schema) } else { Table::new(schema, columns) }
     }
@@ -87,8 +68,8 @@ impl FittedTgan {
     /// The cells of the rows of one chunk.
     ///
     /// Weights that are finite but damaged may overflow; from NaN a row would still be drawn.
-    fn chunk(&self, at: usize, rows: usize, seed: Seed) -> Result<Vec<Column>> {
-        let mut randomness = Randomness::new(seed.stream(&format!("chunk/{at}")));
+    fn chunk(&self, rows: usize, stream: Rng) -> Result<Vec<Column>> {
+        let mut randomness = Randomness::new(stream);
         let mut units = vec![0.0; rows * width(&self.steps)];
         if !self.steps.is_empty() {
             let mut noise = vec![0.0; rows * self.recipe.noise_dim];

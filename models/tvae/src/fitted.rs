@@ -1,8 +1,8 @@
 use crate::network::{Decoder, head_spans};
 use crate::{ENTRY, Tvae};
 use meg_core::{
-    Artifact, Error, Event, Fitted, Observer, Phase, Rejection, Result, Rng, SampleContext,
-    SampleRequest, Seed, Synthesizer, Table, sample_by_rejection,
+    Artifact, Error, Fitted, Observer, Rejection, Result, Rng, SampleContext, SampleRequest, Seed,
+    Synthesizer, Table, sample_by_rejection,
 };
 use neural::Randomness;
 use neural::kernels::Heads;
@@ -31,14 +31,9 @@ impl Fitted for FittedTvae {
     fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
         self.encoder.check_conditions(&request.conditions)?;
         let (rng, threads) = (&mut ctx.rng, ctx.threads);
-        let total = request.rows as u64;
-        ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(total) });
-        let table =
-            sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
-                self.draw(rows, rng, threads, observer)
-            })?;
-        ctx.observer.event(&Event::End { phase: Phase::Sample });
-        Ok(table)
+        sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
+            self.draw(rows, rng, threads, observer)
+        })
     }
 
     fn save(&self) -> Result<Artifact> {

@@ -1,11 +1,9 @@
 use super::decode::DecodedRows;
 use super::{Encoded, TableEncoder};
-use meg_core::{Observer, Phase, Result, Rng, Seed, Table, parallel};
+use meg_core::{Chunks, Observer, Result, Rng, Seed, Table};
 
 /// Rows that a model draws together.
 const CHUNK: usize = 500;
-/// Chunks between two words to the observer, for each thread.
-const CHUNKS_PER_THREAD: usize = 8;
 
 impl TableEncoder {
     /// Rows that [`TableEncoder::draw`] asks for at once, at most.
@@ -27,23 +25,16 @@ impl TableEncoder {
         observer: &mut dyn Observer,
         fill: impl Fn(&mut Encoded, Rng) -> Result<Rng> + Sync,
     ) -> Result<Table> {
-        let chunk = |at: usize| {
-            let mut rng = seed.stream(&format!("chunk/{at}"));
-            let mut encoded = self.blank(CHUNK.min(rows - at * CHUNK));
+        let chunk = |rows, mut rng| {
+            let mut encoded = self.blank(rows);
             if encoded.width > 0 {
                 rng = fill(&mut encoded, rng)?;
             }
             self.decode_cells(&encoded, &mut rng)
         };
         let mut decoded = DecodedRows::new(self);
-        while decoded.rows() < rows {
-            let first = decoded.rows() / CHUNK;
-            let chunks = (rows.div_ceil(CHUNK) - first).min(threads.max(1) * CHUNKS_PER_THREAD);
-            for cells in parallel::map(threads, chunks, |ahead| chunk(first + ahead)) {
-                decoded.push(cells?);
-            }
-            observer.step(Phase::Sample, decoded.rows() as u64, &[])?;
-        }
+        let chunks = Chunks { rows, size: CHUNK, threads, seed };
+        chunks.draw(observer, chunk, |cells| decoded.push(cells))?;
         decoded.into_table()
     }
 }
