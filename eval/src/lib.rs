@@ -15,6 +15,7 @@ mod learners;
 mod likelihood;
 mod numbers;
 mod parallel;
+mod power;
 mod privacy;
 mod score;
 mod spectrum;

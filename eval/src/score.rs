@@ -44,6 +44,11 @@ pub struct Score {
     /// Where the value would lie in 95 of 100 repetitions with other rows, for scores that know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
+    /// Of indicators and attacks, the least share of synthetic rows that must be copies of training
+    /// rows for the score to show it at these numbers of rows, four times in five by a one-sided test
+    /// at 5 %; `None` where no share would, or nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_leak: Option<f64>,
     /// Real rows used.
     pub rows_real: u64,
     /// Synthetic rows used.
@@ -70,6 +75,7 @@ impl Score {
             range: kind.range,
             reference: None,
             interval: reading.interval.filter(|_| value.is_some()),
+            least_leak: None,
             rows_real: reading.rows_real as u64,
             rows_synthetic: reading.rows_synthetic as u64,
             status,
@@ -79,6 +85,26 @@ impl Score {
 
     pub(crate) fn with_reference(mut self, reference: Option<f64>) -> Self {
         self.reference = reference.filter(|value| value.is_finite());
+        self
+    }
+
+    /// What share of copies would have shown, kept and said in words; `None` if none would. Nothing
+    /// for a score without a value.
+    pub(crate) fn with_least_leak(mut self, least: Option<f64>) -> Self {
+        if self.value.is_none() {
+            return self;
+        }
+        self.least_leak = least.filter(|share| *share <= 1.0);
+        let words = match self.least_leak {
+            Some(share) => {
+                format!("would show if {:.2} % of the synthetic rows were copies", 100.0 * share)
+            }
+            None => "no share of copies would show at these numbers of rows".to_owned(),
+        };
+        self.reason = Some(match self.reason {
+            Some(reason) => format!("{reason}; {words}"),
+            None => words,
+        });
         self
     }
 }

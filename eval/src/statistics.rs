@@ -6,7 +6,7 @@ use crate::numbers::ranks;
 use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
 
 /// Differences up to which Wilcoxon's law is counted out; beyond, it is normal enough.
-const EXACT: usize = 25;
+const EXACT: usize = 50;
 
 /// Mean, spread and interval of some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,11 +26,12 @@ pub struct Summary {
 pub struct Friedman {
     /// Mean rank of each model; 1 is best, equal values share their ranks.
     pub mean_ranks: Vec<f64>,
-    /// Friedman's statistic, corrected for ties.
-    pub statistic: f64,
+    /// Friedman's statistic, corrected for ties; `None` where all models are equal on every dataset,
+    /// so that there is nothing to test.
+    pub statistic: Option<f64>,
     /// The chance of such a statistic or a larger one if the models were alike, by the chi-square
-    /// law.
-    pub p_value: f64,
+    /// law; `None` without a statistic.
+    pub p_value: Option<f64>,
 }
 
 /// Two models over datasets.
@@ -65,8 +66,9 @@ pub fn summarise(values: &[f64]) -> Option<Summary> {
 
 /// Friedman's test (1937) of values by dataset and model, higher values being better.
 ///
-/// `None` with fewer than two models or datasets, rows of different lengths, a value that is not
-/// finite, or when all values of every dataset are equal.
+/// `None` with fewer than two models or datasets, rows of different lengths or a value that is not
+/// finite. Where all values of every dataset are equal all models share one rank and there is no
+/// statistic.
 pub fn friedman(values: &[Vec<f64>]) -> Option<Friedman> {
     let models = models(values)?;
     let (n, k) = (values.len() as f64, models as f64);
@@ -85,12 +87,12 @@ pub fn friedman(values: &[Vec<f64>]) -> Option<Friedman> {
     }
     let squares: f64 = sums.iter().map(|sum| sum * sum).sum();
     let plain = 12.0 / (n * k * (k + 1.0)) * squares - 3.0 * n * (k + 1.0);
+    // Whole numbers: the correction is 0 exactly where every row is one tie.
+    let all_tied = ties == n * k * (k * k - 1.0);
     let correction = 1.0 - ties / (n * k * (k * k - 1.0));
-    if correction <= 0.0 {
-        return None;
-    }
-    let statistic = (plain / correction).max(0.0);
-    let p_value = ChiSquared::new(k - 1.0).ok()?.sf(statistic);
+    let statistic = (!all_tied).then(|| (plain / correction).max(0.0));
+    let law = ChiSquared::new(k - 1.0).ok()?;
+    let p_value = statistic.map(|statistic| law.sf(statistic));
     Some(Friedman { mean_ranks: sums.iter().map(|sum| sum / n).collect(), statistic, p_value })
 }
 
@@ -118,8 +120,8 @@ pub fn pairwise(values: &[Vec<f64>]) -> Option<Vec<Pair>> {
 /// Wilcoxon's signed-rank test (1945), two-sided. Differences of 0 are left out; `None` when none
 /// remain or one is not finite.
 ///
-/// Counted out for up to 25 differences of different sizes, otherwise by the normal law with
-/// corrections for ties and for continuity.
+/// Counted out for up to 50 differences, with the mean ranks of those of equal size, otherwise by the
+/// normal law with corrections for ties and for continuity.
 pub fn wilcoxon(differences: &[f64]) -> Option<f64> {
     if differences.iter().any(|difference| !difference.is_finite()) {
         return None;
@@ -132,21 +134,12 @@ pub fn wilcoxon(differences: &[f64]) -> Option<f64> {
     let ranks = ranks(&sizes);
     let above: f64 =
         ranks.iter().zip(&kept).filter(|(_, own)| **own > 0.0).map(|(rank, _)| rank).sum();
-    let n = kept.len() as f64;
-    let total = n * (n + 1.0) / 2.0;
-    let least = above.min(total - above);
-    let mut sorted = sizes;
-    sorted.sort_unstable_by(f64::total_cmp);
-    let ties: f64 = sorted
-        .chunk_by(|a, b| a == b)
-        .map(|run| (run.len() as f64).powi(3) - run.len() as f64)
-        .sum();
-    if kept.len() <= EXACT && ties == 0.0 {
-        return Some((2.0 * exact(kept.len(), least as usize)).min(1.0));
-    }
-    let variance = n * (n + 1.0) * (2.0 * n + 1.0) / 24.0 - ties / 48.0;
-    let z = (least - total / 2.0 + 0.5).min(0.0) / variance.sqrt();
-    Some((2.0 * Normal::standard().cdf(z)).min(1.0))
+    let least = above.min(ranks.iter().sum::<f64>() - above);
+    let one_sided = match kept.len() <= EXACT {
+        true => exact(&ranks, least),
+        false => by_normal_law(&ranks, least),
+    };
+    Some((2.0 * one_sided).min(1.0))
 }
 
 /// Holm's adjustment (1979), in the order of the p-values given.
@@ -162,17 +155,29 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// The share of the sign patterns of `n` ranks whose positive ranks sum to `most` or less.
-fn exact(n: usize, most: usize) -> f64 {
-    let total = n * (n + 1) / 2;
+/// The share of the sign patterns of these ranks whose positive ranks sum to `most` or less.
+///
+/// Mean ranks of ties are whole or halves, so that twice of them are whole numbers and their sums can
+/// be counted one rank after the other, without going through the patterns.
+fn exact(ranks: &[f64], most: f64) -> f64 {
+    let twice = |rank: f64| (2.0 * rank).round() as usize;
+    let total: usize = ranks.iter().map(|rank| twice(*rank)).sum();
     let mut counts = vec![0.0f64; total + 1];
     counts[0] = 1.0;
-    for rank in 1..=n {
+    for rank in ranks.iter().map(|rank| twice(*rank)) {
         for sum in (rank..=total).rev() {
             counts[sum] += counts[sum - rank];
         }
     }
-    counts[..=most].iter().sum::<f64>() / 2f64.powi(n as i32)
+    counts[..=twice(most)].iter().sum::<f64>() / 2f64.powi(ranks.len() as i32)
+}
+
+/// The same by the normal law, corrected for ties and for continuity.
+fn by_normal_law(ranks: &[f64], most: f64) -> f64 {
+    let mean = ranks.iter().sum::<f64>() / 2.0;
+    // The variance of the sum of ranks, each of which counts or does not: ties are in it.
+    let variance = ranks.iter().map(|rank| rank * rank).sum::<f64>() / 4.0;
+    Normal::standard().cdf((most - mean + 0.5).min(0.0) / variance.sqrt())
 }
 
 fn models(values: &[Vec<f64>]) -> Option<usize> {
@@ -217,11 +222,10 @@ mod tests {
     fn friedman_agrees_with_r() {
         let rows: Vec<Vec<f64>> = ROUNDING.iter().map(|row| row.to_vec()).collect();
         let found = friedman(&rows).unwrap();
-        assert!((found.statistic - 11.1429).abs() < 5e-5, "{found:?}");
-        assert!((found.p_value - 0.003_805).abs() < 5e-7, "{found:?}");
+        assert!((found.statistic.unwrap() - 11.1429).abs() < 5e-5, "{found:?}");
+        assert!((found.p_value.unwrap() - 0.003_805).abs() < 5e-7, "{found:?}");
         // The slowest way has the highest values and with them the best ranks.
         assert!(found.mean_ranks[0] < found.mean_ranks[2]);
-        assert_eq!(friedman(&[vec![1.0, 1.0], vec![2.0, 2.0]]), None);
         assert_eq!(friedman(&[vec![1.0, f64::NAN], vec![2.0, 2.0]]), None);
         assert_eq!(friedman(&[]), None);
     }
@@ -232,12 +236,53 @@ mod tests {
         let differences = [0.952, -0.147, 1.022, 0.43, 0.62, 0.59, 0.49, -0.08, 0.01];
         assert!((wilcoxon(&differences).unwrap() - 0.039_062_5).abs() < 1e-12);
         assert_eq!(wilcoxon(&[0.0, 0.0]), None);
-        // The normal law comes near the counted one.
-        let many: Vec<f64> =
-            (1..=25).map(|at| if at % 3 == 0 { -f64::from(at) } else { f64::from(at) }).collect();
-        let counted = wilcoxon(&many).unwrap();
-        let tied: Vec<f64> = many.iter().map(|own| if *own == 2.0 { 1.0 } else { *own }).collect();
-        assert!((wilcoxon(&tied).unwrap() - counted).abs() < 0.01);
+        // The normal law comes near the counted one, with and without ties.
+        let plain: Vec<f64> = (1..=30).map(f64::from).collect();
+        let tied = ranks(&plain.iter().map(|own| (own / 3.0).ceil()).collect::<Vec<_>>());
+        for own in [plain, tied] {
+            for most in [100.0, 150.0, 200.0] {
+                let apart = by_normal_law(&own, most) - exact(&own, most);
+                assert!(apart.abs() < 0.01, "{most}: {apart}");
+            }
+        }
+    }
+
+    /// Every sign pattern, one by one.
+    #[test]
+    fn ties_are_counted_out() {
+        let mut rng = meg_core::Seed(1).stream("differences");
+        for count in 1..=10u32 {
+            let own = |_| f64::from(rand::Rng::random_range(&mut rng, -3..=3));
+            let differences: Vec<f64> = (0..count).map(own).filter(|own| *own != 0.0).collect();
+            let ranks = ranks(&differences.iter().map(|own| own.abs()).collect::<Vec<_>>());
+            let sum = |up: &dyn Fn(usize) -> bool| -> f64 {
+                ranks.iter().enumerate().filter(|(at, _)| up(*at)).map(|(_, rank)| rank).sum()
+            };
+            let half = ranks.iter().sum::<f64>() / 2.0;
+            let found = (sum(&|at| differences[at] > 0.0) - half).abs();
+            let patterns = 1u32 << differences.len();
+            let as_far =
+                |pattern: &u32| (sum(&|at| (pattern >> at) & 1 == 1) - half).abs() >= found;
+            let want = (0..patterns).filter(as_far).count() as f64 / f64::from(patterns);
+            let got = wilcoxon(&differences);
+            assert!(
+                if differences.is_empty() {
+                    got.is_none()
+                } else {
+                    (got.unwrap() - want).abs() < 1e-12
+                },
+                "{differences:?}: {got:?}, {want}"
+            );
+        }
+    }
+
+    #[test]
+    fn models_that_are_all_equal_have_ranks_and_no_test() {
+        let equal = friedman(&[vec![1.0; 3], vec![2.0; 3]]).unwrap();
+        assert_eq!(equal.mean_ranks, [2.0; 3]);
+        assert_eq!((equal.statistic, equal.p_value), (None, None));
+        let pairs = pairwise(&[vec![1.0; 3], vec![2.0; 3]]).unwrap();
+        assert!(pairs.iter().all(|pair| pair.p_value == 1.0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-use super::risk::{Outcome, Rate, Targets, without};
+use super::risk::{Outcome, Rate, Targets, copies, planted, without};
 use crate::{
     Comparison, Group, Metric, Score,
-    gower::{Best, Space, nearest},
+    gower::{Best, Points, Space, nearest},
     score::{Gap, Kind},
     tables::{is_modelled, shuffle_front},
 };
@@ -43,7 +43,10 @@ impl Metric for Linkability {
 
     fn score(&self, comparison: &Comparison<'_>) -> Vec<Score> {
         match attack(comparison) {
-            Ok(outcome) => vec![outcome.score(&KIND, &[], "")],
+            Ok(outcome) => {
+                let least = outcome.least_share().map(|share| share * copies(comparison));
+                vec![outcome.score(&KIND, &[], "", least)]
+            }
             Err(gap) => without(&[KIND], &gap, comparison),
         }
     }
@@ -60,24 +63,24 @@ fn attack(comparison: &Comparison<'_>) -> Result<Outcome, Gap> {
     let count = columns.len();
     shuffle_front(&mut columns, count, &mut seed.stream("linkability columns"));
     let (left, right) = columns.split_at(count / 2);
-    let all: Vec<usize> = (0..synthetic.rows()).collect();
-    let halves = [left, right].map(|columns| {
-        let space = Space::of(train, columns);
-        let points = space.points(synthetic, &all);
-        (space, points)
-    });
-    let rate = |table: &Table, rows: &[usize]| {
-        let [left, right] = [0, 1].map(|half| {
-            let (space, points) = &halves[half];
-            nearest(space, &space.points(table, rows), points, NEIGHBOURS, threads)
+    let spaces = [left, right].map(|columns| Space::of(train, columns));
+    let points = |table: &Table| {
+        let all: Vec<usize> = (0..table.rows()).collect();
+        [0, 1].map(|half: usize| spaces[half].points(table, &all))
+    };
+    let rate = |among: &[Points; 2], table: &Table, rows: &[usize]| {
+        let [left, right] = [0, 1].map(|half: usize| {
+            let targets = spaces[half].points(table, rows);
+            nearest(&spaces[half], &targets, &among[half], NEIGHBOURS, threads)
         });
-        let linked = |(left, right): &(&Best, &Best)| {
+        let linked = |(left, right): (&Best, &Best)| {
             let right: Vec<usize> = right.rows().collect();
             left.rows().any(|row| right.contains(&row))
         };
-        let successes = left.iter().zip(&right).filter(linked).count();
-        Rate { successes, attacks: rows.len() }
+        Rate::of(&left.iter().zip(&right).map(linked).collect::<Vec<_>>())
     };
+    let among = points(synthetic);
+    let with_copies = points(&planted(comparison, &targets)?);
     let mut rng = seed.stream("linkability guessing");
     let wanted = NEIGHBOURS.min(synthetic.rows());
     let guess = |_: &&usize| {
@@ -89,8 +92,9 @@ fn attack(comparison: &Comparison<'_>) -> Result<Outcome, Gap> {
     };
     let guessed = targets.members.iter().filter(guess).count();
     Ok(Outcome {
-        main: rate(train, &targets.members),
-        control: rate(targets.holdout, &targets.others),
+        main: rate(&among, train, &targets.members),
+        control: rate(&among, targets.holdout, &targets.others),
+        planted: rate(&with_copies, targets.holdout, &targets.others),
         guessing: Rate { successes: guessed, attacks: targets.members.len() },
     })
 }

@@ -1,7 +1,8 @@
 use crate::{
     Comparison, Score,
+    power::{Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
-    tables::subsample,
+    tables::{shuffle_front, subsample},
 };
 use meg_core::{Seed, Table};
 
@@ -22,6 +23,12 @@ pub(super) struct Rate {
 }
 
 impl Rate {
+    /// How many of these attacks succeeded.
+    pub(super) fn of(successes: &[bool]) -> Self {
+        let count = successes.iter().filter(|success| **success).count();
+        Self { successes: count, attacks: successes.len() }
+    }
+
     /// Centre and half-width of Wilson's interval.
     fn wilson(self) -> (f64, f64) {
         let (k, n) = (self.successes as f64, self.attacks as f64);
@@ -52,11 +59,13 @@ pub(super) fn risk(main: Rate, control: Rate) -> Option<(f64, [f64; 2])> {
     value.is_finite().then(|| (cut(value), [cut(value - error), cut(value + error)]))
 }
 
-/// What an attack reached: on training rows, on unseen rows, and by guessing.
+/// What an attack reached: on training rows, on unseen rows, on unseen rows that were put among the
+/// synthetic ones, and by guessing.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Outcome {
     pub(super) main: Rate,
     pub(super) control: Rate,
+    pub(super) planted: Rate,
     pub(super) guessing: Rate,
 }
 
@@ -65,13 +74,30 @@ impl Outcome {
         Self {
             main: self.main.plus(other.main),
             control: self.control.plus(other.control),
+            planted: self.planted.plus(other.planted),
             guessing: self.guessing.plus(other.guessing),
         }
     }
 
+    /// The share of the attacks on training rows that must go as they go on planted rows for the risk
+    /// to show: see [`least_share`].
+    pub(super) fn least_share(&self) -> Option<f64> {
+        let law = |rate: Rate| Law::successes(rate.successes as f64, rate.attacks);
+        let sizes = Sizes { ours: self.main.attacks, theirs: Some(self.control.attacks) };
+        (sizes.ours > 0 && self.control.attacks > 0 && self.planted.attacks > 0)
+            .then(|| least_share(law(self.control), law(self.planted), sizes))
+            .flatten()
+    }
+
     /// The risk as a score; 0 is what rows have that know no person. The reason says how often the
-    /// attack succeeded and when it cannot be trusted.
-    pub(super) fn score(&self, kind: &Kind, columns: &[&str], note: &str) -> Score {
+    /// attack succeeded, when it cannot be trusted, and what share of copies would have shown.
+    pub(super) fn score(
+        &self,
+        kind: &Kind,
+        columns: &[&str],
+        note: &str,
+        least_leak: Option<f64>,
+    ) -> Score {
         let rows = (self.main.attacks, self.control.attacks);
         let Some((value, interval)) = risk(self.main, self.control) else {
             let gap = match rows {
@@ -92,7 +118,9 @@ impl Outcome {
             reason += "; guessing is as good, so the attack says nothing";
         }
         let reading = Reading::new(Ok(value), rows.0, rows.1).interval(Some(interval));
-        Score::new(kind, columns, reading.note(Some(reason))).with_reference(Some(0.0))
+        Score::new(kind, columns, reading.note(Some(reason)))
+            .with_reference(Some(0.0))
+            .with_least_leak(least_leak)
     }
 }
 
@@ -133,6 +161,23 @@ impl<'a> Targets<'a> {
     pub(super) fn some(comparison: &Comparison<'a>) -> Result<Self, Gap> {
         Self::new(comparison, Some(MOST_TARGETS))
     }
+}
+
+/// The synthetic rows with the attacked unseen rows among them, in random order: what the attack then
+/// reaches on those is what it reaches on a row that was copied, ties and all.
+pub(super) fn planted(comparison: &Comparison<'_>, targets: &Targets<'_>) -> Result<Table, Gap> {
+    let copies = targets.holdout.select_rows(&targets.others);
+    let both = comparison.synthetic.clone().concat(copies);
+    let both = both.map_err(|error| Gap::failed(error.to_string()))?;
+    let mut order: Vec<usize> = (0..both.rows()).collect();
+    let rows = order.len();
+    shuffle_front(&mut order, rows, &mut comparison.seed.stream("planted rows"));
+    Ok(both.select_rows(&order))
+}
+
+/// Copied rows among the synthetic ones, by the share of the training rows that are copied.
+pub(super) fn copies(comparison: &Comparison<'_>) -> f64 {
+    comparison.train.rows() as f64 / comparison.synthetic.rows() as f64
 }
 
 /// Scores without a value.

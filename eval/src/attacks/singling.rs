@@ -90,12 +90,22 @@ impl Metric for SinglingOut {
                     let successes = predicates.iter().filter(single).count();
                     Rate { successes, attacks: predicates.len() }
                 };
+                // One row fulfils the predicate of a copied row; it is singled out if no other does,
+                // which is as likely as that no unseen row does.
+                let nobody = |tests: &Predicate| {
+                    let mut rows = targets.others.iter();
+                    !rows.any(|&row| holds(tests, targets.holdout, row))
+                };
                 let outcome = Outcome {
                     main: rate(&predicates, comparison.train, &targets.members),
                     control: rate(&predicates, targets.holdout, &targets.others),
+                    planted: Rate::of(&predicates.iter().map(nobody).collect::<Vec<_>>()),
                     guessing: rate(&guesses, comparison.train, &targets.members),
                 };
-                outcome.score(kind, &[], "")
+                // Predicates come from synthetic rows, and find copies of the attacked rows alone.
+                let attacked = targets.members.len() as f64 / comparison.train.rows() as f64;
+                let least = outcome.least_share().map(|share| share / attacked);
+                outcome.score(kind, &[], "", least)
             })
             .collect()
     }
@@ -139,8 +149,12 @@ impl Test {
     }
 }
 
+fn holds(tests: &[Test], table: &Table, row: usize) -> bool {
+    tests.iter().all(|test| test.holds(table, row))
+}
+
 fn holds_once(tests: &[Test], table: &Table, rows: impl Iterator<Item = usize>) -> bool {
-    let mut fulfilling = rows.filter(|&row| tests.iter().all(|test| test.holds(table, row)));
+    let mut fulfilling = rows.filter(|&row| holds(tests, table, row));
     fulfilling.next().is_some() && fulfilling.next().is_none()
 }
 

@@ -9,6 +9,8 @@ pub(super) enum Absent {
     Constant,
     /// Too few complete rows to say anything.
     Few,
+    /// Complete rows enough, but as many levels as rows.
+    Crowded,
 }
 
 /// The association of two columns of one table.
@@ -27,7 +29,9 @@ impl Associated {
     ///
     /// Undefined where the real one is; where the synthetic columns do not vary the synthetic
     /// association is 0, with a note, because nothing depends on a constant; where too few of the
-    /// synthetic rows are complete nothing is known, and the difference is undefined.
+    /// synthetic rows are complete, or they have as many levels as rows, nothing is known, and the
+    /// difference is undefined. As many levels as rows are no loss of the generator's where it was
+    /// asked for fewer rows than the real ones are: a sample of real rows may be as crowded.
     pub(super) fn apart(self, synthetic: Self) -> Reading {
         let reading = |value| Reading::new(value, self.complete, synthetic.complete);
         let real = match self.value {
@@ -40,6 +44,9 @@ impl Associated {
             Err(Absent::Few) => {
                 return reading(Err(Gap::undefined("too few real rows are complete")));
             }
+            Err(Absent::Crowded) => {
+                return reading(Err(Gap::undefined("the real rows have as many levels as rows")));
+            }
             Ok(real) => real,
         };
         match synthetic.value {
@@ -51,6 +58,30 @@ impl Associated {
                 let reason = "too few synthetic rows are complete";
                 reading(Err(Gap::absent(reason, (self.complete, self.rows), synthetic.rows)))
             }
+            Err(Absent::Crowded) => {
+                let reason = "the synthetic rows have as many levels as rows";
+                let lost = synthetic.complete >= self.complete;
+                reading(Err(Gap { lost, ..Gap::undefined(reason) }))
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_sample_with_many_levels_is_no_loss() {
+        let of = |value, complete| Associated { value, complete, rows: complete };
+        let real = of(Ok(0.5), 100);
+        let crowded = |rows| real.apart(of(Err(Absent::Crowded), rows)).value.unwrap_err();
+        let small = crowded(20);
+        assert_eq!(small.status, crate::Status::Undefined);
+        assert!(!small.lost && small.reason.contains("as many levels as rows"), "{small:?}");
+        assert!(crowded(100).lost);
+        let few = real.apart(Associated { rows: 20, ..of(Err(Absent::Few), 1) }).value.unwrap_err();
+        assert!(few.lost, "{few:?}");
+        assert!(of(Err(Absent::Crowded), 9).apart(real).value.is_err_and(|gap| !gap.lost));
     }
 }

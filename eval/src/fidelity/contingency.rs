@@ -169,7 +169,7 @@ impl Contingency {
         let corrected = |classes: f64| classes - (classes - 1.0).powi(2) / (n - 1.0);
         // With as many classes as rows the correction leaves nothing to divide by.
         let freedom = (corrected(r) - 1.0).min(corrected(k) - 1.0);
-        found(if freedom > 0.0 { Ok((phi2 / freedom).sqrt()) } else { Err(Absent::Few) })
+        found(if freedom > 0.0 { Ok((phi2 / freedom).sqrt()) } else { Err(Absent::Crowded) })
     }
 
     /// Mutual information over the geometric mean of the entropies, in 0..=1; absent where a column

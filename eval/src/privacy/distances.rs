@@ -3,9 +3,10 @@ use crate::{
     gower::{Best, Points, Space},
     parallel,
     score::Gap,
-    tables::{shuffle_front, subsample},
+    tables::{is_modelled, shuffle_front, subsample},
 };
-use meg_core::Table;
+use meg_core::{Column, Table};
+use std::collections::HashMap;
 
 /// How much work the search may be.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,10 @@ pub(super) struct Distances {
     pub(super) holdout: Option<Nearest>,
     /// From synthetic rows to as many training rows as holdout rows.
     pub(super) sides: Option<Sides>,
+    /// The share of the training rows that face holdout rows.
+    pub(super) facing_share: f64,
+    /// The share of the training rows that equal another one.
+    pub(super) twins: f64,
     synthetic_rows: usize,
     /// Which of the looked-up holdout rows stand in for synthetic ones.
     sample: Vec<usize>,
@@ -95,11 +100,18 @@ impl Distances {
                 train: ours.iter().map(|found| found.facing_train).collect(),
                 holdout: ours.iter().map(|found| found.facing_holdout).collect(),
             }),
+            facing_share: equal as f64 / train.rows() as f64,
+            twins: twins(train),
             synthetic: Nearest::new(&ours),
             holdout: theirs.as_deref().map(Nearest::new),
             synthetic_rows: synthetic.rows(),
             sample: subsample(looked_up, synthetic.rows(), seed, "reference rows"),
         })
+    }
+
+    /// Synthetic rows that were looked up.
+    pub(super) fn rows(&self) -> usize {
+        self.synthetic.first.len()
     }
 
     /// The distances of holdout rows, no more of them than there are synthetic rows.
@@ -111,10 +123,29 @@ impl Distances {
 
     /// What the reader must know.
     pub(super) fn note(&self) -> Option<String> {
-        let used = self.synthetic.first.len();
+        let used = self.rows();
         (used < self.synthetic_rows)
             .then(|| format!("a sample of {used} of {} synthetic rows", self.synthetic_rows))
     }
+}
+
+/// The share of rows that equal another one in every compared cell.
+fn twins(table: &Table) -> f64 {
+    let columns: Vec<usize> =
+        (0..table.columns().len()).filter(|&at| is_modelled(table, at)).collect();
+    let key = |row: usize| -> Vec<u64> {
+        let cell = |&at: &usize| match &table.columns()[at] {
+            Column::Numbers(cells) if cells[row].is_nan() => u64::MAX,
+            // A sum with 0 makes one of the two zeros.
+            Column::Numbers(cells) => (cells[row] + 0.0).to_bits(),
+            _ => u64::from(table.codes(at)[row]),
+        };
+        columns.iter().map(cell).collect()
+    };
+    let mut counts = HashMap::<Vec<u64>, usize>::new();
+    (0..table.rows()).for_each(|row| *counts.entry(key(row)).or_default() += 1);
+    let twins: usize = counts.into_values().filter(|&count| count > 1).sum();
+    twins as f64 / table.rows() as f64
 }
 
 /// What was found for one row.
@@ -171,7 +202,13 @@ fn search(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meg_core::{Column, ColumnSpec, Schema, Seed};
+    use meg_core::{ColumnSpec, Schema, Seed};
+
+    #[test]
+    fn twins_are_counted() {
+        assert_eq!(twins(&table([1, 2, 1, 3, 1].into_iter())), 0.6);
+        assert_eq!(twins(&table(0..7)), 0.0);
+    }
 
     fn table(cells: impl Iterator<Item = u32>) -> Table {
         let schema = Schema::new(vec![ColumnSpec::number("x", 0)]).unwrap();

@@ -1,3 +1,4 @@
+use super::{least_below, least_in_mean, least_in_spread};
 use crate::{
     Comparison, Group, Metric, Score,
     numbers::{mean_and_sd, quantile},
@@ -121,6 +122,10 @@ fn among(
     let holdout = comparison.holdout.filter(|table| table.rows() > 0);
     let theirs = holdout.map(|table| distances(table, synthetic.rows(), "euclid holdout rows"));
     let (values, references) = (summary(&ours), theirs.as_deref().map(summary));
+    let least: Vec<Option<f64>> = match theirs.as_deref() {
+        Some(theirs) => least_leaks(theirs, ours.len()).to_vec(),
+        None => Vec::new(),
+    };
     let note = (ours.len() < synthetic.rows())
         .then(|| format!("a sample of {} of {} synthetic rows", ours.len(), synthetic.rows()));
     kinds
@@ -129,9 +134,24 @@ fn among(
         .map(|(at, kind)| {
             let reading = Reading::new(Ok(values[at]), train.rows(), ours.len()).note(note.clone());
             let reference = references.as_ref().map(|references| references[at]);
-            Score::new(kind, &[], reading).with_reference(reference)
+            let score = Score::new(kind, &[], reading).with_reference(reference);
+            match least.get(at) {
+                Some(least) => score.with_least_leak(*least),
+                None => score,
+            }
         })
         .collect()
+}
+
+/// The least shares of copies that mean, deviation, median and 5 % quantile would show, in the order
+/// of the kinds.
+fn least_leaks(holdout: &[f64], ours: usize) -> [Option<f64>; 4] {
+    [
+        least_in_mean(holdout, ours),
+        least_in_spread(holdout, ours),
+        least_below(holdout, 0.5, 1.0, ours),
+        least_below(holdout, 0.05, 1.0, ours),
+    ]
 }
 
 /// The compared columns and the scales of numbers.

@@ -1,6 +1,7 @@
 use crate::{
     Comparison, Group, Metric, Score,
     fidelity::Classes,
+    power::{Law, Sizes, least_share},
     score::{Gap, Goal, Kind, Reading},
     tables::{is_modelled, reference_rows},
 };
@@ -78,11 +79,15 @@ impl Metric for KMap {
         let ours = found(synthetic);
         let theirs = reference_rows(comparison).map(|holdout| found(&holdout));
         let note = format!("by {} columns, numbers in quarters", columns.len());
+        let share = Score::new(&SMALL, &[], reading(Ok(small(&ours))))
+            .with_reference(theirs.as_deref().map(small));
         vec![
             Score::new(&LEAST, &[], reading(least(&ours)).note(Some(note)))
                 .with_reference(theirs.as_deref().and_then(|sizes| least(sizes).ok())),
-            Score::new(&SMALL, &[], reading(Ok(small(&ours))))
-                .with_reference(theirs.as_deref().map(small)),
+            match &theirs {
+                Some(theirs) => share.with_least_leak(least_leak(&found(train), &ours, theirs)),
+                None => share,
+            },
         ]
     }
 }
@@ -118,6 +123,14 @@ fn least(sizes: &[usize]) -> Result<f64, Gap> {
 fn small(sizes: &[usize]) -> f64 {
     let small = sizes.iter().filter(|&&size| (1..K).contains(&size)).count();
     small as f64 / sizes.len() as f64
+}
+
+/// Copies have small combinations as often as training rows. (`k_map` has no such number: one row
+/// decides it.)
+fn least_leak(train: &[usize], ours: &[usize], theirs: &[usize]) -> Option<f64> {
+    let plain = Law::successes(small(theirs) * theirs.len() as f64, theirs.len());
+    let sizes = Sizes { ours: ours.len(), theirs: Some(theirs.len()) };
+    least_share(plain, Law::share(small(train)), sizes)
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ mod tail;
 use crate::{
     Comparison, Group, Metric, Score,
     numbers::quantile,
+    power::{Law, Sizes, least_share},
     score::{Gap, Goal, Kind, Reading},
 };
-use distances::{Distances, Limits};
+use distances::{Distances, Limits, Nearest};
 pub(crate) use euclid::Euclid;
 pub(crate) use k_map::KMap;
 pub(crate) use new_rows::NewRows;
@@ -26,20 +27,25 @@ pub(crate) use obfuscation::Obfuscation;
 #[derive(Debug)]
 pub(crate) struct NearestRows;
 
-/// An indicator: name and range, its value, and the same for holdout rows.
+/// An indicator: name and range, its value, the same for holdout rows, and what it could have seen.
 struct Indicator {
     kind: Kind,
     value: fn(&Distances) -> Result<f64, Gap>,
     reference: fn(&Distances) -> Option<f64>,
+    /// 95 % interval of the value, for shares of rows.
+    interval: Option<fn(&Distances) -> Option<[f64; 2]>>,
+    /// The least share of copies that would show, from the distances of holdout rows.
+    least: fn(&Distances, &Nearest) -> Option<f64>,
 }
 
-const INDICATORS: [Indicator; 9] = [
+const INDICATORS: [Indicator; 10] = [
     dcr::MEDIAN,
     dcr::FIVE_PERCENT,
     dcr::MEAN,
     dcr::SD,
     dcr::SHARE,
     identical::IDENTICAL,
+    identical::EXCESS,
     nndr::FIVE_PERCENT,
     nndr::MEDIAN,
     tail::LEAK,
@@ -70,8 +76,13 @@ impl Metric for NearestRows {
                 let note = distances.note();
                 let reading =
                     Reading::new((indicator.value)(distances), comparison.train.rows(), rows);
-                Score::new(&indicator.kind, &[], reading.note(note))
-                    .with_reference((indicator.reference)(distances))
+                let interval = indicator.interval.and_then(|interval| interval(distances));
+                let score = Score::new(&indicator.kind, &[], reading.note(note).interval(interval))
+                    .with_reference((indicator.reference)(distances));
+                match distances.holdout_sample() {
+                    Some(holdout) => score.with_least_leak((indicator.least)(distances, &holdout)),
+                    None => score,
+                }
             }
             Err(gap) => {
                 let reading = Reading::new(Err(gap.clone()), comparison.train.rows(), 0);
@@ -90,4 +101,28 @@ const fn kind(name: &'static str, least: f64, most: f64) -> Kind {
 /// The share of the values for which it holds.
 fn share(values: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
     values.iter().filter(|&&value| holds(value)).count() as f64 / values.len() as f64
+}
+
+/// The least share of copies that would move the quantile at this level visibly: below it there are
+/// then more rows than the level says. `low` is the chance that a copy is below it. `None` where the
+/// quantile is at 0 already, so that nothing can be below it.
+fn least_below(holdout: &[f64], level: f64, low: f64, ours: usize) -> Option<f64> {
+    if quantile(holdout, level) <= 0.0 {
+        return None;
+    }
+    let sizes = Sizes { ours, theirs: Some(holdout.len()) };
+    least_share(Law::share(level), Law::share(low), sizes)
+}
+
+/// The same of the mean of distances, of which copies have 0.
+fn least_in_mean(holdout: &[f64], ours: usize) -> Option<f64> {
+    least_share(Law::of(holdout), Law::certain(0.0), Sizes { ours, theirs: Some(holdout.len()) })
+}
+
+/// The same of their standard deviation.
+fn least_in_spread(holdout: &[f64], ours: usize) -> Option<f64> {
+    let mean = Law::of(holdout).mean;
+    let squares: Vec<f64> = holdout.iter().map(|distance| (distance - mean).powi(2)).collect();
+    let sizes = Sizes { ours, theirs: Some(holdout.len()) };
+    least_share(Law::of(&squares), Law::certain(mean * mean), sizes)
 }

@@ -1,5 +1,6 @@
 use crate::{
     Comparison, Group, Metric, Score, parallel,
+    power::{Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
     tables::{is_modelled, reference_rows},
 };
@@ -46,9 +47,18 @@ impl Metric for NewRows {
             _ => Ok(index.new_share(synthetic, threads)),
         };
         let holdout = reference_rows(comparison).filter(|_| value.is_ok());
-        let reference = holdout.map(|holdout| index.new_share(&holdout, threads));
+        let reference = holdout.as_deref().map(|holdout| index.new_share(holdout, threads));
         let reading = Reading::new(value, train.rows(), synthetic.rows());
-        vec![Score::new(&KIND, &[], reading).with_reference(reference)]
+        let score = Score::new(&KIND, &[], reading).with_reference(reference);
+        vec![match (holdout, reference) {
+            (Some(holdout), Some(new)) => {
+                // A copy is no new row.
+                let plain = Law::successes(new * holdout.rows() as f64, holdout.rows());
+                let sizes = Sizes { ours: synthetic.rows(), theirs: Some(holdout.rows()) };
+                score.with_least_leak(least_share(plain, Law::certain(0.0), sizes))
+            }
+            _ => score,
+        }]
     }
 }
 

@@ -1,4 +1,8 @@
-use super::{Indicator, distances::Nearest, kind, quantile};
+use super::{
+    Indicator,
+    distances::{Distances, Nearest},
+    kind, least_below, quantile,
+};
 use crate::score::Gap;
 
 /// `nndr_p05`: the 5 % quantile over synthetic rows of the distance to the nearest training row
@@ -12,6 +16,8 @@ pub(super) const FIVE_PERCENT: Indicator = Indicator {
     kind: kind("nndr_p05", 0.0, 1.0),
     value: |distances| ratio(&distances.synthetic, 0.05).ok_or_else(too_few),
     reference: |distances| ratio(&distances.holdout_sample()?, 0.05),
+    interval: None,
+    least: |distances, holdout| least(distances, holdout, 0.05),
 };
 
 /// `nndr_median`: the median of the same ratios.
@@ -19,6 +25,8 @@ pub(super) const MEDIAN: Indicator = Indicator {
     kind: kind("nndr_median", 0.0, 1.0),
     value: |distances| ratio(&distances.synthetic, 0.5).ok_or_else(too_few),
     reference: |distances| ratio(&distances.holdout_sample()?, 0.5),
+    interval: None,
+    least: |distances, holdout| least(distances, holdout, 0.5),
 };
 
 fn too_few() -> Gap {
@@ -27,7 +35,19 @@ fn too_few() -> Gap {
 
 /// This quantile of the ratios.
 fn ratio(nearest: &Nearest, share: f64) -> Option<f64> {
+    nearest
+        .second
+        .iter()
+        .all(|second| second.is_finite())
+        .then(|| quantile(&ratios(nearest), share))
+}
+
+fn ratios(nearest: &Nearest) -> Vec<f64> {
     let ratio = |(first, second): (&f64, &f64)| if *second == 0.0 { 1.0 } else { first / second };
-    let ratios: Vec<f64> = nearest.first.iter().zip(&nearest.second).map(ratio).collect();
-    nearest.second.iter().all(|second| second.is_finite()).then(|| quantile(&ratios, share))
+    nearest.first.iter().zip(&nearest.second).map(ratio).collect()
+}
+
+/// A copy has the ratio 0, one of a row with a twin the ratio 1.
+fn least(distances: &Distances, holdout: &Nearest, level: f64) -> Option<f64> {
+    least_below(&ratios(holdout), level, 1.0 - distances.twins, distances.rows())
 }

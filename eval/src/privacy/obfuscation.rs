@@ -1,6 +1,8 @@
 use crate::{
     Comparison, Group, Metric, Score,
-    gower::{Space, nearest},
+    gower::{Best, Space, nearest},
+    numbers::mean_and_sd,
+    power::{Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
     tables::{at_most, is_modelled, reference_rows, subsample},
 };
@@ -71,16 +73,27 @@ impl Metric for Obfuscation {
         // More rows to search are nearer rows: both sides have as many as the smaller one.
         let wanted = comparison.holdout.map_or(0, Table::rows);
         let searched = at_most(synthetic, wanted, seed, "obfuscation synthetic rows");
-        let ours = of(&searched);
+        let ours = of(&searched).map(|values| mean_and_sd(&values).0);
         let theirs = reference_rows(comparison).map(|holdout| of(&holdout));
+        // Of a row that was copied nothing is hidden. The same rows are looked up on both sides.
+        let sizes = Sizes { ours: rows.len(), theirs: Some(rows.len()) };
+        let copies = train.rows() as f64 / searched.rows() as f64;
+        let least = |values: &[f64]| {
+            least_share(Law::of(values), Law::certain(0.0), sizes).map(|share| share * copies)
+        };
         let note = format!("cells of {which} columns, {} training rows", rows.len());
         KINDS
             .iter()
             .enumerate()
             .map(|(at, kind)| {
                 let reading = Reading::new(Ok(ours[at]), rows.len(), searched.rows());
-                Score::new(kind, &[], reading.note(Some(note.clone())))
-                    .with_reference(theirs.map(|theirs| theirs[at]))
+                let score = Score::new(kind, &[], reading.note(Some(note.clone())));
+                match &theirs {
+                    Some(theirs) => score
+                        .with_reference(Some(mean_and_sd(&theirs[at]).0))
+                        .with_least_leak(least(&theirs[at])),
+                    None => score,
+                }
             })
             .collect()
     }
@@ -94,37 +107,33 @@ fn judged(train: &Table) -> (Vec<usize>, &'static str) {
     if sensitive.is_empty() { (all, "all") } else { (sensitive, "the sensitive") }
 }
 
-/// The share of changed cells, and the mean distance.
+/// Of each training row that is looked up, the share of changed cells, and the distance.
 fn hidden(
     comparison: &Comparison<'_>,
     space: &Space,
     (rows, columns): (&[usize], &[usize]),
     table: &Table,
-) -> [f64; 2] {
+) -> [Vec<f64>; 2] {
     let train = comparison.train;
     let all: Vec<usize> = (0..table.rows()).collect();
     let (queries, points) = (space.points(train, rows), space.points(table, &all));
     let found = nearest(space, &queries, &points, 1, comparison.threads);
     let width = space.columns() as f64;
-    let far: f64 = found.iter().map(|best| best.distance(0) / width).sum();
-    let changed: usize = columns
-        .iter()
-        .map(|&at| {
-            let tolerance = TOLERANCE * half_range(&train.columns()[at]) * 2.0;
-            let pairs = rows.iter().zip(&found);
-            pairs
-                .filter(|(row, best)| {
-                    let other = best.rows().next();
-                    let same = |other| {
-                        is_same(&train.columns()[at], **row, &table.columns()[at], other, tolerance)
-                    };
-                    !other.is_some_and(same)
-                })
-                .count()
-        })
-        .sum();
-    let cells = (rows.len() * columns.len()) as f64;
-    [changed as f64 / cells, far / rows.len() as f64]
+    let tolerances: Vec<f64> =
+        columns.iter().map(|&at| TOLERANCE * half_range(&train.columns()[at]) * 2.0).collect();
+    let changed = |(&row, best): (&usize, &Best)| {
+        let other = best.rows().next();
+        let differs = |(&at, &tolerance): (&usize, &f64)| {
+            let (own, others) = (&train.columns()[at], &table.columns()[at]);
+            !other.is_some_and(|other| is_same(own, row, others, other, tolerance))
+        };
+        let count = columns.iter().zip(&tolerances).filter(|pair| differs(*pair)).count();
+        count as f64 / columns.len() as f64
+    };
+    [
+        rows.iter().zip(&found).map(changed).collect(),
+        found.iter().map(|best| best.distance(0) / width).collect(),
+    ]
 }
 
 fn is_same(a: &Column, row: usize, b: &Column, other: usize, tolerance: f64) -> bool {
@@ -180,7 +189,7 @@ mod tests {
         let near = || (vec![0.5, 90.0], vec![0, 1]);
         let (x, c) = near();
         let all = score(Role::Feature, x, c);
-        assert_eq!(all[0], Some(2.0 / 6.0));
+        assert!((all[0].unwrap() - 2.0 / 6.0).abs() < 1e-12);
         assert!((all[1].unwrap() - (0.0025 + 0.05 + 0.5) / 3.0).abs() < 1e-12, "{all:?}");
         let (x, c) = near();
         assert_eq!(score(Role::Sensitive, x, c)[0], Some(0.0));

@@ -1,4 +1,4 @@
-use super::{Indicator, distances::Distances, kind, quantile, share};
+use super::{Indicator, distances::Distances, kind, least_below, quantile, share};
 use crate::score::Gap;
 
 /// Honest rows that are expected below the threshold.
@@ -15,6 +15,11 @@ pub(super) const LEAK: Indicator = Indicator {
     kind: kind("tail_leak", -TAIL, 1.0 - TAIL),
     value: |distances| leak(distances, &distances.synthetic.first),
     reference: |distances| leak(distances, &distances.holdout.as_ref()?.first).ok(),
+    interval: None,
+    // All holdout rows set the threshold, however few synthetic ones there are.
+    least: |distances, _| {
+        least_below(&distances.holdout.as_ref()?.first, TAIL, 1.0, distances.rows())
+    },
 };
 
 fn leak(distances: &Distances, nearest: &[f64]) -> Result<f64, Gap> {
