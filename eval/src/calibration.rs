@@ -2,7 +2,7 @@
 
 use crate::{
     Comparison, Group, Metric, Score,
-    fidelity::{Dependence, Trend},
+    fidelity::{Dependence, MissingSimilarity, Trend},
     joint::{Components, Manifold, SlicedWasserstein},
     numbers::mean_and_sd,
     score::{Gap, Goal, Kind, Reading},
@@ -23,12 +23,14 @@ const LEAST_ROWS: usize = 20;
 const Z: f64 = 1.959_963_984_540_054;
 
 /// Who gives the scores.
-const SOURCES: [&dyn Metric; 5] = [&Trend, &Dependence, &Manifold, &SlicedWasserstein, &Components];
+const SOURCES: [&dyn Metric; 6] =
+    [&MissingSimilarity, &Trend, &Dependence, &Manifold, &SlicedWasserstein, &Components];
 
 /// Each score that sees dependence, and the name of its position.
-const POSITIONS: [(&str, Kind); 19] = [
+const POSITIONS: [(&str, Kind); 20] = [
     ("trend_dependent", position("position_trend_dependent")),
     ("trend", position("position_trend")),
+    ("missing_pattern_similarity", position("position_missing_pattern_similarity")),
     ("correlation_similarity", position("position_correlation_similarity")),
     ("contingency_similarity", position("position_contingency_similarity")),
     ("spearman_similarity", position("position_spearman_similarity")),
@@ -54,7 +56,7 @@ const fn position(name: &'static str) -> Kind {
 
 /// Where a score that sees dependence stands between shuffled columns (0) and unseen real rows (1):
 /// `(score - score of shuffled training columns) / (score of holdout rows - score of shuffled
-/// training columns)`, with as many rows of each, 10 000 at most.
+/// training columns)`, with as many rows of each, 2 000 at most.
 ///
 /// 1 is best: below 0 is worse than shuffled columns, above 1 chance or memory. The interval is the
 /// position with 1.96 standard deviations to either side. These come from the scores of 20 halves of

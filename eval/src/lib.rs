@@ -113,6 +113,7 @@ pub const METRICS: &[&dyn Metric] = &[
     &utility::MLP_NUMBERS,
     &utility::Floor,
     &utility::Exchange,
+    &utility::Agreement,
     &utility::Global,
     &utility::CTGAN_ADULT,
     &utility::CTGAN_CENSUS,

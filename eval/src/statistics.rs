@@ -155,6 +155,28 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     adjusted
 }
 
+/// Kendall's rank correlation with his correction for ties, tau-b (1945), in -1..=1.
+///
+/// `None` for lists of different lengths, a value that is not finite, or where all values of a list are
+/// equal (so for fewer than two).
+pub fn kendall(x: &[f64], y: &[f64]) -> Option<f64> {
+    if x.len() != y.len() || x.iter().chain(y).any(|value| !value.is_finite()) {
+        return None;
+    }
+    let (mut agreeing, mut apart_x, mut apart_y) = (0i64, 0i64, 0i64);
+    for i in 0..x.len() {
+        for j in 0..i {
+            let [a, b] = [(x[i], x[j]), (y[i], y[j])]
+                .map(|(one, other)| i64::from(one > other) - i64::from(one < other));
+            agreeing += a * b;
+            apart_x += a.abs();
+            apart_y += b.abs();
+        }
+    }
+    let all = (apart_x as f64).sqrt() * (apart_y as f64).sqrt();
+    (all > 0.0).then(|| (agreeing as f64 / all).clamp(-1.0, 1.0))
+}
+
 /// The share of the sign patterns of these ranks whose positive ranks sum to `most` or less.
 ///
 /// Mean ranks of ties are whole or halves, so that twice of them are whole numbers and their sums can
@@ -283,6 +305,17 @@ mod tests {
         assert_eq!((equal.statistic, equal.p_value), (None, None));
         let pairs = pairwise(&[vec![1.0; 3], vec![2.0; 3]]).unwrap();
         assert!(pairs.iter().all(|pair| pair.p_value == 1.0));
+    }
+
+    #[test]
+    fn kendall_agrees_with_scipy() {
+        // The examples of scipy.stats.kendalltau: -0.47140452 (with ties) and a plain order.
+        let tau = kendall(&[12.0, 2.0, 1.0, 12.0, 2.0], &[1.0, 4.0, 7.0, 1.0, 0.0]).unwrap();
+        assert!((tau + 0.471_404_520_791_031_7).abs() < 1e-12, "{tau}");
+        assert_eq!(kendall(&[1.0, 2.0, 3.0], &[0.1, 0.2, 0.9]), Some(1.0));
+        assert_eq!(kendall(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]), Some(-1.0));
+        assert_eq!(kendall(&[1.0, 1.0], &[1.0, 2.0]), None);
+        assert_eq!(kendall(&[1.0], &[1.0]), None);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum Family<'a> {
     Mixture(Modes),
     /// A Bayesian network over category columns.
     Network(&'a dyn Refit),
+    /// Any other law: its density is known, and no protocol says what to fit to rows of it.
+    Density,
 }
 
 /// The modes of a mixture: round, of one width, equally weighted.

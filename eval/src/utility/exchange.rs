@@ -6,11 +6,12 @@ use super::{
 use crate::{
     Comparison, Group, Metric, Score,
     score::{Gap, Kind, Reading},
+    tables::subsample,
 };
 use meg_core::Table;
 
-/// Tested on synthetic rows, then trained on both.
-const KINDS: [[Kind; 3]; 2] = [
+/// Tested on synthetic rows, trained on both, then trained and tested on synthetic rows.
+const KINDS: [[Kind; 3]; 3] = [
     [
         Kind::similarity("trts_boost_auc"),
         Kind::similarity("trts_boost_macro_f1"),
@@ -21,16 +22,22 @@ const KINDS: [[Kind; 3]; 2] = [
         Kind::similarity("augmented_boost_macro_f1"),
         Kind::explained("augmented_boost_r2"),
     ],
+    [
+        Kind::similarity("tsts_boost_auc"),
+        Kind::similarity("tsts_boost_macro_f1"),
+        Kind::explained("tsts_boost_r2"),
+    ],
 ];
 
 /// Boosted trees trained on real rows and tested on synthetic ones (TRTS: can the labels of
-/// synthetic rows be learned from real ones), and trained on real and synthetic rows together and
-/// tested on holdout rows (augmentation: do synthetic rows add anything).
+/// synthetic rows be learned from real ones), trained on real and synthetic rows together and tested
+/// on holdout rows (augmentation: do synthetic rows add anything), and trained on one half of the
+/// synthetic rows and tested on the other (TSTS: what somebody who has nothing else would believe).
 ///
 /// AUC and macro F1 of a category target, in 0..=1, R² of a number target, up to 1; higher is
-/// better; the reference of both is training and testing on real rows (TRTR). A TRTS above it is no
-/// praise: the synthetic labels are then easier than real ones. Skipped and undefined as the `tstr`
-/// scores; scores of the other kind of target are skipped.
+/// better; the reference of all is training and testing on real rows (TRTR). A TRTS or TSTS above it
+/// is no praise: the synthetic labels are then easier than real ones. Skipped and undefined as the
+/// `tstr` scores; scores of the other kind of target are skipped.
 #[derive(Debug)]
 pub(crate) struct Exchange;
 
@@ -44,7 +51,7 @@ impl Metric for Exchange {
     }
 
     fn about(&self) -> &'static str {
-        "How well boosted trees trained on real rows predict synthetic labels, and whether synthetic rows added to the real ones help."
+        "How well boosted trees predict synthetic labels, trained on real rows or on other synthetic ones, and whether synthetic rows added to the real ones help."
     }
 
     fn group(&self) -> Group {
@@ -60,9 +67,11 @@ impl Metric for Exchange {
         let both =
             train.clone().concat(synthetic.clone()).map_err(|error| Gap::failed(error.to_string()));
         let reference = readings(comparison, Ok(train), holdout);
+        let [learned, tested] = halves(comparison);
         let runs = [
             readings(comparison, Ok(train), Some(synthetic)),
             readings(comparison, both.as_ref().map_err(Clone::clone), holdout),
+            readings(comparison, Ok(&learned), Some(&tested)),
         ];
         let mut scores = Vec::new();
         for (kinds, readings) in KINDS.iter().zip(runs) {
@@ -72,6 +81,17 @@ impl Metric for Exchange {
         }
         scores
     }
+}
+
+/// The synthetic rows in two random halves, in the order of the table.
+fn halves(comparison: &Comparison<'_>) -> [Table; 2] {
+    let Comparison { synthetic, seed, .. } = *comparison;
+    let rows = synthetic.rows();
+    let first = subsample(rows, rows.div_ceil(2), seed, "synthetic rows to learn from");
+    let mut is_first = vec![false; rows];
+    first.iter().for_each(|&row| is_first[row] = true);
+    let second: Vec<usize> = (0..rows).filter(|&row| !is_first[row]).collect();
+    [synthetic.select_rows(&first), synthetic.select_rows(&second)]
 }
 
 /// AUC, macro F1 and R² of learning from one table and being tested on another.

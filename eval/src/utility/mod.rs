@@ -1,5 +1,6 @@
 //! How useful synthetic rows are in place of real ones: train on them, test on holdout rows.
 
+mod agreement;
 mod bayes;
 mod ctgan;
 mod exchange;
@@ -12,6 +13,7 @@ mod regression;
 mod task;
 mod tstr;
 
+pub(crate) use agreement::Agreement;
 pub(crate) use ctgan::{CTGAN_ADULT, CTGAN_CENSUS, CTGAN_COVERTYPE, CTGAN_MNIST, CTGAN_NEWS};
 pub(crate) use exchange::Exchange;
 pub(crate) use floor::Floor;

@@ -8,7 +8,8 @@ use crate::{
     Comparison, Group, Metric, Score,
     fidelity::{by_column, unobserved},
     numbers::observed,
-    score::{Gap, Kind, Reading},
+    score::{Gap, Kind, Reading, mean},
+    tables::reference_rows,
 };
 pub use constraints::{broken_rows, constraint_scores};
 use meg_core::{Column, ColumnKind, MISSING, Table};
@@ -28,7 +29,7 @@ const KEYS: Kind = Kind::similarity("key_uniqueness");
 ///   99.5 % of the training rows and of the holdout rows, the mean share of synthetic rows that break
 ///   them; best is that of the holdout rows. Rules that guessing B's most frequent level keeps in 95
 ///   of 100 rows, and columns A with a level for fewer than 10 rows each, are left out. Undefined
-///   where no rule was found.
+///   where no rule was found, and where no synthetic row has a level of A that real rows have.
 /// - `constraint_violations`: the share of synthetic rows that break one of the schema's constraints,
 ///   then each constraint; see [`constraint_scores`].
 ///
@@ -69,7 +70,7 @@ impl Metric for Validity {
             |at, train, other| vec![category(train.codes(at), other.codes(at))],
         ));
         scores.extend(keys(comparison));
-        scores.push(rules::score(comparison));
+        scores.extend(rules::scores(comparison));
         scores.extend(constraint_scores(comparison, &comparison.train.schema().constraints));
         scores
     }
@@ -126,18 +127,49 @@ fn keys(comparison: &Comparison<'_>) -> Vec<Score> {
         Reading::new(value, train.rows(), table.rows())
     };
     let name = |at: usize| train.schema().columns[at].name.as_str();
-    let readings: Vec<Reading> = columns.iter().map(|&at| unique(synthetic, at)).collect();
-    let labelled = columns.iter().zip(&readings).map(|(&at, own)| (name(at).to_owned(), own));
-    let rows = (train.rows(), synthetic.rows());
-    let mut scores = vec![Score::new(&KEYS, &[], crate::score::mean("columns", labelled, rows))];
-    let single = columns.iter().zip(readings);
-    scores.extend(single.map(|(&at, reading)| Score::new(&KEYS, &[name(at)], reading)));
+    let of =
+        |table: &Table| -> Vec<Reading> { columns.iter().map(|&at| unique(table, at)).collect() };
+    let together = |readings: &[Reading], rows: usize| {
+        let labelled = columns.iter().zip(readings).map(|(&at, own)| (name(at).to_owned(), own));
+        mean("columns", labelled, (train.rows(), rows))
+    };
+    let holdout = reference_rows(comparison);
+    let theirs = holdout.as_deref().map(of);
+    let ours = of(synthetic);
+    let reference = theirs.as_ref().and_then(|readings| together(readings, 0).ok());
+    let all = Score::new(&KEYS, &[], together(&ours, synthetic.rows()));
+    let mut scores = vec![all.with_reference(reference)];
+    for (part, (&at, reading)) in columns.iter().zip(ours).enumerate() {
+        let reference = theirs.as_ref().and_then(|readings| readings[part].ok());
+        scores.push(Score::new(&KEYS, &[name(at)], reading).with_reference(reference));
+    }
     scores
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use meg_core::{ColumnSpec, Schema, Seed};
+
+    #[test]
+    fn keys_stand_beside_those_of_unseen_rows() {
+        let schema = Schema::new(vec![ColumnSpec::new("id", ColumnKind::Identifier)]).unwrap();
+        let table = |cells: [&str; 4]| {
+            let cells = cells.map(|cell| Some(cell.to_owned())).to_vec();
+            Table::new(schema.clone(), vec![Column::Texts(cells)]).unwrap()
+        };
+        let comparison = Comparison {
+            train: &table(["a", "b", "c", "d"]),
+            holdout: Some(&table(["e", "f", "f", "g"])),
+            synthetic: &table(["h", "h", "h", "i"]),
+            truth: None,
+            seed: Seed(1),
+            threads: 1,
+        };
+        for score in keys(&comparison) {
+            assert_eq!((score.value, score.reference), (Some(0.5), Some(0.75)), "{score:?}");
+        }
+    }
 
     #[test]
     fn small_cases_by_hand() {

@@ -27,7 +27,7 @@ pub(crate) fn table(name: &str) -> Table {
 }
 
 /// The metrics that train for long. They have tests of their own, and run wherever tables are small.
-const COSTLY: [&str; 12] = [
+const COSTLY: [&str; 13] = [
     "tstr_forest_auc",
     "tstr_adaboost_auc",
     "tstr_mlp_auc",
@@ -35,6 +35,7 @@ const COSTLY: [&str; 12] = [
     "tstr_forest_r2",
     "tstr_mlp_r2",
     "global_utility",
+    "learner_agreement",
     "ctgan_adult_f1",
     "ctgan_census_f1",
     "ctgan_covertype_macro_f1",
