@@ -8,7 +8,7 @@ use meg_core::{Error, Observer, Result, Table};
 /// The coordinates of a mixture's rows.
 const COLUMNS: [&str; 2] = ["x", "y"];
 
-/// The law that the rows of a table were drawn from, if it is a mixture or a network.
+/// The law that the rows of a table were drawn from, if they were simulated.
 ///
 /// # Errors
 /// When the file of a network cannot be found or read.
@@ -25,7 +25,8 @@ pub fn truth(
             let law = entry.network(places, observer)?;
             Some(Box::new(KnownNetwork { name: name.to_owned(), law }))
         }
-        Source::Table { .. } | Source::Clinic => None,
+        Source::Clinic => Some(Box::new(KnownClinic)),
+        Source::Table { .. } => None,
     })
 }
 
@@ -99,6 +100,23 @@ impl Refit for KnownNetwork {
     }
 }
 
+#[derive(Debug)]
+struct KnownClinic;
+
+impl Truth for KnownClinic {
+    fn name(&self) -> &str {
+        "the clinic"
+    }
+
+    fn log_density(&self, table: &Table) -> Result<Vec<f64>> {
+        datasets::clinic_log_probability(table)
+    }
+
+    fn family(&self) -> Family<'_> {
+        Family::Density
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +161,8 @@ mod tests {
 
     #[test]
     fn tables_without_a_law_have_none() {
-        assert!(law("clinic").is_none() && law("adult").is_none());
+        assert!(law("adult").is_none());
+        assert!(matches!(law("clinic").unwrap().family(), Family::Density));
         assert!(matches!(law("gridr").unwrap().family(), Family::Mixture(m) if m.components == 30));
     }
 }

@@ -40,7 +40,7 @@ pub use read::{
     read_table_with, read_texts, remarks,
 };
 pub use select::{Selection, select};
-pub use simulated::{Mixture, Network, Node, clinic, clinic_risk, mixture};
+pub use simulated::{Mixture, Network, Node, clinic, clinic_log_probability, clinic_risk, mixture};
 pub use split::{Parts, stratified};
 pub use store::write_file;
 pub use write::{write_csv, write_parquet, write_table};

@@ -67,14 +67,19 @@ pub(crate) struct Sizes {
 /// leak, for the means of our rows and of theirs to differ visibly: a one-sided test at 5 % sees it
 /// four times in five. `None` where even all of them would not be enough.
 pub(crate) fn least_share(plain: Law, copied: Law, sizes: Sizes) -> Option<f64> {
-    let [ours, theirs] =
-        [1.0 / sizes.ours as f64, sizes.theirs.map_or(0.0, |rows| 1.0 / rows as f64)];
-    let unseen = plain.variance * theirs;
-    let without = (plain.variance * ours + unseen).sqrt();
+    let ours = sizes.ours as f64;
     let shows = |share: f64| {
         let mixed = plain.mixed(copied, share);
-        let with = (mixed.variance * ours + unseen).sqrt();
-        (mixed.mean - plain.mean).abs() > LEVEL * without + POWER * with
+        // The test knows the rows of both sides together, as if they were of one law.
+        let (without, with) = match sizes.theirs.map(|rows| rows as f64) {
+            None => (plain.variance / ours, mixed.variance / ours),
+            Some(theirs) => {
+                let both = plain.mixed(copied, share * ours / (ours + theirs)).variance;
+                let apart = mixed.variance / ours + plain.variance / theirs;
+                (both * (1.0 / ours + 1.0 / theirs), apart)
+            }
+        };
+        (mixed.mean - plain.mean).abs() > LEVEL * without.sqrt() + POWER * with.sqrt()
     };
     if !shows(1.0) {
         return None;

@@ -22,10 +22,10 @@ pub struct Comparison {
     pub without: Vec<String>,
     /// Mean rank of each model; 1 is best.
     pub mean_ranks: Vec<f64>,
-    /// Friedman's statistic, corrected for ties.
-    pub statistic: f64,
+    /// Friedman's statistic, corrected for ties; none where all models are equal on every dataset.
+    pub statistic: Option<f64>,
     /// Chance of such a statistic or a larger one if the models were alike.
-    pub p_value: f64,
+    pub p_value: Option<f64>,
     /// Every pair of models.
     pub pairs: Vec<Pair>,
 }
@@ -235,12 +235,22 @@ mod tests {
         assert_eq!(found.mean_ranks, [3.0, 1.0, 2.0]);
         assert_eq!((found.datasets.len(), found.left_out.len()), (10, 0));
         // All ten datasets rank alike: 12 / (10 * 3 * 4) * (900 + 100 + 400) - 120 = 20.
-        assert!((found.statistic - 20.0).abs() < 1e-9 && found.p_value < 1e-4, "{found:?}");
+        assert!((found.statistic.unwrap() - 20.0).abs() < 1e-9, "{found:?}");
+        assert!(found.p_value.unwrap() < 1e-4, "{found:?}");
         let pair = found.pairs.iter().find(|pair| pair.better == "good" && pair.worse == "bad");
         let pair = pair.unwrap();
         assert!((pair.median_difference - 0.109).abs() < 1e-9, "{pair:?}");
         // Wilcoxon's least p-value of ten pairs, 2 / 2^10, times three by Holm.
         assert!((pair.p_value - 6.0 / 1_024.0).abs() < 1e-12, "{pair:?}");
+    }
+
+    #[test]
+    fn equal_models_are_compared_and_not_tested() {
+        let cells = run(&["bad", "good"], 6, |_, _, _| Some(score("shape", 0.5, None)));
+        let found = compared(&cells, "shape").unwrap();
+        assert_eq!(found.mean_ranks, [1.5, 1.5]);
+        assert_eq!((found.statistic, found.p_value), (None, None));
+        assert_eq!(found.pairs[0].p_value, 1.0);
     }
 
     #[test]

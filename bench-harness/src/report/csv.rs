@@ -23,6 +23,8 @@ struct Line {
     value: Option<f64>,
     reference: Option<f64>,
     reason: Option<String>,
+    interval: [Option<f64>; 2],
+    least_leak: Option<f64>,
 }
 
 fn lines(record: &Record) -> Vec<Line> {
@@ -35,6 +37,8 @@ fn lines(record: &Record) -> Vec<Line> {
         value,
         reference,
         reason: reason.or(record.reason.as_ref()).cloned(),
+        interval: [None; 2],
+        least_leak: None,
     };
     let mut lines = vec![
         line("fit_seconds", record.seconds.fit, None, None),
@@ -42,10 +46,11 @@ fn lines(record: &Record) -> Vec<Line> {
         line("peak_memory_bytes", record.peak_memory_bytes.map(|bytes| bytes as f64), None, None),
     ];
     let table_wide = record.metrics.iter().filter(|score| score.columns.is_empty());
-    lines.extend(
-        table_wide
-            .map(|score| line(&score.name, score.value, score.reference, score.reason.as_ref())),
-    );
+    lines.extend(table_wide.map(|score| Line {
+        interval: [0, 1].map(|end: usize| score.interval.map(|ends| ends[end])),
+        least_leak: score.least_leak,
+        ..line(&score.name, score.value, score.reference, score.reason.as_ref())
+    }));
     lines
 }
 
@@ -67,6 +72,9 @@ fn table(lines: &[Line]) -> Result<Vec<u8>, PolarsError> {
         column(lines, "value", |line| line.value),
         column(lines, "reference", |line| line.reference),
         column(lines, "reason", |line| line.reason.as_deref()),
+        column(lines, "interval_low", |line| line.interval[0]),
+        column(lines, "interval_high", |line| line.interval[1]),
+        column(lines, "least_leak", |line| line.least_leak),
     ];
     let mut frame = DataFrame::new(lines.len(), columns)?;
     let mut bytes = Vec::new();

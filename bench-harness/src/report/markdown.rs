@@ -229,7 +229,11 @@ fn remarks(text: &mut String, report: &Report<'_>) {
     );
     line(
         text,
-        "- TSTR trains a classifier on synthetic rows and scores it on real ones; the number in brackets is the same with real training rows (TRTR). DCR is the distance to the closest training row; the number in brackets is that of real holdout rows, as for the share of rows identical to a training row. TSTR is the mean over learners, taken in each cell.",
+        "- TSTR trains a classifier on synthetic rows and scores it on real ones; it is the mean over learners, taken in each cell. DCR is the distance to the closest training row, `identical` the share of rows that equal one.",
+    );
+    line(
+        text,
+        "- A number in round brackets is the reference, what the score is where nothing is amiss: of TSTR the same learners trained on real rows (TRTR), of DCR and `identical` real holdout rows in place of the synthetic ones, of detection and membership AUC 0.5, of the risks 0. The row `real holdout` has it for the first columns.",
     );
     if ATTACKS.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
         line(

@@ -85,6 +85,9 @@ pub struct Spread {
     pub n: usize,
     /// Mean of the same score on holdout rows, where there is one.
     pub reference: Option<f64>,
+    /// Means of the ends of the cells' own 95 % intervals, where every value has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_interval: Option<[f64; 2]>,
 }
 
 impl<'a> Report<'a> {
@@ -127,7 +130,7 @@ impl Spread {
     pub fn of(values: &[f64]) -> Option<Self> {
         let eval::statistics::Summary { n, mean, sd, interval } =
             eval::statistics::summarise(values)?;
-        Some(Self { mean, sd, interval, n, reference: None })
+        Some(Self { mean, sd, interval, n, reference: None, own_interval: None })
     }
 }
 
@@ -183,12 +186,19 @@ fn scores(ok: &[&Record]) -> BTreeMap<String, Spread> {
             Spread::of(&scores.iter().filter_map(|score| pick(score)).collect::<Vec<_>>())
         };
         let reference = all(|score| score.reference).map(|spread| spread.mean);
-        all(|score| score.value).map(|spread| Spread { reference, ..spread })
+        let own_interval = own_interval(&scores);
+        all(|score| score.value).map(|spread| Spread { reference, own_interval, ..spread })
     };
     by_name
         .into_iter()
         .filter_map(|(name, scores)| Some((name.to_owned(), spread(scores)?)))
         .collect()
+}
+
+fn own_interval(scores: &[&Score]) -> Option<[f64; 2]> {
+    let ends: Vec<[f64; 2]> = scores.iter().map(|score| score.interval).collect::<Option<_>>()?;
+    let mean = |end: usize| ends.iter().map(|ends| ends[end]).sum::<f64>() / ends.len() as f64;
+    Some([mean(0), mean(1)])
 }
 
 /// The scores without a value, and those whose value stands for a collapse. Other notes (the worst

@@ -6,6 +6,6 @@ mod clinic;
 mod mixture;
 mod network;
 
-pub use clinic::{clinic, clinic_risk};
+pub use clinic::{clinic, clinic_log_probability, clinic_risk};
 pub use mixture::{Mixture, mixture};
 pub use network::{Network, Node};

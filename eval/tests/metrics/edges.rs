@@ -40,6 +40,26 @@ fn a_column_that_collapses_is_scored_and_flagged() {
     assert!(reason(&scores, "correlation_similarity", &["x", "y"]).contains("counts as 0"));
 }
 
+/// Eight rows of nine have eight levels: no Cramer's V, and no loss either, as the real rows have four
+/// times as many and are less crowded for that alone.
+#[test]
+fn a_sample_too_small_for_its_levels_is_no_loss() {
+    let levels: Vec<String> = (0..9).map(|at| at.to_string()).collect();
+    let rows = |count: u32| {
+        let column = |step: u32| Column::Codes((0..count).map(|row| row * step % 9).collect());
+        build(vec![
+            (ColumnSpec::category("a", levels.clone()), column(1)),
+            (ColumnSpec::category("b", levels.clone()), column(2)),
+        ])
+    };
+    let scores = scores(&rows(36), None, &rows(8));
+    let pair = find(&scores, "association_difference", &["a", "b"]);
+    assert_eq!((pair.value, pair.status), (None, Status::Undefined), "{pair:?}");
+    assert!(pair.reason.as_ref().unwrap().contains("as many levels as rows"), "{pair:?}");
+    let mean = find(&scores, "association_difference", &[]);
+    assert!(!mean.reason.as_ref().unwrap().contains("lost"), "{mean:?}");
+}
+
 #[test]
 fn a_constant_real_column_is_listed() {
     let train = small(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0], &[0, 1, 0]);
@@ -135,7 +155,8 @@ fn what_needs_holdout_rows_is_skipped_without_them() {
     for holdout in [None, Some(&train.select_rows(&[]))] {
         let scores = scores(&train, holdout, &train);
         assert!(scores.iter().all(|score| score.reference.is_none()));
-        for name in ["dcr_share", "tail_leak"] {
+        assert!(scores.iter().all(|score| score.least_leak.is_none()));
+        for name in ["dcr_share", "tail_leak", "identical_match_excess"] {
             assert_eq!(find(&scores, name, &[]).status, Status::Skipped);
         }
         let tstr = find(&scores, "tstr_tree_auc", &[]);

@@ -30,6 +30,7 @@ const NOT_OF_ITSELF: &[&str] = &[
     "tstr",
     "trtr",
     "trts",
+    "tsts",
     "augmented",
     "floor",
     "global",
@@ -155,8 +156,9 @@ proptest! {
         let before = scores(&train, None, &synthetic);
         let after = scores(&turned(&train), None, &turned(&synthetic));
         for (before, after) in before.iter().zip(&after) {
-            // These draw as many rows of either table, and take the first of equally near ones.
-            if MANIFOLD.contains(&before.name.as_str()) {
+            // These draw as many rows of either table, and take the first of equally near ones, or cut
+            // the synthetic rows into halves.
+            if MANIFOLD.contains(&before.name.as_str()) || before.name.starts_with("tsts") {
                 continue;
             }
             prop_assert!(close(before.value, after.value), "{:?} {:?}", before, after);

@@ -10,4 +10,5 @@ mod order;
 mod people;
 mod robust;
 mod selftest;
+mod threads;
 mod utility;

@@ -84,6 +84,8 @@ fn check(what: &str, train: &Table, holdout: Option<&Table>, synthetic: &Table) 
             assert!(value.is_finite(), "{what}: {score:?}");
         }
         assert!(score.interval.is_none_or(|[low, high]| low <= high), "{what}: {score:?}");
+        let is_share = |share: f64| share > 0.0 && share <= 1.0;
+        assert!(score.least_leak.is_none_or(is_share), "{what}: {score:?}");
     }
 }
 

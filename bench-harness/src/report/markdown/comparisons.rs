@@ -1,33 +1,37 @@
 //! What holds beyond one cell: intervals over seeds, and models over datasets.
 
-use super::{NONE, SIMILARITY, UTILITY, grid, line, number};
+use super::{ATTACKS, CLOSENESS, NONE, SIMILARITY, UTILITY, grid, line, number};
 use crate::report::comparison::{Comparison, LeftOut};
 use crate::report::summary::{ModelSummary, Report, Spread};
 
 /// Differences with a larger p-value are not called differences.
 const LEVEL: f64 = 0.05;
 
+/// Scores that may have an interval of their own and are in no leaderboard.
+const OTHERS: [(&str, &str); 2] =
+    [("dcr_share", "DCR share"), ("identical_match_excess", "identical beyond holdout")];
+
 pub(super) fn write(text: &mut String, report: &Report<'_>) {
     intervals(text, report);
-    over_datasets(text, &report.comparisons());
+    own_intervals(text, report);
+    over_datasets(text, &report.comparisons(), &|model| ended(report, model));
 }
+
+type Pick = fn(&ModelSummary, &str) -> Option<Spread>;
+
+const METRIC: Pick = |model, name| model.metrics.get(name).copied();
+const LEARNERS: Pick = |model, name| model.utility.get(name).copied();
 
 /// Student's intervals of the leading scores, where there is more than one seed.
 fn intervals(text: &mut String, report: &Report<'_>) {
-    type Pick = fn(&ModelSummary, &str) -> Option<Spread>;
-    let similarity: Pick = |model, name| model.metrics.get(name).copied();
-    let utility: Pick = |model, name| model.utility.get(name).copied();
-    let scores = SIMILARITY.iter().map(|(name, heading)| (*name, *heading, similarity));
-    let scores = scores.chain(UTILITY.iter().map(|(name, heading)| (*name, *heading, utility)));
-    let models = || report.tables.iter().flat_map(|table| &table.models);
-    let has_interval = |name: &str, pick: Pick| {
-        models().any(|model| pick(model, name).is_some_and(|spread| spread.interval.is_some()))
+    let named = |scores: &'static [(&str, &str)], pick: Pick| {
+        scores.iter().map(move |(name, heading)| (*name, *heading, pick))
     };
-    let scores: Vec<(&str, &str, Pick)> =
-        scores.filter(|(name, _, pick)| has_interval(name, *pick)).collect();
-    if scores.is_empty() {
-        return;
-    }
+    let scores = named(&SIMILARITY, METRIC)
+        .chain(named(&UTILITY, LEARNERS))
+        .chain(named(&ATTACKS, METRIC))
+        .chain(named(&CLOSENESS, METRIC))
+        .collect();
     let cell = |spread: Option<Spread>| match spread {
         Some(Spread { interval: Some([low, high]), n, .. }) => {
             format!("{} to {} (n = {n})", number(low), number(high))
@@ -35,6 +39,43 @@ fn intervals(text: &mut String, report: &Report<'_>) {
         Some(spread) => format!("{NONE} (n = {})", spread.n),
         None => NONE.to_owned(),
     };
+    let heading = "\n## Intervals over seeds\n";
+    let about = "Student's 95 % intervals of the mean over seeds (n of them). They say how much training and sampling vary, not how much another split would change.\n";
+    let has = |spread: Spread| spread.interval.is_some();
+    by_model(text, report, [heading, about], (scores, &has), &cell);
+}
+
+/// The intervals that scores have in each cell.
+fn own_intervals(text: &mut String, report: &Report<'_>) {
+    let scores = ATTACKS.iter().chain(&OTHERS).map(|(name, heading)| (*name, *heading, METRIC));
+    let cell = |spread: Option<Spread>| match spread {
+        Some(Spread { own_interval: Some([low, high]), .. }) => {
+            format!("{} to {}", number(low), number(high))
+        }
+        _ => NONE.to_owned(),
+    };
+    let heading = "\n## Intervals within cells\n";
+    let about = "95 % intervals that the scores of one cell have by themselves, the means of their ends over seeds: how much other rows from the same model and for the holdout would change. Where 0.5 (areas, DCR share) or 0 (risks, identical rows beyond those of the holdout) is inside, the rows show nothing.\n";
+    let has = |spread: Spread| spread.own_interval.is_some();
+    by_model(text, report, [heading, about], (scores.collect(), &has), &cell);
+}
+
+/// A row for each model on each dataset, a column for each score that some model has; nothing without
+/// any.
+fn by_model(
+    text: &mut String,
+    report: &Report<'_>,
+    [heading, about]: [&str; 2],
+    (scores, has): (Vec<(&str, &str, Pick)>, &dyn Fn(Spread) -> bool),
+    cell: &dyn Fn(Option<Spread>) -> String,
+) {
+    let models = || report.tables.iter().flat_map(|table| &table.models);
+    let some = |name: &str, pick: Pick| models().any(|own| pick(own, name).is_some_and(has));
+    let scores: Vec<(&str, &str, Pick)> =
+        scores.into_iter().filter(|(name, _, pick)| some(name, *pick)).collect();
+    if scores.is_empty() {
+        return;
+    }
     let rows: Vec<Vec<String>> = report
         .tables
         .iter()
@@ -45,24 +86,31 @@ fn intervals(text: &mut String, report: &Report<'_>) {
             row
         })
         .collect();
-    line(text, "\n## Intervals over seeds\n");
-    line(
-        text,
-        "Student's 95 % intervals of the mean over seeds (n of them). They say how much training and sampling vary, not how much another split would change.\n",
-    );
+    line(text, heading);
+    line(text, about);
     let mut head = vec!["dataset", "model", "status"];
     head.extend(scores.iter().map(|(_, heading, _)| *heading));
     grid(text, &head, &rows);
 }
 
-fn over_datasets(text: &mut String, comparisons: &[Comparison]) {
+/// How many of a model's planned cells have no values, over all datasets.
+fn ended(report: &Report<'_>, model: &str) -> String {
+    let own = report.tables.iter().flat_map(|table| &table.models).filter(|own| own.model == model);
+    let (planned, ok) = own.fold((0, 0), |(all, ok), own| (all + own.planned, ok + own.ok));
+    match planned - ok {
+        0 => "none".into(),
+        lacking => format!("{lacking} of {planned}"),
+    }
+}
+
+fn over_datasets(text: &mut String, comparisons: &[Comparison], ended: &dyn Fn(&str) -> String) {
     if comparisons.is_empty() {
         return;
     }
     line(text, "\n## Models over datasets\n");
     line(
         text,
-        "Mean rank over datasets, 1 is best, by the mean over seeds; scores that should be near their reference are ranked by how near they are. A dataset on which any planned cell has no value is left out for all models, a model without a value anywhere altogether; the notes name them.\n",
+        "Mean rank over datasets, 1 is best, by the mean over seeds; scores that should be near their reference are ranked by how near they are. A dataset on which any planned cell has no value is left out for all models, a model without a value anywhere altogether; the notes name them. Cells that failed or were not run yet are counted in the second column and in no rank.\n",
     );
     let mut models: Vec<&String> = Vec::new();
     for model in comparisons.iter().flat_map(|one| one.models.iter().chain(&one.without)) {
@@ -70,7 +118,7 @@ fn over_datasets(text: &mut String, comparisons: &[Comparison]) {
             models.push(model);
         }
     }
-    let mut head = vec!["model"];
+    let mut head = vec!["model", "cells without values"];
     head.extend(comparisons.iter().map(|one| one.metric.as_str()));
     let rank = |one: &Comparison, model: &String| {
         let at = one.models.iter().position(|own| own == model);
@@ -78,17 +126,17 @@ fn over_datasets(text: &mut String, comparisons: &[Comparison]) {
     };
     let mut rows: Vec<Vec<String>> = Vec::new();
     for model in models {
-        let mut row = vec![model.clone()];
+        let mut row = vec![model.clone(), ended(model)];
         row.extend(comparisons.iter().map(|one| rank(one, model)));
         rows.push(row);
     }
     let mut last = |name: &str, cell: &dyn Fn(&Comparison) -> String| {
-        let mut row = vec![name.to_owned()];
+        let mut row = vec![name.to_owned(), String::new()];
         row.extend(comparisons.iter().map(cell));
         rows.push(row);
     };
     last("*datasets*", &|one| one.datasets.len().to_string());
-    last("*Friedman p*", &|one| p_value(one.p_value));
+    last("*Friedman p*", &|one| one.p_value.map_or(NONE.into(), p_value));
     grid(text, &head, &rows);
     line(text, "");
     comparisons.iter().for_each(|one| line(text, &format!("- {}", in_words(one))));
@@ -97,6 +145,9 @@ fn over_datasets(text: &mut String, comparisons: &[Comparison]) {
 /// Which models differ, and what was left out.
 fn in_words(one: &Comparison) -> String {
     let mut words = format!("`{}`: ", one.metric);
+    if one.p_value.is_none() {
+        words += "all models are equal on every dataset, so that there is nothing to test. ";
+    }
     let differing: Vec<String> = one
         .pairs
         .iter()
@@ -151,8 +202,8 @@ mod tests {
             left_out: vec![LeftOut { dataset: "adult".into(), models: vec!["b".into()] }],
             without: vec!["c".into()],
             mean_ranks: vec![1.0, 2.0],
-            statistic: 8.0,
-            p_value: 0.0047,
+            statistic: Some(8.0),
+            p_value: Some(0.0047),
             pairs: vec![Pair {
                 better: "a".into(),
                 worse: "b".into(),
@@ -161,12 +212,16 @@ mod tests {
             }],
         };
         let mut text = String::new();
-        over_datasets(&mut text, &[one.clone()]);
-        assert!(text.contains("| a            | 1.00  |"), "{text}");
-        assert!(text.contains("| c            | –     |"), "{text}");
-        assert!(text.contains("| *Friedman p* | 0.005 |"), "{text}");
+        let ended = |model: &str| if model == "b" { "1 of 9".into() } else { "none".to_owned() };
+        over_datasets(&mut text, &[one.clone()], &ended);
+        assert!(text.contains("| a            | none                 | 1.00  |"), "{text}");
+        assert!(text.contains("| b            | 1 of 9               | 2.00  |"), "{text}");
+        assert!(text.contains("| c            | none                 | –     |"), "{text}");
+        assert!(text.contains("| *Friedman p* |                      | 0.005 |"), "{text}");
         assert!(text.contains("- `shape`: a beats b (median 0.100, p = 0.008)"), "{text}");
         assert!(text.contains("Left out for want of a value: adult (b). Without"), "{text}");
+        let equal = Comparison { statistic: None, p_value: None, pairs: Vec::new(), ..one.clone() };
+        assert!(in_words(&equal).contains("all models are equal on every dataset"));
         one.pairs[0].p_value = 0.5;
         assert!(in_words(&one).contains("no pair differs at 5 %"));
         one.datasets.truncate(5);

@@ -1,3 +1,6 @@
+mod law;
+
+pub use law::clinic_log_probability;
 use meg_core::{Column, ColumnKind, ColumnSpec, MISSING, Result, Rng, Role, Schema, Table};
 use rand::Rng as _;
 use rand_distr::{Distribution, StandardNormal};
@@ -184,22 +187,35 @@ fn age_group(age: f64) -> usize {
 }
 
 fn smoking(age: f64, sex: usize, rng: &mut Rng) -> usize {
+    choose(smoking_shares(age, sex), rng)
+}
+
+/// Never, former and current smokers.
+fn smoking_shares(age: f64, sex: usize) -> [f64; 3] {
     let current = if age < 60.0 { 0.30 } else { 0.12 } + 0.10 * sex as f64;
     let former = 0.05 + 0.35 * (age - 18.0) / 77.0;
-    choose([1.0 - current - former, former, current], rng)
+    [1.0 - current - former, former, current]
+}
+
+fn chance_of_high_glucose(age: f64, bmi: f64) -> f64 {
+    sigmoid(-1.6 + 0.2 * (bmi - 27.0) + 0.03 * (age - 52.0))
 }
 
 fn glucose(age: f64, bmi: f64, rng: &mut Rng) -> f64 {
-    let high = rng.random::<f64>() < sigmoid(-1.6 + 0.2 * (bmi - 27.0) + 0.03 * (age - 52.0));
+    let high = rng.random::<f64>() < chance_of_high_glucose(age, bmi);
     let (mean, deviation) = if high { (10.0, 1.5) } else { (5.3, 0.5) };
     decimals((mean + deviation * normal(rng)).clamp(2.5, 25.0), 1)
 }
 
+/// The severity without its chance part.
+fn severity(age: f64, glucose: f64, smoking: usize) -> f64 {
+    0.05 * (age - 52.0) + 0.3 * (glucose - 6.5) + [0.0, 0.3, 0.9][smoking]
+}
+
 fn stage(age: f64, glucose: f64, smoking: usize, rng: &mut Rng) -> usize {
-    let smoking = [0.0, 0.3, 0.9][smoking];
     let uniform: f64 = rng.random_range(f64::EPSILON..1.0);
     let logistic = (uniform / (1.0 - uniform)).ln();
-    let severity = 0.05 * (age - 52.0) + 0.3 * (glucose - 6.5) + smoking + 0.6 * logistic;
+    let severity = severity(age, glucose, smoking) + 0.6 * logistic;
     STAGE_STEPS.iter().filter(|&&step| step < severity).count()
 }
 
