@@ -173,7 +173,8 @@ pub fn kendall(x: &[f64], y: &[f64]) -> Option<f64> {
             apart_y += b.abs();
         }
     }
-    let all = (apart_x as f64).sqrt() * (apart_y as f64).sqrt();
+    // One root of the whole product: equal orders give exactly 1.
+    let all = (apart_x as f64 * apart_y as f64).sqrt();
     (all > 0.0).then(|| (agreeing as f64 / all).clamp(-1.0, 1.0))
 }
 

@@ -159,7 +159,7 @@ impl Rows {
             let all = Law::successes(rows.iter().sum::<usize>() as f64, cells);
             Law { variance: seen.variance.max(all.variance / self.columns as f64), ..all }
         };
-        let sizes = Sizes { ours: self.members.len(), theirs: Some(self.others.len()) };
+        let sizes = Sizes::new(self.members.len(), Some(self.others.len()));
         least_share(law(&self.others), law(&self.planted), sizes)
     }
 }

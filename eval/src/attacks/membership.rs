@@ -4,13 +4,14 @@ use super::{
 };
 use crate::{
     Comparison, Group, Metric, Score,
-    gower::{Best, Space, nearest},
+    gower::{Best, Points, Space, nearest},
     learners::{area, features::Features},
     power::{Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
     spectrum::Spectrum,
     tables::subsample,
 };
+use meg_core::Table;
 use statrs::distribution::{Beta, ContinuousCDF};
 
 /// Neighbours whose origin the last attack counts.
@@ -21,6 +22,12 @@ const MOST_DENSITY_ROWS: usize = 10_000;
 
 /// Rows of either side for a rate of 1 in 100 and of 1 in 1 000.
 const LEAST_FOR_RATES: [usize; 2] = [200, 1_000];
+
+/// Shares of the unseen rows above the limit.
+const FALSE_SHARES: [f64; 2] = [0.01, 0.001];
+
+/// Unseen rows that are put among the synthetic ones at least, to see what a copy gives.
+const LEAST_PLANTED: usize = 20;
 
 /// Rows of either side among the outliers: an interval needs two, and two say next to nothing.
 const LEAST_OUTLIERS: usize = 5;
@@ -70,7 +77,9 @@ const KINDS: [Kind; 19] = [
 /// Clopper and Pearson's limits of both rates at a threshold chosen on the other half of the rows.
 /// 0 is best and proves nothing.
 ///
-/// Each says what share of copies it would show at these numbers of rows (see [`least_share`]).
+/// Each says what share of copies it would show at these numbers of rows (see [`least_share`]): what an
+/// attack gives to a copied row is measured by putting a tenth of the attacked unseen rows in the place
+/// of synthetic ones.
 /// Skipped without holdout rows.
 #[derive(Debug)]
 pub(crate) struct Membership;
@@ -135,6 +144,8 @@ struct Attack {
     scores: Result<Sides, Gap>,
     /// The same rows, only those farthest from what the attacker knows.
     outliers: Result<Sides, Gap>,
+    /// Scores of some unseen rows that took the place of synthetic ones: what a copied row gets.
+    planted: Result<Vec<f64>, Gap>,
 }
 
 #[derive(Debug, Clone)]
@@ -144,35 +155,95 @@ struct Sides {
 }
 
 fn attack(game: &Game<'_>, comparison: &Comparison<'_>, space: &Space) -> Vec<Attack> {
-    let all: Vec<usize> = (0..game.synthetic.rows()).collect();
-    let synthetic = space.points(game.synthetic, &all);
-    let known = space.points(game.holdout, &game.known);
-    let queries =
-        [space.points(game.train, &game.members), space.points(game.holdout, &game.others)];
-    let found = |points| {
-        [0, 1].map(|side| nearest(space, &queries[side], points, NEIGHBOURS, comparison.threads))
+    let both = |members: Vec<f64>, others: Vec<f64>| Sides { members, others };
+    let all = Against::new(game, comparison, space, game.synthetic);
+    let [members, others] = [(game.train, &game.members), (game.holdout, &game.others)]
+        .map(|(table, rows)| all.scores(comparison, table, rows));
+    // A tenth of the unseen rows, so that the synthetic rows are what they were but for those.
+    let count = (game.others.len() / 10).max(LEAST_PLANTED);
+    let count = count.min(game.others.len()).min(game.synthetic.rows());
+    let planted = planted(game, comparison, count).map(|table| {
+        let against = Against::new(game, comparison, space, &table);
+        against.scores(comparison, game.holdout, &game.others[..count])
+    });
+    let far = both(members.far, others.far);
+    let sides = members.scores.into_iter().zip(others.scores);
+    let sides = sides.map(|(members, others)| Ok(both(members?, others?)));
+    let attack = |(at, scores): (usize, Result<Sides, Gap>)| Attack {
+        name: ATTACKS[at],
+        outliers: scores.clone().and_then(|scores| outliers(&scores, &far)),
+        planted: match &planted {
+            Ok(planted) => planted.scores[at].clone(),
+            Err(gap) => Err(gap.clone()),
+        },
+        scores,
     };
-    let (to_synthetic, to_known) = (found(&synthetic), found(&known));
-    let sides = |score: &dyn Fn(&Best, &Best) -> f64| {
-        let [members, others] = [0, 1].map(|side| -> Vec<f64> {
-            let pairs = to_synthetic[side].iter().zip(&to_known[side]);
-            pairs.map(|(synthetic, known)| score(synthetic, known)).collect()
-        });
-        Sides { members, others }
-    };
-    let far = sides(&|_, known| known.distance(0));
-    let share = synthetic.rows() as f64 / (synthetic.rows() + known.rows()) as f64;
-    let scores = [
-        Ok(sides(&|synthetic, _| -synthetic.distance(0))),
-        Ok(sides(&|synthetic, known| known.distance(0) - synthetic.distance(0))),
-        densities(game, comparison),
-        Ok(sides(&|synthetic, known| origin(synthetic, known, share))),
-    ];
-    let attack = |(name, scores): (&'static str, Result<Sides, Gap>)| {
-        let outliers = scores.clone().and_then(|scores| outliers(&scores, &far));
-        Attack { name, scores, outliers }
-    };
-    ATTACKS.into_iter().zip(scores).map(attack).collect()
+    sides.enumerate().map(attack).collect()
+}
+
+/// The synthetic rows, of which so many gave way to unseen rows.
+fn planted(game: &Game<'_>, comparison: &Comparison<'_>, count: usize) -> Result<Table, Gap> {
+    let rows = game.synthetic.rows();
+    let kept = subsample(rows, rows - count, comparison.seed, "membership rows kept");
+    let kept = if count == rows { Vec::new() } else { kept };
+    let copies = game.holdout.select_rows(&game.others[..count]);
+    let both = game.synthetic.select_rows(&kept).concat(copies);
+    both.map_err(|error| Gap::failed(error.to_string()))
+}
+
+/// What all attacks on rows need of a table of synthetic rows.
+struct Against<'a> {
+    space: &'a Space,
+    synthetic: Points,
+    known: Points,
+    densities: Result<Densities, Gap>,
+}
+
+/// The scores of rows by attack, and how far each row is from what the attacker knows.
+struct Scored {
+    scores: [Result<Vec<f64>, Gap>; 4],
+    far: Vec<f64>,
+}
+
+impl<'a> Against<'a> {
+    fn new(
+        game: &Game<'_>,
+        comparison: &Comparison<'_>,
+        space: &'a Space,
+        synthetic: &Table,
+    ) -> Self {
+        let all: Vec<usize> = (0..synthetic.rows()).collect();
+        Self {
+            space,
+            synthetic: space.points(synthetic, &all),
+            known: space.points(game.holdout, &game.known),
+            densities: Densities::fit(game, comparison, synthetic),
+        }
+    }
+
+    fn scores(&self, comparison: &Comparison<'_>, table: &Table, rows: &[usize]) -> Scored {
+        let queries = self.space.points(table, rows);
+        let [synthetic, known] = [&self.synthetic, &self.known]
+            .map(|points| nearest(self.space, &queries, points, NEIGHBOURS, comparison.threads));
+        let score = |of: &dyn Fn(&Best, &Best) -> f64| -> Vec<f64> {
+            synthetic.iter().zip(&known).map(|(synthetic, known)| of(synthetic, known)).collect()
+        };
+        let (ours, theirs) = (self.synthetic.rows() as f64, self.known.rows() as f64);
+        let share = ours / (ours + theirs);
+        let densities = match &self.densities {
+            Ok(densities) => Ok(densities.ratios(table, rows, comparison.threads)),
+            Err(gap) => Err(gap.clone()),
+        };
+        Scored {
+            scores: [
+                Ok(score(&|synthetic, _| -synthetic.distance(0))),
+                Ok(score(&|synthetic, known| known.distance(0) - synthetic.distance(0))),
+                densities,
+                Ok(score(&|synthetic, known| origin(synthetic, known, share))),
+            ],
+            far: score(&|_, known| known.distance(0)),
+        }
+    }
 }
 
 /// The share of synthetic rows among the nearest of both kinds; a tie counts as chance has it.
@@ -195,35 +266,42 @@ fn origin(synthetic: &Best, known: &Best, share: f64) -> f64 {
     own / NEIGHBOURS as f64
 }
 
-fn densities(game: &Game<'_>, comparison: &Comparison<'_>) -> Result<Sides, Gap> {
-    let features = Features::fit(game.train, None);
-    let train = features.design(
-        game.train,
-        &subsample(game.train.rows(), MOST_DENSITY_ROWS, comparison.seed, "membership axes rows"),
-    );
-    if train.width == 0 {
-        return Err(Gap::undefined("no column varies in the training rows"));
+/// Densities of synthetic rows and of those that the attacker knows.
+struct Densities {
+    features: Features,
+    spectrum: Spectrum,
+    axes: usize,
+    synthetic: Density,
+    known: Density,
+}
+
+impl Densities {
+    fn fit(game: &Game<'_>, comparison: &Comparison<'_>, synthetic: &Table) -> Result<Self, Gap> {
+        let features = Features::fit(game.train, None);
+        let sample = |table: &Table, purpose| {
+            subsample(table.rows(), MOST_DENSITY_ROWS, comparison.seed, purpose)
+        };
+        let train = features.design(game.train, &sample(game.train, "membership axes rows"));
+        if train.width == 0 {
+            return Err(Gap::undefined("no column varies in the training rows"));
+        }
+        let spectrum = Spectrum::fit(&train);
+        let axes = axes(&spectrum);
+        let of = |table, rows: &[usize]| {
+            Density::fit(&spectrum.scores(&features.design(table, rows), axes), axes)
+        };
+        let synthetic = of(synthetic, &sample(synthetic, "membership density rows"));
+        let known = of(game.holdout, &game.known);
+        Ok(Self { features, spectrum, axes, synthetic, known })
     }
-    let spectrum = Spectrum::fit(&train);
-    let axes = axes(&spectrum);
-    let scores = |table, rows: &[usize]| spectrum.scores(&features.design(table, rows), axes);
-    let rows = subsample(
-        game.synthetic.rows(),
-        MOST_DENSITY_ROWS,
-        comparison.seed,
-        "membership density rows",
-    );
-    let of_synthetic = Density::fit(&scores(game.synthetic, &rows), axes);
-    let of_known = Density::fit(&scores(game.holdout, &game.known), axes);
-    let ratio = |points: Vec<f64>| -> Vec<f64> {
-        let above = of_synthetic.logarithms(&points, comparison.threads);
-        let below = of_known.logarithms(&points, comparison.threads);
+
+    /// The logarithm of the one over the other.
+    fn ratios(&self, table: &Table, rows: &[usize], threads: usize) -> Vec<f64> {
+        let points = self.spectrum.scores(&self.features.design(table, rows), self.axes);
+        let above = self.synthetic.logarithms(&points, threads);
+        let below = self.known.logarithms(&points, threads);
         above.iter().zip(below).map(|(above, below)| above - below).collect()
-    };
-    Ok(Sides {
-        members: ratio(scores(game.train, &game.members)),
-        others: ratio(scores(game.holdout, &game.others)),
-    })
+    }
 }
 
 /// The tenth of the rows that is farthest.
@@ -286,54 +364,97 @@ fn over_all(attacks: &[Attack], rows: (usize, usize)) -> Vec<Reading> {
     ]
 }
 
-/// The share of the members that an attack must tell for sure for this score to show it.
+/// The share of the members that must be copied for this score to show it, by what the attack gives
+/// to planted rows: see [`least_share`].
 ///
 /// An area is a mean over members of the share of others below each, which is even without a leak.
-/// Over all attacks one is the best that there is, as no two of them see a copy more surely; that the
-/// largest of several is taken is part of its level in `epsilon` alone.
+/// Over all attacks it is the least of theirs, at a level that they share.
 fn least_leak(name: &str, attacks: &[Attack]) -> Option<f64> {
-    let pick: fn(&Attack) -> &Result<Sides, Gap> =
-        if name.ends_with("outlier_auc") { |own| &own.outliers } else { |own| &own.scores };
-    let named = attacks.iter().filter(|own| name.starts_with(&format!("membership_{}", own.name)));
-    let sides = named.chain(attacks).find_map(|own| pick(own).as_ref().ok())?;
-    let rows = Sizes { ours: sides.members.len(), theirs: Some(sides.others.len()) };
-    let plain = match name {
-        name if name.ends_with("auc") => Law { mean: 0.5, variance: 1.0 / 12.0 },
-        name if name.ends_with("at_1") => Law::share(0.01),
-        name if name.ends_with("at_01") => Law::share(0.001),
-        _ => return sides.least_for_epsilon(attacks.len()),
+    let own: Vec<&Attack> = attacks
+        .iter()
+        .filter(|own| name.starts_with(&format!("membership_{}_", own.name)))
+        .collect();
+    let (own, tests) = match own.is_empty() {
+        true => (attacks.iter().collect(), attacks.len()),
+        false => (own, 1),
     };
-    least_share(plain, Law::certain(1.0), rows)
+    let of_one = |attack: &&Attack| {
+        let sides = if name.ends_with("outlier_auc") { &attack.outliers } else { &attack.scores };
+        let (sides, planted) = (sides.as_ref().ok()?, attack.planted.as_ref().ok()?);
+        if name == "membership_epsilon" {
+            return sides.least_for_epsilon(planted, attacks.len());
+        }
+        let sizes = Sizes { tests, ..Sizes::new(sides.members.len(), Some(sides.others.len())) };
+        let (plain, copied) = match name.ends_with("auc") {
+            true => {
+                (Law { mean: 0.5, variance: 1.0 / 12.0 }, Law::of(&places(planted, &sides.others)))
+            }
+            false => {
+                let chance = FALSE_SHARES[usize::from(name.ends_with("at_01"))];
+                let limit = limit(&sides.others, chance);
+                let told = planted.iter().filter(|&&score| score > limit).count();
+                (Law::share(chance), Law::share(told as f64 / planted.len() as f64))
+            }
+        };
+        // An attack that gives copies less than others does not see them.
+        if copied.mean > plain.mean { least_share(plain, copied, sizes) } else { None }
+    };
+    own.iter().filter_map(of_one).min_by(f64::total_cmp)
+}
+
+/// The share of the others below each score, ties half.
+fn places(scores: &[f64], others: &[f64]) -> Vec<f64> {
+    let mut sorted = others.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let place = |&score: &f64| {
+        let below = sorted.partition_point(|&other| other < score);
+        let ties = sorted[below..].partition_point(|&other| other <= score);
+        (below as f64 + ties as f64 / 2.0) / sorted.len() as f64
+    };
+    scores.iter().map(place).collect()
+}
+
+/// The score that this share of the others exceeds.
+fn limit(others: &[f64], share: f64) -> f64 {
+    let mut others = others.to_vec();
+    others.sort_unstable_by(|a, b| b.total_cmp(a));
+    others[(share * others.len() as f64).floor() as usize]
 }
 
 impl Sides {
-    /// The same for epsilon: what must be copied for the limits of both rates to part, at the
-    /// threshold that suits best. Hits are taken one fifth of the way down their law.
-    fn least_for_epsilon(&self, attacks: usize) -> Option<f64> {
+    /// The share that must be copied for the limits of both rates to part, at the threshold that suits
+    /// best. Hits are taken one fifth of the way down their law.
+    fn least_for_epsilon(&self, planted: &[f64], attacks: usize) -> Option<f64> {
         let alpha = 0.05 / 4.0 / attacks as f64;
         let (members, others) = (self.members.len() / 2, self.others.len() / 2);
-        let refutes = |share: f64, chance: f64| {
-            let hit = chance + share * (1.0 - chance);
+        let told = |chance: f64| {
+            let limit = limit(&self.others, chance);
+            let told = planted.iter().filter(|&&score| score > limit).count();
+            told as f64 / planted.len() as f64
+        };
+        let refutes = |share: f64, (chance, told): (f64, f64)| {
+            let hit = chance + share * (told - chance);
             let expected = members as f64 * hit;
             let hits = (expected - 0.842 * (expected * (1.0 - hit)).sqrt()).max(0.0) as usize;
             let false_hits = (others as f64 * chance).ceil() as usize;
             lower(hits, members, alpha) > upper(false_hits, others, alpha)
         };
         let shares = || (1..=1_000).map(|step| f64::from(step) / 1_000.0);
-        let least = |chance: f64| shares().find(|&share| refutes(share, chance));
+        let least = |chance: f64| {
+            let told = told(chance);
+            shares().find(|&share| refutes(share, (chance, told)))
+        };
         [0.002, 0.01, 0.05].into_iter().filter_map(least).min_by(f64::total_cmp)
     }
 
     /// The share of members above the score that the given share of unseen rows exceeds.
     fn rate(&self, at: usize) -> Result<f64, Gap> {
-        let (least, false_share) = (LEAST_FOR_RATES[at], [0.01, 0.001][at]);
+        let (least, false_share) = (LEAST_FOR_RATES[at], FALSE_SHARES[at]);
         let rows = self.members.len().min(self.others.len());
         if rows < least {
             return Err(Gap::undefined(format!("{rows} rows of a side; {least} are needed")));
         }
-        let mut others = self.others.clone();
-        others.sort_unstable_by(|a, b| b.total_cmp(a));
-        let limit = others[(false_share * others.len() as f64).floor() as usize];
+        let limit = limit(&self.others, false_share);
         let above = self.members.iter().filter(|&&score| score > limit).count();
         Ok(above as f64 / self.members.len() as f64)
     }
@@ -434,7 +555,13 @@ mod tests {
             Sides { members, others }
         };
         let attack = |sides: Sides| {
-            vec![Attack { name: "distance", outliers: Ok(sides.clone()), scores: Ok(sides) }]
+            let planted = Ok(vec![2.0; 20]);
+            vec![Attack {
+                name: "distance",
+                outliers: Ok(sides.clone()),
+                scores: Ok(sides),
+                planted,
+            }]
         };
         let least = |name| {
             least_leak(name, &attack(Sides { members: vec![0.0; sizes], others: vec![0.0; sizes] }))

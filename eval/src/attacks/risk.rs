@@ -83,7 +83,7 @@ impl Outcome {
     /// to show: see [`least_share`].
     pub(super) fn least_share(&self) -> Option<f64> {
         let law = |rate: Rate| Law::successes(rate.successes as f64, rate.attacks);
-        let sizes = Sizes { ours: self.main.attacks, theirs: Some(self.control.attacks) };
+        let sizes = Sizes::new(self.main.attacks, Some(self.control.attacks));
         (sizes.ours > 0 && self.control.attacks > 0 && self.planted.attacks > 0)
             .then(|| least_share(law(self.control), law(self.planted), sizes))
             .flatten()

@@ -91,5 +91,5 @@ fn least(distances: &Distances, holdout: &Nearest) -> Option<f64> {
     let plain = Law { mean: 0.5, variance: (1.0 - ties) / 4.0 };
     let met = distances.facing_share * (1.0 - share(&holdout.first, |distance| distance == 0.0));
     let copied = Law::share(met + (1.0 - met) / 2.0);
-    least_share(plain, copied, Sizes { ours: distances.rows(), theirs: None })
+    least_share(plain, copied, Sizes::new(distances.rows(), None))
 }

@@ -60,7 +60,7 @@ fn newcombe(ours: (f64, f64), theirs: (f64, f64)) -> [f64; 2] {
 /// Every copy is a match.
 fn least(distances: &Distances, holdout: &Nearest) -> Option<f64> {
     let (matches, rows) = (identical(holdout) * holdout.first.len() as f64, holdout.first.len());
-    let sizes = Sizes { ours: distances.rows(), theirs: Some(rows) };
+    let sizes = Sizes::new(distances.rows(), Some(rows));
     least_share(Law::successes(matches, rows), Law::certain(1.0), sizes)
 }
 

@@ -129,7 +129,7 @@ fn small(sizes: &[usize]) -> f64 {
 /// decides it.)
 fn least_leak(train: &[usize], ours: &[usize], theirs: &[usize]) -> Option<f64> {
     let plain = Law::successes(small(theirs) * theirs.len() as f64, theirs.len());
-    let sizes = Sizes { ours: ours.len(), theirs: Some(theirs.len()) };
+    let sizes = Sizes::new(ours.len(), Some(theirs.len()));
     least_share(plain, Law::share(small(train)), sizes)
 }
 

@@ -110,19 +110,19 @@ fn least_below(holdout: &[f64], level: f64, low: f64, ours: usize) -> Option<f64
     if quantile(holdout, level) <= 0.0 {
         return None;
     }
-    let sizes = Sizes { ours, theirs: Some(holdout.len()) };
+    let sizes = Sizes::new(ours, Some(holdout.len()));
     least_share(Law::share(level), Law::share(low), sizes)
 }
 
 /// The same of the mean of distances, of which copies have 0.
 fn least_in_mean(holdout: &[f64], ours: usize) -> Option<f64> {
-    least_share(Law::of(holdout), Law::certain(0.0), Sizes { ours, theirs: Some(holdout.len()) })
+    least_share(Law::of(holdout), Law::certain(0.0), Sizes::new(ours, Some(holdout.len())))
 }
 
 /// The same of their standard deviation.
 fn least_in_spread(holdout: &[f64], ours: usize) -> Option<f64> {
     let mean = Law::of(holdout).mean;
     let squares: Vec<f64> = holdout.iter().map(|distance| (distance - mean).powi(2)).collect();
-    let sizes = Sizes { ours, theirs: Some(holdout.len()) };
+    let sizes = Sizes::new(ours, Some(holdout.len()));
     least_share(Law::of(&squares), Law::certain(mean * mean), sizes)
 }

@@ -54,7 +54,7 @@ impl Metric for NewRows {
             (Some(holdout), Some(new)) => {
                 // A copy is no new row.
                 let plain = Law::successes(new * holdout.rows() as f64, holdout.rows());
-                let sizes = Sizes { ours: synthetic.rows(), theirs: Some(holdout.rows()) };
+                let sizes = Sizes::new(synthetic.rows(), Some(holdout.rows()));
                 score.with_least_leak(least_share(plain, Law::certain(0.0), sizes))
             }
             _ => score,

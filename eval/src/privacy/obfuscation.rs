@@ -76,7 +76,7 @@ impl Metric for Obfuscation {
         let ours = of(&searched).map(|values| mean_and_sd(&values).0);
         let theirs = reference_rows(comparison).map(|holdout| of(&holdout));
         // Of a row that was copied nothing is hidden. The same rows are looked up on both sides.
-        let sizes = Sizes { ours: rows.len(), theirs: Some(rows.len()) };
+        let sizes = Sizes::new(rows.len(), Some(rows.len()));
         let copies = train.rows() as f64 / searched.rows() as f64;
         let least = |values: &[f64]| {
             least_share(Law::of(values), Law::certain(0.0), sizes).map(|share| share * copies)
