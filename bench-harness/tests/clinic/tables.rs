@@ -1,6 +1,6 @@
 //! Stand-ins for a synthetic table of the clinic.
 
-use meg_core::{Column, Rng, Role, Schema, Seed, Table};
+use meg_core::{Column, ColumnKind, ColumnSpec, Constraint, Rng, Role, Schema, Seed, Table};
 use rand::Rng as _;
 
 /// Fresh patients; the purpose makes them others.
@@ -88,6 +88,33 @@ pub(crate) fn planted(train: &Table, fresh: &Table, copies: usize) -> Table {
     let honest: Vec<usize> = (0..fresh.rows() - copies).collect();
     let copied: Vec<usize> = (0..copies).map(|copy| copy * (train.rows() / copies)).collect();
     fresh.select_rows(&honest).concat(train.select_rows(&copied)).expect("the schemas are equal")
+}
+
+/// The same with a marker for everybody and all from one region.
+pub(crate) fn measured(table: &Table) -> Table {
+    let mut columns = table.columns().to_vec();
+    let at = |name: &str| table.schema().find(name).expect("the clinic has it");
+    let marker = table.numbers(at("marker"));
+    let filled = marker.iter().map(|cell| if cell.is_nan() { 5.0 } else { *cell });
+    columns[at("marker")] = Column::Numbers(filled.collect());
+    columns[at("region")] = Column::Codes(vec![0; table.rows()]);
+    Table::new(table.schema().clone(), columns).expect("the cells obey the schema")
+}
+
+/// The table with a number for each patient, a wing that the ward decides, and a constraint: wards occur
+/// with stages as they do in the training rows.
+pub(crate) fn with_rules(table: &Table, purpose: &str) -> Table {
+    let mut columns = table.columns().to_vec();
+    let mut schema = (**table.schema()).clone();
+    let patient = (0..table.rows()).map(|row| Some(format!("{purpose} {row}")));
+    columns.push(Column::Texts(patient.collect()));
+    schema.columns.push(ColumnSpec::new("patient", ColumnKind::Identifier));
+    let ward = table.codes(schema.find("ward").expect("the clinic has wards"));
+    columns.push(Column::Codes(ward.iter().map(|ward| ward % 2).collect()));
+    schema.columns.push(ColumnSpec::category("wing", ["east", "west"]));
+    let together = ["stage", "ward"].map(str::to_owned).to_vec();
+    schema.constraints.push(Constraint::Combinations { columns: together });
+    Table::new(schema, columns).expect("the cells obey the schema")
 }
 
 fn normal(rng: &mut Rng) -> f64 {

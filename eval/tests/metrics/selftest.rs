@@ -6,7 +6,7 @@ use crate::{
     people::{independent, noisy, people, planted},
 };
 use eval::{Comparison, Metric, Score, evaluate_with, select};
-use meg_core::{Role, Seed, Silent, Table};
+use meg_core::{Column, Role, Seed, Silent, Table};
 use std::sync::LazyLock;
 
 const FEW: usize = 1_500;
@@ -227,6 +227,34 @@ fn positions_run_from_shuffled_columns_to_fresh_rows() {
     }
     let copy = find(scores("copy"), "position_trend_dependent", &[]);
     assert!(copy.value.unwrap() > 1.0 && !is_same(copy), "{copy:?}");
+}
+
+/// Two columns that are missing together in real rows: shuffled columns keep the shares alone.
+#[test]
+fn patterns_of_missing_cells_have_a_position() {
+    let table = |purpose: &str| {
+        let people = people(POSITION_ROWS, purpose);
+        let lab = people.schema().position("lab").unwrap();
+        let mut schema = (**people.schema()).clone();
+        let mut columns = people.columns().to_vec();
+        let gaps = columns[lab].clone();
+        for (at, name) in ["blood", "urine"].into_iter().enumerate() {
+            let place = schema.columns.len();
+            schema.columns.push(schema.columns[lab].clone());
+            schema.columns[place].name = name.into();
+            let shift = |cell: &f64| cell + at as f64;
+            let Column::Numbers(cells) = &gaps else { panic!("a laboratory value is a number") };
+            columns.push(Column::Numbers(cells.iter().map(shift).collect()));
+        }
+        Table::new(schema, columns).unwrap()
+    };
+    let (train, holdout) = (table("train"), table("holdout"));
+    let position = |synthetic: &Table| {
+        let scores = crate::common::chosen(&["position_trend"], [&train, &holdout, synthetic]);
+        value(&scores, "position_missing_pattern_similarity")
+    };
+    let (fresh, shuffled) = (position(&table("fresh")), position(&independent(&train)));
+    assert!((fresh - 1.0).abs() < 0.3 && shuffled.abs() < 0.2, "{fresh} {shuffled}");
 }
 
 #[test]
