@@ -68,7 +68,11 @@ static NEAR: LazyLock<Runs> = LazyLock::new(|| {
 
 /// A copy, fresh rows and shuffled columns, few of each, with another target.
 fn few(target: &str, metrics: &[&dyn Metric]) -> Runs {
-    let of = |purpose: &str| with_target(&patients(FEW, purpose), target);
+    some(FEW, target, metrics)
+}
+
+fn some(rows: usize, target: &str, metrics: &[&dyn Metric]) -> Runs {
+    let of = |purpose: &str| with_target(&patients(rows, purpose), target);
     let (train, holdout) = (of("train"), of("holdout"));
     let stand_ins =
         vec![("copy", train.clone()), ("fresh", of("fresh")), ("independent", independent(&train))];
@@ -129,7 +133,7 @@ fn learners_are_ordered() {
 fn learners_of_numbers_are_ordered() {
     let prefixes =
         ["tstr_boost_r2", "tstr_linear", "tstr_tree_r2", "tstr_forest_r2", "tstr_mlp_r2"];
-    let others = ["floor", "trts", "ctgan_news"];
+    let others = ["floor", "trts"];
     let runs = few("cost", &chosen(&[&prefixes[..], &others[..]].concat()));
     for learner in ["boost", "linear", "tree", "forest", "mlp"] {
         runs.falls(&format!("tstr_{learner}_r2"), &["copy", "independent"], 0.2);
@@ -144,8 +148,10 @@ fn learners_of_numbers_are_ordered() {
     for name in ["trts_boost_r2", "tsts_boost_r2", "augmented_boost_r2"] {
         runs.falls(name, &["fresh", "independent"], 0.05);
     }
+    // Fifty epochs of few rows are too few steps for the paper's perceptron to learn the mean.
+    let news = some(2 * FEW, "cost", &chosen(&["ctgan_news"]));
     for name in ["ctgan_news_r2", "ctgan_news_linear_r2", "ctgan_news_mlp_r2"] {
-        runs.falls(name, &["fresh", "independent"], 0.2);
+        news.falls(name, &["fresh", "independent"], 0.2);
     }
     for name in ["floor_r2", "floor_rmse"] {
         assert_eq!(runs.value("copy", name), runs.value("independent", name), "{name}");
@@ -247,7 +253,8 @@ fn positions_run_from_shuffled_columns_to_fresh_rows() {
     let runs = few(TARGET, &chosen(&["position"]));
     let unordered = |name: &str| UNORDERED.iter().any(|(own, _)| *own == name);
     for name in chosen(&["position"])[0].names().into_iter().filter(|name| !unordered(name)) {
-        let Some(fresh) = runs.score("fresh", name).value else {
+        let score = runs.score("fresh", name);
+        let Some(fresh) = score.value else {
             // At this size chance hides what centres of gravity show of dependence.
             assert!(
                 ["position_alpha_precision", "position_pca_rotation"].contains(&name),
@@ -255,7 +262,9 @@ fn positions_run_from_shuffled_columns_to_fresh_rows() {
             );
             continue;
         };
-        assert!((fresh - 1.0).abs() < 0.5, "{name}: {fresh}");
+        let [low, high] = score.interval.unwrap();
+        let holds_1 = low <= 1.0 && 1.0 <= high;
+        assert!(holds_1 || (fresh - 1.0).abs() < 0.5, "{name}: {fresh}, {low} to {high}");
         assert!(runs.value("independent", name).abs() < 0.4, "{name}");
         runs.falls(name, &["copy", "independent"], 0.6);
     }
