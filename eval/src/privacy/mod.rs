@@ -27,13 +27,15 @@ pub(crate) use obfuscation::Obfuscation;
 #[derive(Debug)]
 pub(crate) struct NearestRows;
 
+type Interval = fn(&Distances) -> Option<[f64; 2]>;
+
 /// An indicator: name and range, its value, the same for holdout rows, and what it could have seen.
 struct Indicator {
     kind: Kind,
     value: fn(&Distances) -> Result<f64, Gap>,
     reference: fn(&Distances) -> Option<f64>,
     /// 95 % interval of the value, for shares of rows.
-    interval: Option<fn(&Distances) -> Option<[f64; 2]>>,
+    interval: Option<Interval>,
     /// The least share of copies that would show, from the distances of holdout rows.
     least: fn(&Distances, &Nearest) -> Option<f64>,
 }
