@@ -110,12 +110,16 @@ impl Report<'_> {
         })
     }
 
+    /// Whether a model of this label hands out real rows.
+    pub(super) fn holds_real_rows(&self, label: &str) -> bool {
+        let known = self.cells.iter().find(|record| record.model == label);
+        known.is_some_and(|record| NOT_RANKED.contains(&record.entry.as_str()))
+    }
+
     fn ranked_models(&self) -> Vec<&str> {
         let mut models: Vec<&str> = Vec::new();
         for cell in &self.manifest.cells {
-            let entry = self.cells.iter().find(|record| record.model == cell.model);
-            let held = entry.is_some_and(|record| NOT_RANKED.contains(&record.entry.as_str()));
-            if !held && !models.contains(&cell.model.as_str()) {
+            if !self.holds_real_rows(&cell.model) && !models.contains(&cell.model.as_str()) {
                 models.push(&cell.model);
             }
         }

@@ -1,7 +1,7 @@
 //! The privacy dial: usefulness of each model or setting against what it tells of people.
 
 use super::{Figure, Group};
-use crate::report::summary::{ModelSummary, Spread, TableReport};
+use crate::report::summary::{ModelSummary, Report, Spread, TableReport};
 use crate::report::svg::{Anchor, Axis, COLOURS, Frame, GUIDE, Labels};
 
 /// Scores of privacy, with their names and where nothing leaks, if that is a fixed number.
@@ -20,46 +20,43 @@ const USE: [(&str, &str); 4] = [
 ];
 
 /// A model with both scores.
-struct Dot<'a> {
-    model: &'a str,
+struct Dot {
+    model: String,
     privacy: Spread,
     utility: Spread,
 }
 
-pub(super) fn group(table: &TableReport) -> Group {
+pub(super) fn group(report: &Report<'_>, table: &TableReport) -> Group {
+    // Where real rows are handed out there is nothing to turn, and the axis would show little else.
+    let models: Vec<&ModelSummary> =
+        table.models.iter().filter(|model| !report.holds_real_rows(&model.model)).collect();
     let figures = PRIVACY.iter().filter_map(|(name, words, neutral)| {
-        let (score, heading) = USE
-            .iter()
-            .find(|(score, _)| table.models.iter().any(|m| m.utility.contains_key(*score)))?;
-        let dot = |model: &'_ ModelSummary| {
-            Some((*model.metrics.get(*name)?, *model.utility.get(*score)?))
+        let (score, heading) =
+            USE.iter().find(|(score, _)| models.iter().any(|m| m.utility.contains_key(*score)))?;
+        let dot = |model: &&ModelSummary| {
+            let privacy = *model.metrics.get(*name)?;
+            let utility = *model.utility.get(*score)?;
+            Some(Dot { model: model.model.clone(), privacy, utility })
         };
-        let dots: Vec<Dot<'_>> = table
-            .models
-            .iter()
-            .filter_map(|model| {
-                let (privacy, utility) = dot(model)?;
-                Some(Dot { model: &model.model, privacy, utility })
-            })
-            .collect();
+        let dots: Vec<Dot> = models.iter().filter_map(dot).collect();
         (dots.len() > 1).then(|| draw(&dots, words, heading, *neutral))
     });
     Group {
         heading: "Privacy and usefulness",
-        words: "A dot per model or setting, lines of one standard deviation over seeds. Upright guides are where nothing leaks (of feature obfuscation: what unseen real rows hide), level ones what real training rows reach. Right of the guide of membership AUC and tail leak, or left of that of feature obfuscation, people are told.".into(),
+        words: "A dot per model or setting (yardsticks that hand out real rows left out), lines of one standard deviation over seeds. Upright guides are where nothing leaks (of feature obfuscation: what unseen real rows hide), level ones what real training rows reach. Right of the guide of membership AUC and tail leak, or left of that of feature obfuscation, people are told.".into(),
         figures: figures.collect(),
     }
 }
 
-fn draw(dots: &[Dot<'_>], privacy: &str, utility: &str, neutral: Option<f64>) -> Figure {
-    let reference = |pick: fn(&Dot<'_>) -> Spread| dots.iter().find_map(|dot| pick(dot).reference);
+fn draw(dots: &[Dot], privacy: &str, utility: &str, neutral: Option<f64>) -> Figure {
+    let reference = |pick: fn(&Dot) -> Spread| dots.iter().find_map(|dot| pick(dot).reference);
     let neutral = neutral.or_else(|| reference(|dot| dot.privacy));
     let real = reference(|dot| dot.utility);
     let reach = |spread: &Spread| {
         let sd = spread.sd.unwrap_or(0.0);
         [spread.mean - sd, spread.mean + sd]
     };
-    let axis = |pick: fn(&Dot<'_>) -> Spread, extra: Option<f64>| {
+    let axis = |pick: fn(&Dot) -> Spread, extra: Option<f64>| {
         let values = dots.iter().flat_map(|dot| reach(&pick(dot)));
         Axis::around(values.chain(extra)).unwrap_or_else(|| Axis::between(0.0, 1.0))
     };
@@ -83,7 +80,7 @@ fn draw(dots: &[Dot<'_>], privacy: &str, utility: &str, neutral: Option<f64>) ->
         let [x, y] = frame.place(at);
         // Words keep inside the picture.
         let (anchor, away) = if x > 340.0 { (Anchor::End, -6.0) } else { (Anchor::Start, 6.0) };
-        frame.svg.words([x + away, y - 5.0], anchor, dot.model);
+        frame.svg.words([x + away, y - 5.0], anchor, &dot.model);
     }
     Figure { svg: frame.finish(), caption: format!("{utility} against {privacy}") }
 }
@@ -92,6 +89,7 @@ fn draw(dots: &[Dot<'_>], privacy: &str, utility: &str, neutral: Option<f64>) ->
 mod tests {
     use super::*;
     use crate::report::svg::tests::check_well_formed;
+    use crate::store::Manifest;
     use std::collections::BTreeMap;
 
     fn model(name: &str, membership: f64, auc: f64) -> ModelSummary {
@@ -120,7 +118,9 @@ mod tests {
             rows: None,
             models: vec![model("meg", 0.51, 0.88), model("hidden & 0.5", 0.5, 0.7)],
         };
-        let figures = group(&table).figures;
+        let manifest = Manifest::here(1, 1, Vec::new());
+        let report = Report::new(&manifest, &[]);
+        let figures = group(&report, &table).figures;
         assert_eq!(figures.len(), 1, "scores that nobody has draw nothing");
         check_well_formed(&figures[0].svg);
         for part in ["hidden &amp; 0.5", "TSTR AUC", "membership AUC", "nothing leaks", "real rows"]
@@ -128,6 +128,6 @@ mod tests {
             assert!(figures[0].svg.contains(part), "{part}");
         }
         table.models.truncate(1);
-        assert!(group(&table).figures.is_empty());
+        assert!(group(&report, &table).figures.is_empty());
     }
 }

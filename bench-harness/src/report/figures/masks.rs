@@ -41,7 +41,7 @@ fn draw(model: &str, masks: &Masks) -> String {
     let side = (FIELD / columns.max(1) as f64).clamp(LEAST, MOST);
     let named = side >= LEGIBLE;
     // Names lean to the right and reach beyond the last column.
-    let (left, top, right) = if named { (150.0, 120.0, 75.0) } else { (30.0, 36.0, 12.0) };
+    let (left, top, right) = if named { (180.0, 135.0, 90.0) } else { (30.0, 36.0, 12.0) };
     let size = [left + side * columns as f64 + right, top + side * lines as f64 + 12.0];
     let mut svg = Svg::new(size[0].max(300.0), size[1], &format!("masks of {model}"));
     legend(&mut svg);
@@ -86,7 +86,7 @@ fn names(svg: &mut Svg, masks: &Masks, side: f64, [left, top]: [f64; 2]) {
         let made: Vec<&str> = mask.makes.iter().map(|&at| masks.columns[at].as_str()).collect();
         let words = format!("{}: {}", mask.name, made.join(", "));
         let y = top + side * (line as f64 + 0.5) + 4.0;
-        svg.words([left - 6.0, y], Anchor::End, &shortened(&words, LETTERS + 6));
+        svg.words([left - 6.0, y], Anchor::End, &shortened(&words, LETTERS + 4));
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Figure {
 pub(super) fn of_table(report: &Report<'_>, table: &TableReport) -> Vec<Group> {
     let shown = shown(report, table);
     let groups = [
-        dial::group(table),
+        dial::group(report, table),
         components::group(&shown),
         masks::group(&shown),
         curves::group(&shown),

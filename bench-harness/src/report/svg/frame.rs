@@ -17,8 +17,12 @@ pub(in crate::report) struct Frame {
     across: Axis,
     up: Axis,
     size: [f64; 2],
+    /// Width of the title, about.
+    title: f64,
 }
 
+/// Width of a letter, about.
+const LETTER: f64 = 6.3;
 const LEFT: f64 = 58.0;
 const TOP: f64 = 24.0;
 const RIGHT: f64 = 14.0;
@@ -35,7 +39,8 @@ impl Frame {
         let [width, height] = size;
         let whole = [LEFT + width + RIGHT, TOP + height + BOTTOM];
         let svg = Svg::new(whole[0], whole[1], labels.title);
-        let mut frame = Self { svg, across, up, size };
+        let title = LETTER * labels.title.chars().count() as f64;
+        let mut frame = Self { svg, across, up, size, title };
         frame.svg.words([LEFT, TOP - 9.0], Anchor::Start, labels.title);
         for mark in frame.across.marks.clone() {
             let x = frame.place([mark, frame.up.low])[0];
@@ -111,13 +116,22 @@ impl Frame {
         self.svg.words([to[0] + 3.0, to[1] + 10.0], Anchor::Start, word);
     }
 
-    /// Names of the colours, under each other in the upper right corner.
+    /// Names of the colours: in a line above the field where they find room beside the title, else
+    /// under each other in its upper right corner.
     pub(in crate::report) fn legend(&mut self, entries: &[(&str, &str)]) {
-        let right = LEFT + self.size[0] - 6.0;
-        for (at, (word, colour)) in entries.iter().enumerate() {
-            let y = TOP + 12.0 + 13.0 * at as f64;
-            self.svg.words([right - 12.0, y], Anchor::End, word);
-            self.svg.boxes([[right - 8.0, y - 8.0, 8.0, 8.0]].into_iter(), colour);
+        let right = LEFT + self.size[0];
+        let needs = |word: &str| LETTER * word.chars().count() as f64 + 22.0;
+        let all: f64 = entries.iter().map(|(word, _)| needs(word)).sum();
+        let above = all + self.title <= self.size[0];
+        let mut at = [right, if above { TOP - 9.0 } else { TOP + 12.0 }];
+        for (word, colour) in entries.iter().rev() {
+            self.svg.words([at[0] - 12.0, at[1]], Anchor::End, word);
+            self.svg.boxes([[at[0] - 8.0, at[1] - 8.0, 8.0, 8.0]].into_iter(), colour);
+            if above {
+                at[0] -= needs(word);
+            } else {
+                at[1] += 13.0;
+            }
         }
     }
 
