@@ -106,7 +106,7 @@ fn what_a_twin_cannot_be_made_of_is_refused_and_leaves_nothing() {
         place.refuses(&format!("twin people.csv --out twin {line}"), code, parts);
     };
     refused("", 3, &["\"name\"", "identifiers", "method = \"drop\""]);
-    refused("--rules rules.toml --target illness", 3, &["illness"]);
+    refused("--rules rules.toml --target illness", 2, &["illness"]);
     refused("--rules rules.toml --share 1", 2, &["--share 1"]);
     refused("--rules rules.toml --metrics shap", 2, &["did you mean \"shape\""]);
     refused("--rules rules.toml --model megg", 2, &["did you mean \"meg\""]);

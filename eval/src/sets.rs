@@ -9,7 +9,7 @@ pub(crate) const SETS: [(&str, &[&str]); 2] = [
             "shape",
             "wasserstein",
             "chi_square_v",
-            "pca_rotation",
+            "pca_variance_difference",
             "tstr_tree_f1",
             "tstr_logistic_f1",
             "tstr_boost_f1",

@@ -68,7 +68,8 @@ pub(crate) struct Bench {
     #[arg(long)]
     plain: bool,
     /// Scores to compute, as `default,attacks`: sets (default, all), groups, the learners of a
-    /// paper's table (ctgan-adult, ...), or names of scores; a wrong name lists them.
+    /// paper's table (ctgan-adult, ...), the scores of a MEG document's table (meg-documentation,
+    /// meg-report), or names of scores; a wrong name lists them.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     metrics: Option<Vec<String>>,
     /// Keep the synthetic tables in DIR/samples.

@@ -35,7 +35,8 @@ pub(crate) struct Evaluate {
     target: Option<String>,
     /// Scores to compute, as `default,attacks`: sets (default, all), groups (fidelity, joint,
     /// detection, utility, likelihood, privacy, attacks, validity), the learners of a paper's table
-    /// (ctgan-adult, ctgan-intrusion, ...), or names of scores.
+    /// (ctgan-adult, ctgan-intrusion, ...), the scores of a MEG document's table (meg-documentation,
+    /// meg-report), or names of scores.
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "default")]
     metrics: Vec<String>,
     /// Show the scores of single columns and pairs too.

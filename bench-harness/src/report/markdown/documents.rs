@@ -43,7 +43,7 @@ fn documentation(text: &mut String, report: &Report<'_>) {
         "memory",
         "chi-square p > 0.05",
         "Cramér's V",
-        "PCA rotation",
+        "PCA difference",
     ];
     let row = |table: &TableReport, model: &ModelSummary| {
         let (above, v) = categories(report, &table.dataset, &model.model);
@@ -55,13 +55,13 @@ fn documentation(text: &mut String, report: &Report<'_>) {
             model.peak_memory_bytes.map_or(NONE.into(), units::show_bytes),
             above,
             shown(v),
-            shown(model.metrics.get("pca_rotation").copied()),
+            shown(model.metrics.get("pca_variance_difference").copied()),
         ]
     };
     rows(text, report, &head, row);
     line(
         text,
-        "\nMeans over columns and seeds; in brackets what unseen real rows score, for F1 real training rows. Wasserstein distances of number columns are in interquartile ranges. F1 is that of classifiers trained on synthetic rows and tested on real ones (tree, logistic regression, boosted trees), of the rarer class, or of all classes where there are more than two. The chi-square test is made for each category and seed; its p falls with the number of rows whatever the difference, so that Cramér's V (0 is best) stands beside it. PCA rotation is 0 where the principal components of synthetic rows span what those of training rows do; the plots are in the HTML report.",
+        "\nMeans over columns and seeds; in brackets what unseen real rows score, for F1 real training rows. Wasserstein distances of number columns are in interquartile ranges. F1 is that of classifiers trained on synthetic rows and tested on real ones (tree, logistic regression, boosted trees), of the rarer class, or of all classes where there are more than two. The chi-square test is made for each category and seed; its p falls with the number of rows whatever the difference, so that Cramér's V (0 is best) stands beside it. PCA difference is half of the sum of differences of the shares of variance along the principal components (0 is best, 1 worst); the plots are in the HTML report.",
     );
 }
 
@@ -276,7 +276,7 @@ mod tests {
         let mut text = String::new();
         one(&mut text, &report, DocumentTable::Documentation);
         for part in
-            ["0.120 (0.020)", "0.050 (0.030)", "0.850", "1 of 2", "0.210 (0.010)", "1.50 GiB"]
+            ["0.120 (0.020)", "0.050 (0.030)", "0.850", "1 of 2", "0.210 (0.010)", "1.5 GiB"]
         {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
