@@ -105,7 +105,7 @@ const P_VALUE: &str = "p = ";
 /// against equal shares, at this number of rows. `None` for other scores and where there is none.
 pub fn chi_square_p(score: &Score) -> Option<f64> {
     let note = score.reason.as_deref().filter(|_| score.name == KINDS[3].name)?;
-    note.strip_prefix(P_VALUE)?.split(|c: char| c == ';' || c == ' ').next()?.parse().ok()
+    note.strip_prefix(P_VALUE)?.split([';', ' ']).next()?.parse().ok()
 }
 
 fn swapped(pairs: &[(f64, f64)]) -> Vec<(f64, f64)> {

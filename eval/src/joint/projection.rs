@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 const MOST_ROWS: usize = 5_000;
 
 /// Features at most: the decomposition costs their cube.
-const MOST_WIDTH: usize = 600;
+const MOST_WIDTH: usize = 400;
 
 /// Rows as points along the first two principal components of the training rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Projection {
 ///
 /// The features are those of `pca_rotation`: numbers and indicators of levels in standard deviations
 /// of the training rows. `None` where the training rows vary in fewer than two of them or in more
-/// than 600, or where a table has no row.
+/// than 400, or where a table has no row.
 pub fn projection(comparison: &Comparison<'_>, most: usize) -> Option<Projection> {
     let Comparison { train, synthetic, seed, .. } = *comparison;
     if train.rows() == 0 || synthetic.rows() == 0 {

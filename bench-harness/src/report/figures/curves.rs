@@ -2,7 +2,7 @@
 
 use super::{Figure, Group, Shown};
 use crate::curves::Curve;
-use crate::report::svg::{Axis, COLOURS, Frame, GUIDE, Labels};
+use crate::report::svg::{Axis, COLOURS, Frame, LEVEL, Labels};
 
 /// Share of the values at either end that the axis of losses may cut: the first steps of a training
 /// would flatten all that follows.
@@ -49,7 +49,7 @@ fn draw(
     let labels = Labels { title: shown.model, across: "updates", up };
     let mut frame = Frame::new([320.0, 180.0], labels, across, heights);
     if let Some(even) = even {
-        frame.level(even, "cannot tell", GUIDE);
+        frame.level(even, "cannot tell", LEVEL);
     }
     let names: Vec<String> = curves.iter().map(|curve| curve.name.replace('_', " ")).collect();
     for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {

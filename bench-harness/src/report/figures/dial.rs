@@ -2,7 +2,7 @@
 
 use super::{Figure, Group};
 use crate::report::summary::{ModelSummary, Report, Spread, TableReport};
-use crate::report::svg::{Anchor, Axis, COLOURS, Frame, GUIDE, Labels};
+use crate::report::svg::{Anchor, Axis, COLOURS, Frame, LEVEL, Labels};
 
 /// Scores of privacy, with their names and where nothing leaks, if that is a fixed number.
 const PRIVACY: [(&str, &str, Option<f64>); 3] = [
@@ -65,10 +65,10 @@ fn draw(dots: &[Dot], privacy: &str, utility: &str, neutral: Option<f64>) -> Fig
     let up = axis(|dot| dot.utility, real);
     let mut frame = Frame::new([430.0, 260.0], labels, across, up);
     if let Some(neutral) = neutral {
-        frame.upright(neutral, "nothing leaks", GUIDE);
+        frame.upright(neutral, "nothing leaks", LEVEL);
     }
     if let Some(real) = real {
-        frame.level(real, "real rows", GUIDE);
+        frame.level(real, "real rows", LEVEL);
     }
     for (dot, colour) in dots.iter().zip(COLOURS.iter().cycle()) {
         let at = [dot.privacy.mean, dot.utility.mean];

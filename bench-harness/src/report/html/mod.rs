@@ -91,7 +91,12 @@ fn show(block: &Block) -> String {
                 head.iter().map(|cell| format!("<th>{}</th>", blocks::inline(cell))).collect();
             let rows: String = rows
                 .iter()
-                .map(|row| format!("<tr>{}</tr>\n", row.iter().map(cell).collect::<String>()))
+                .map(|row| {
+                    format!(
+                        "<tr>{}</tr>\n",
+                        row.iter().map(|words| cell(words)).collect::<String>()
+                    )
+                })
                 .collect();
             format!(
                 "<div class=\"wide\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
@@ -100,7 +105,7 @@ fn show(block: &Block) -> String {
     }
 }
 
-fn cell(words: &String) -> String {
+fn cell(words: &str) -> String {
     let class = if words.chars().count() > LONG { " class=\"long\"" } else { "" };
     format!("<td{class}>{}</td>", blocks::inline(words))
 }

@@ -15,6 +15,8 @@ pub(super) const COLOURS: [&str; 8] =
 
 /// What is real.
 pub(super) const REAL: &str = "#9aa0a6";
+/// Lines that mean something by themselves: what real rows reach, where nothing leaks.
+pub(super) const LEVEL: &str = "#868d94";
 /// Lines that only guide the eye.
 pub(super) const GUIDE: &str = "#d7d9dc";
 /// Words and axes.
