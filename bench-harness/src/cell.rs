@@ -1,5 +1,7 @@
 //! One cell: load, fit, sample, evaluate.
 
+use crate::curves::{Curve, Curves};
+use crate::details::Details;
 use crate::record::{PeakMemory, Record, Rows, Seconds, Status};
 use crate::truth::truth;
 use crate::{VERSION, memory, registry};
@@ -62,6 +64,9 @@ pub struct Job {
     pub cache: PathBuf,
     /// Where to keep the synthetic table, if anywhere.
     pub sample_file: Option<PathBuf>,
+    /// Where to keep what the report draws, if anywhere.
+    #[serde(default)]
+    pub details_file: Option<PathBuf>,
 }
 
 impl Job {
@@ -125,9 +130,12 @@ impl Job {
 pub fn run(job: &Job, observer: &mut dyn Observer) -> Record {
     let mut watch = Watch::new(observer);
     let mut record = job.record();
+    let mut details = Details::new(record.key.clone());
     let outcome = load(job, &mut watch).and_then(|real| {
         let choice = registry::choose(&job.model, &parse_settings(&job.settings)?)?;
-        measure(job, &choice.recipe, &real, &mut record, &mut watch)
+        measure(job, &choice.recipe, &real, (&mut record, &mut details), &mut watch)?;
+        details.curves = watch.curves();
+        job.details_file.as_ref().map_or(Ok(()), |file| details.write(file))
     });
     close(record, outcome, &watch)
 }
@@ -187,7 +195,7 @@ fn measure(
     job: &Job,
     recipe: &Recipe,
     real: &Real,
-    record: &mut Record,
+    (record, details): (&mut Record, &mut Details),
     watch: &mut Watch<'_>,
 ) -> Result<()> {
     let data = &real.data;
@@ -203,13 +211,15 @@ fn measure(
             record.rows.synthetic = played.rows() as u64;
             (played, Cow::Owned(rest))
         }
-        None => (synthesise(job, recipe, train, record, watch)?, Cow::Borrowed(&data.holdout)),
+        None => {
+            let synthetic = synthesise(job, recipe, train, (record, details), watch)?;
+            (synthetic, Cow::Borrowed(&data.holdout))
+        }
     };
     if let Some(file) = &job.sample_file {
         datasets::write_table(file, &synthetic)?;
     }
-    watch.enter(Phase::Evaluate);
-    let comparison = Comparison {
+    let tables = Comparison {
         train,
         holdout: Some(&holdout),
         synthetic: &synthetic,
@@ -217,10 +227,24 @@ fn measure(
         seed: Seed(job.seed),
         threads: job.threads,
     };
+    evaluate(job, &tables, (record, details), watch)
+}
+
+/// Computes the scores, and what the report draws of the rows where it is kept.
+pub(crate) fn evaluate(
+    job: &Job,
+    comparison: &Comparison<'_>,
+    (record, details): (&mut Record, &mut Details),
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    watch.enter(Phase::Evaluate);
     let metrics = eval::select(default_if_empty(&job.metrics))?;
-    let (scores, peak) = memory::measured(|| eval::evaluate_with(&metrics, &comparison, watch));
+    let (scores, peak) = memory::measured(|| eval::evaluate_with(&metrics, comparison, watch));
     record.peak_memory.evaluate = peak;
     record.metrics = scores?;
+    if job.details_file.is_some() {
+        details.project(comparison);
+    }
     Ok(())
 }
 
@@ -256,13 +280,12 @@ fn synthesise(
     job: &Job,
     recipe: &Recipe,
     train: &Table,
-    record: &mut Record,
+    (record, details): (&mut Record, &mut Details),
     watch: &mut Watch<'_>,
 ) -> Result<Table> {
     let fitted = fit(job, recipe, train, record, watch)?;
-    let synthetic = sample(job, fitted.as_ref(), train, record, watch)?;
-    record.peak_memory_bytes = record.peak_memory.fit.max(record.peak_memory.sample);
-    Ok(synthetic)
+    details.describe(fitted.as_ref());
+    sample(job, fitted.as_ref(), (train, train.rows()), record, watch)
 }
 
 /// The words of a selection of metrics.
@@ -271,7 +294,8 @@ fn default_if_empty(words: &[String]) -> &[String] {
     if words.is_empty() { DEFAULT.as_slice() } else { words }
 }
 
-fn fit(
+/// Trains, timed.
+pub(crate) fn fit(
     job: &Job,
     recipe: &Recipe,
     train: &Table,
@@ -297,15 +321,16 @@ fn fit(
     fitted
 }
 
-fn sample(
+/// Draws so many rows, timed.
+pub(crate) fn sample(
     job: &Job,
     fitted: &dyn Fitted,
-    train: &Table,
+    (train, rows): (&Table, usize),
     record: &mut Record,
     watch: &mut Watch<'_>,
 ) -> Result<Table> {
     watch.enter(Phase::Sample);
-    let request = SampleRequest::rows(train.rows());
+    let request = SampleRequest::rows(rows);
     let mut ctx = SampleContext {
         rng: Seed(job.seed).stream("sample"),
         threads: job.threads,
@@ -318,6 +343,7 @@ fn sample(
     });
     record.seconds.sample = Some(seconds);
     record.peak_memory.sample = peak;
+    record.peak_memory_bytes = record.peak_memory.fit.max(record.peak_memory.sample);
     let table = table?;
     record.rows.synthetic = table.rows() as u64;
     if table.rows() != request.rows || table.schema() != train.schema() {
@@ -330,7 +356,8 @@ fn sample(
     Ok(table)
 }
 
-fn close(mut record: Record, outcome: Result<()>, watch: &Watch<'_>) -> Record {
+/// Ends the record with what was heard.
+pub(crate) fn close(mut record: Record, outcome: Result<()>, watch: &Watch<'_>) -> Record {
     record.notes.clone_from(&watch.notes);
     record.acceptance = watch.acceptance();
     match outcome {
@@ -346,21 +373,34 @@ fn close(mut record: Record, outcome: Result<()>, watch: &Watch<'_>) -> Record {
 }
 
 /// Passes everything on and remembers what belongs into the record.
-struct Watch<'a> {
+pub(crate) struct Watch<'a> {
     inner: &'a mut dyn Observer,
     phase: Phase,
     notes: Vec<String>,
     drawn: u64,
     kept: u64,
+    curves: Curves,
 }
 
 impl<'a> Watch<'a> {
-    fn new(inner: &'a mut dyn Observer) -> Self {
-        Self { inner, phase: Phase::Load, notes: Vec::new(), drawn: 0, kept: 0 }
+    pub(crate) fn new(inner: &'a mut dyn Observer) -> Self {
+        Self {
+            inner,
+            phase: Phase::Load,
+            notes: Vec::new(),
+            drawn: 0,
+            kept: 0,
+            curves: Curves::default(),
+        }
     }
 
     fn enter(&mut self, phase: Phase) {
         self.event(&Event::Start { phase, total: None });
+    }
+
+    /// The curves of the training, which are then gone.
+    pub(crate) fn curves(&mut self) -> Vec<Curve> {
+        std::mem::take(&mut self.curves).finish()
     }
 
     fn acceptance(&self) -> Option<f64> {
@@ -379,6 +419,7 @@ impl Observer for Watch<'_> {
             Event::Note { text } => self.notes.push((*text).to_owned()),
             _ => {}
         }
+        self.curves.hear(event);
         self.inner.event(event);
     }
 
@@ -434,6 +475,7 @@ pub(crate) mod fake {
             folders: Vec::new(),
             cache: std::path::PathBuf::new(),
             sample_file: None,
+            details_file: None,
         }
     }
 
@@ -490,8 +532,9 @@ mod tests {
         let mut watch = Watch::new(&mut silent);
         let recipe = (fake::FAKE[0].recipe)(settings).unwrap();
         let mut record = job.record();
+        let mut details = Details::new(job.key());
         let real = Real { data: data(10), truth: None };
-        let outcome = measure(&job, &recipe, &real, &mut record, &mut watch);
+        let outcome = measure(&job, &recipe, &real, (&mut record, &mut details), &mut watch);
         close(record, outcome, &watch)
     }
 
@@ -522,8 +565,9 @@ mod tests {
         let (job, recipe) = (job(), (reference::HOLDOUT.recipe)("").unwrap());
         let job = Job { entry: "holdout".into(), ..job };
         let mut record = job.record();
+        let mut details = Details::new(job.key());
         let real = Real { data, truth: None };
-        let outcome = measure(&job, &recipe, &real, &mut record, &mut watch);
+        let outcome = measure(&job, &recipe, &real, (&mut record, &mut details), &mut watch);
         let record = close(record, outcome, &watch);
         assert!(record.is_ok(), "{record:?}");
         assert_eq!((record.rows.train, record.rows.holdout, record.rows.synthetic), (9, 9, 4));

@@ -25,6 +25,23 @@ pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)], replace: bool) -> Re
     filled
 }
 
+/// Makes a folder of files and folders under a temporary name, and renames it. `fill` is given the
+/// temporary name, which its errors tell.
+///
+/// # Errors
+/// A data error that names the folder; those of `fill`; a usage error when the folder exists.
+pub fn make_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let temporary = beside(path);
+    let filled = fs::create_dir(&temporary)
+        .map_err(|error| cannot_write(path, &error))
+        .and_then(|()| fill(&temporary))
+        .and_then(|()| put_in_place(&temporary, path, false));
+    if filled.is_err() {
+        let _ = fs::remove_dir_all(&temporary);
+    }
+    filled
+}
+
 /// Checks, before hours of work, that a file or folder of this name could be written.
 ///
 /// # Errors

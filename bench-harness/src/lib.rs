@@ -10,6 +10,8 @@ pub mod cell;
 pub mod checkpoint;
 pub mod child;
 pub mod common_schema;
+pub mod curves;
+pub mod details;
 pub mod files;
 pub mod machine;
 pub mod memory;
@@ -22,6 +24,7 @@ pub mod resolve;
 pub mod run;
 pub mod store;
 pub mod truth;
+pub mod twin;
 pub mod units;
 
 use meg_core::ModelEntry;

@@ -1,6 +1,7 @@
 //! What a plan means: everything checked, nothing run.
 
 use crate::cell::{self, Job, SPLIT_SEED};
+use crate::details;
 use crate::plan::{Plan, PlanModel, Setting};
 use crate::registry::{self, Choice};
 use crate::{machine, units};
@@ -166,7 +167,7 @@ impl Resolved {
 
     fn job(&self, table: &Found, row: &Row, seed: u64, places: &Places, out: &Path) -> Job {
         let sample = format!("{}-{}-{seed}.parquet", table.dataset, row.label);
-        Job {
+        let job = Job {
             dataset: table.dataset.clone(),
             data_hash: table.data_hash.clone(),
             split_hash: table.split_hash.clone(),
@@ -185,7 +186,11 @@ impl Resolved {
             folders: places.folders.clone(),
             cache: places.cache.clone(),
             sample_file: self.keep_samples.then(|| out.join("samples").join(sample)),
-        }
+            details_file: None,
+        };
+        // Named after the key, which the other fields decide.
+        let details_file = Some(details::file(out, &job.key()));
+        Job { details_file, ..job }
     }
 
     fn as_plan(&self, timeout: Option<String>, memory_limit: Option<String>) -> Plan {

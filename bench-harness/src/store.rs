@@ -42,6 +42,9 @@ pub struct Manifest {
     pub skipped: Vec<Skipped>,
     /// What the reader must know.
     pub warnings: Vec<String>,
+    /// The words of `--metrics` that chose the scores; none for the default set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<String>,
     /// The cells of the plan, in report order.
     pub cells: Vec<Planned>,
 }
@@ -80,6 +83,7 @@ impl Manifest {
             threads,
             skipped: Vec::new(),
             warnings: Vec::new(),
+            metrics: Vec::new(),
             cells,
         }
     }

@@ -229,6 +229,28 @@ fn strangers_among_numbers_and_dates_are_refused_with_their_place() {
     assert_eq!(kinds(&format!("a\n{codes}"))[0].0, "category 1|2|3|more");
 }
 
+/// Zip codes: those without a zero in front are no numbers either.
+#[test]
+fn codes_with_leading_zeros_are_no_numbers() {
+    let zips = |n: usize| format!("{:05}", 997 + 331 * (n % 40));
+    let text: String = (0..200).map(|n| format!("{}\n", zips(n))).collect();
+    let (kind, _) = &kinds(&format!("zip\n{text}"))[0];
+    assert!(kind.starts_with("category 00997|01328|"), "{kind}");
+    let (kind, _) = &kinds(&format!("zip\n04912-1234\n{text}"))[0];
+    assert!(kind.contains("|04912-1234|"), "{kind}");
+    let (_folder, path) = file("people.csv", format!("zip\nNA\n{text}"));
+    refused(read_table(&path, None), &["line 2", "\"NA\"", "--missing \"NA\""]);
+    let number = Schema::new(vec![ColumnSpec::number("zip", 0)]).unwrap();
+    let (_folder, path) = file("people.csv", "zip\n12345\n04912\n");
+    refused(
+        read_table(&path, Some(&number)),
+        &["people.csv: line 3", "\"04912\"", "leading zeros", "kind = \"category\""],
+    );
+    // Days and months are often written with a zero.
+    let (_folder, path) = file("people.csv", "zip\n12\n04\n-03\n");
+    assert_eq!(read_table(&path, Some(&number)).unwrap().numbers(0), [12.0, 4.0, -3.0]);
+}
+
 #[test]
 fn kinds_are_inferred() {
     let header = "whole,money,code,place,day,stamp,word,none,id\n";

@@ -18,6 +18,7 @@ mod parallel;
 mod power;
 mod privacy;
 mod score;
+mod sets;
 mod spectrum;
 pub mod statistics;
 mod tables;
@@ -25,6 +26,8 @@ mod truth;
 mod utility;
 mod validity;
 
+pub use fidelity::chi_square_p;
+pub use joint::{Projection, projection};
 use meg_core::{Error, Event, Observer, Phase, Result, Seed, Table};
 pub use score::{Goal, Score, Status};
 use std::fmt::Debug;
@@ -184,7 +187,8 @@ impl Group {
 }
 
 /// The metrics that these words name, in report order: `default`, `all`, a group, a set of
-/// learners (`ctgan-adult`), or a score (which brings the other scores of its metric with it).
+/// learners (`ctgan-adult`), the scores of a document's table (`meg-documentation`,
+/// `meg-report`), or a score (which brings the other scores of its metric with it).
 ///
 /// # Errors
 /// A request error that names an unknown word and lists the known ones.
@@ -192,8 +196,9 @@ pub fn select<S: AsRef<str>>(words: &[S]) -> Result<Vec<&'static dyn Metric>> {
     for word in words.iter().map(AsRef::as_ref) {
         if !METRICS.iter().any(|metric| is_named(*metric, word)) {
             let groups: Vec<&str> = Group::ALL.into_iter().map(Group::name).collect();
+            let learners = METRICS.iter().flat_map(|metric| metric.words()).copied();
             let sets: Vec<&str> =
-                METRICS.iter().flat_map(|metric| metric.words()).copied().collect();
+                sets::SETS.iter().map(|(name, _)| *name).chain(learners).collect();
             let names: Vec<&str> = METRICS.iter().flat_map(|metric| metric.names()).collect();
             let known = ["default", "all"]
                 .into_iter()
@@ -219,9 +224,11 @@ fn is_named(metric: &dyn Metric, word: &str) -> bool {
         "all" => true,
         "default" => metric.is_default(),
         _ => {
+            let names = metric.names();
             metric.group().name() == word
                 || metric.words().contains(&word)
-                || metric.names().contains(&word)
+                || names.contains(&word)
+                || sets::members(word).iter().any(|name| names.contains(name))
         }
     }
 }

@@ -14,6 +14,7 @@ mod constraint;
 pub mod datetime;
 mod error;
 mod instructions;
+mod masks;
 mod model;
 mod names;
 mod observer;
@@ -32,6 +33,7 @@ pub use conditions::{Condition, ConditionValue, Rejection, SampleRequest, sample
 pub use constraint::{Bound, Constraint};
 pub use error::{DataError, Error, ErrorKind, Result};
 pub use instructions::Instructions;
+pub use masks::{GeneratorMask, Masks};
 pub use model::{
     CheckpointSink, Device, FitContext, Fitted, Kernels, ModelEntry, SampleContext, Synthesizer,
     Variant,

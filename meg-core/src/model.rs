@@ -1,6 +1,6 @@
 use crate::{
-    Artifact, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings, Sheet, Table,
-    TrainingState, recipe,
+    Artifact, Masks, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings, Sheet,
+    Table, TrainingState, recipe,
 };
 use std::fmt::{self, Debug};
 use std::num::NonZeroU64;
@@ -67,6 +67,11 @@ pub trait Fitted: Debug + Send {
     /// What a reader can look at of what was learned: masks, structures, orders. Nothing by default.
     fn describe(&self) -> Vec<Sheet> {
         Vec::new()
+    }
+
+    /// The masks of an ensemble of generators, or `None` from a model that has none.
+    fn masks(&self) -> Option<Masks> {
+        None
     }
 
     /// The model as plain data. Law: the loaded artifact draws the same rows from the same stream.

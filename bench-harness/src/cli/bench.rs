@@ -7,7 +7,7 @@ use bench_harness::report::{self, Format};
 use bench_harness::resolve::{Resolved, Survey, resolve, survey};
 use bench_harness::run::{self, Settings};
 use bench_harness::store::{Manifest, Store};
-use bench_harness::{files, units};
+use bench_harness::{details, files, units};
 use clap::Args;
 use meg_core::{DataError, Error, Result};
 use std::path::PathBuf;
@@ -68,7 +68,8 @@ pub(crate) struct Bench {
     #[arg(long)]
     plain: bool,
     /// Scores to compute, as `default,attacks`: sets (default, all), groups, the learners of a
-    /// paper's table (ctgan-adult, ...), or names of scores; a wrong name lists them.
+    /// paper's table (ctgan-adult, ...), the scores of a MEG document's table (meg-documentation,
+    /// meg-report), or names of scores; a wrong name lists them.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     metrics: Option<Vec<String>>,
     /// Keep the synthetic tables in DIR/samples.
@@ -101,10 +102,10 @@ impl Bench {
         // Only now: a run without any table leaves no folder behind.
         let mut store = Store::open(&self.out)?;
         let jobs = plan.jobs(&survey.found, &places, &self.out);
-        if plan.keep_samples {
-            let samples = self.out.join("samples");
-            std::fs::create_dir_all(&samples)
-                .map_err(|error| files::cannot_write(&samples, &error))?;
+        let samples = plan.keep_samples.then(|| self.out.join("samples"));
+        for folder in samples.into_iter().chain([self.out.join(details::FOLDER)]) {
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| files::cannot_write(&folder, &error))?;
         }
         let planned = run::planned(&jobs);
         if self.fresh {
@@ -156,8 +157,11 @@ impl Bench {
         records: &[Record],
         reused: usize,
     ) -> Result<Outcome> {
-        let markdown = report::render(Format::Markdown, manifest, records)?;
+        let details = details::read(&self.out, records.iter().map(|record| record.key.as_str()))?;
+        let render = |format| report::render(format, manifest, records, &details);
+        let markdown = render(Format::Markdown)?;
         datasets::write_file(&self.out.join("report.md"), &markdown)?;
+        datasets::write_file(&self.out.join("report.html"), &render(Format::Html)?)?;
         if interrupt::requested() {
             common.remark(&format!(
                 "interrupted; finished cells are kept in {}\n  help: give the same command again to go on",
@@ -166,7 +170,7 @@ impl Bench {
             return Ok(Outcome::Interrupted);
         }
         if common.json {
-            output::print(&report::render(Format::Json, manifest, records)?)?;
+            output::print(&render(Format::Json)?)?;
         } else {
             output::print(&markdown)?;
         }
@@ -190,6 +194,7 @@ fn manifest(
     let mut manifest = Manifest::here(plan.jobs, plan.threads, cells);
     manifest.skipped = survey.skipped;
     manifest.warnings.clone_from(&plan.warnings);
+    manifest.metrics.clone_from(&plan.metrics);
     if let Some(rows) = plan.rows {
         manifest.warnings.push(format!("at most {rows} training rows per table were used."));
     }

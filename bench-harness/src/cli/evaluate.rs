@@ -35,7 +35,8 @@ pub(crate) struct Evaluate {
     target: Option<String>,
     /// Scores to compute, as `default,attacks`: sets (default, all), groups (fidelity, joint,
     /// detection, utility, likelihood, privacy, attacks, validity), the learners of a paper's table
-    /// (ctgan-adult, ctgan-intrusion, ...), or names of scores.
+    /// (ctgan-adult, ctgan-intrusion, ...), the scores of a MEG document's table (meg-documentation,
+    /// meg-report), or names of scores.
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "default")]
     metrics: Vec<String>,
     /// Show the scores of single columns and pairs too.
@@ -46,6 +47,9 @@ pub(crate) struct Evaluate {
     #[command(flatten)]
     work: WorkOptions,
 }
+
+/// The reason of scores that need a target where the schema names none.
+const NO_TARGET: &str = "no column is the target";
 
 impl Evaluate {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
@@ -139,6 +143,9 @@ impl Evaluate {
             format!("\nnot computed: {} ({reason})\n", names.join(", "))
         };
         let mut text: String = reasons.iter().map(line).collect();
+        if reasons.iter().any(|(reason, _)| *reason == NO_TARGET) {
+            text.push_str("\nNo target: utility is how well classifiers learn to predict one column from the others.\n  help: name it with --target COLUMN, or by role = \"target\" in the schema\n");
+        }
         if self.holdout.is_none() {
             text.push_str("\nNo --holdout: utility and privacy are judged against real rows that the model has not seen, and other scores by theirs.\n  help: keep rows aside before training, `meg datasets split FILE --out DIR` does\n");
         }

@@ -1,9 +1,9 @@
-use super::options::{Common, TableOptions, WorkOptions};
+use super::options::{Common, TableOptions, WorkOptions, check_table_path};
 use super::progress::Progress;
 use super::stopwatch::{Stopwatch, TimedPhase};
 use super::{candle_threads, output};
 use bench_harness::registry::{self, Choice};
-use bench_harness::{VERSION, cell, checkpoint, files, memory, plan, units};
+use bench_harness::{VERSION, cell, checkpoint, files, memory, plan, twin, units};
 use clap::Args;
 use meg_core::{
     Artifact, Checkpoint, CheckpointSink, ColumnKind, DataError, Device, Error, FitContext, Fitted,
@@ -52,7 +52,11 @@ pub(crate) struct Fit {
     /// Folder to write; refused when it exists.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Replace an existing model folder; anything else is left alone.
+    /// CSV or Parquet file for the log of the training: update, name and value of losses and, where
+    /// a discriminator plays, its accuracy. Of a resumed training its last part.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Replace an existing model folder and log; anything else is left alone.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -70,6 +74,10 @@ impl Fit {
         }
         let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
         files::check_writable_model(&self.out, self.force)?;
+        if let Some(log) = &self.log {
+            check_table_path(log)?;
+            files::check_writable(log, self.force)?;
+        }
         let kept = self.prepare_checkpoints(common, &choice)?;
         let train = self.read(common, schema.as_ref())?;
         let identity = self.identity(&choice, device, &train);
@@ -81,11 +89,15 @@ impl Fit {
         let fitted = self
             .train(&mut watch, &choice, device, &train, &mut keeper, resume)
             .inspect_err(|error| self.tell_interrupted(common, error, &keeper))?;
-        let (seconds, phases) = (watch.seconds(), watch.phases());
+        let seconds = watch.seconds();
+        let (phases, curves) = watch.finish();
         drop(task);
         let (header, tensors) = fitted.save()?.to_bytes()?;
         let parts = [(Artifact::JSON_FILE, header), (Artifact::TENSOR_FILE, tensors)];
         files::write_folder(&self.out, &parts, self.force)?;
+        if let Some(log) = &self.log {
+            datasets::write_table(log, &twin::training_log(&curves)?)?;
+        }
         self.remove_checkpoint()?;
         self.tell(common, &choice, &train, seconds, &phases)
     }

@@ -11,6 +11,7 @@ mod impute;
 mod inspect;
 mod interrupt;
 mod mask;
+mod masking;
 mod models;
 mod options;
 mod output;
@@ -21,6 +22,7 @@ mod saved;
 mod schema;
 mod split;
 mod stopwatch;
+mod twin;
 
 use bench_harness::child;
 use clap::{Parser, Subcommand};
@@ -38,7 +40,8 @@ use std::process::ExitCode;
         meg datasets split people.csv --out people        train, holdout and a schema: review what was guessed\n  \
         meg fit --data people/train.csv --schema people/schema.toml --model meg --out twin.model\n  \
         meg sample --model twin.model --rows 1000 --out twin.csv\n  \
-        meg evaluate --train people/train.csv --holdout people/holdout.csv --synthetic twin.csv --schema people/schema.toml\n\n\
+        meg evaluate --train people/train.csv --holdout people/holdout.csv --synthetic twin.csv --schema people/schema.toml\n  \
+        meg twin people.csv --out twin                    all of it in one go, with a report\n\n\
         Exit codes: 0 ok, 2 usage, 3 bad data, 4 model or file format, 5 training or a cell failed, 6 interrupted."
 )]
 struct Cli {
@@ -59,6 +62,7 @@ enum Command {
     #[command(subcommand)]
     Model(inspect::Model),
     Evaluate(evaluate::Evaluate),
+    Twin(Box<twin::Twin>),
     Mask(mask::Mask),
     Encode(encode::Encode),
     Decode(encode::Decode),
@@ -107,6 +111,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Impute(command) => done(command.run(common)),
         Command::Model(command) => done(command.run(common)),
         Command::Evaluate(command) => done(command.run(common)),
+        Command::Twin(command) => done(command.run(common)),
         Command::Mask(command) => done(command.run(common)),
         Command::Encode(command) => done(command.run(common)),
         Command::Decode(command) => done(command.run(common)),

@@ -1,5 +1,6 @@
-//! When the phases of a piece of work began and how long they took.
+//! When the phases of a piece of work began and how long they took, and what a training told.
 
+use bench_harness::curves::{Curve, Curves};
 use meg_core::{Control, Event, Observer};
 use serde::Serialize;
 use std::time::Instant;
@@ -9,6 +10,7 @@ pub(crate) struct Stopwatch<'a> {
     observer: &'a mut dyn Observer,
     began: Instant,
     phases: Vec<TimedPhase>,
+    curves: Curves,
 }
 
 /// One phase, as it is written to JSON.
@@ -27,7 +29,7 @@ pub(crate) struct TimedPhase {
 impl<'a> Stopwatch<'a> {
     /// Starts now.
     pub(crate) fn new(observer: &'a mut dyn Observer) -> Self {
-        Self { observer, began: Instant::now(), phases: Vec::new() }
+        Self { observer, began: Instant::now(), phases: Vec::new(), curves: Curves::default() }
     }
 
     /// Seconds so far.
@@ -35,9 +37,9 @@ impl<'a> Stopwatch<'a> {
         self.began.elapsed().as_secs_f64()
     }
 
-    /// The phases in the order in which they began.
-    pub(crate) fn phases(self) -> Vec<TimedPhase> {
-        self.phases
+    /// The phases in the order in which they began, and the curves of the training.
+    pub(crate) fn finish(self) -> (Vec<TimedPhase>, Vec<Curve>) {
+        (self.phases, self.curves.finish())
     }
 
     fn last(&mut self, name: &str) -> Option<&mut TimedPhase> {
@@ -65,6 +67,7 @@ impl Observer for Stopwatch<'_> {
             }
             _ => {}
         }
+        self.curves.hear(event);
         self.observer.event(event);
     }
 
@@ -88,7 +91,8 @@ mod tests {
             watch.event(&Event::End { phase });
         }
         let seconds = watch.seconds();
-        let phases = watch.phases();
+        let (phases, curves) = watch.finish();
+        assert!(curves.is_empty(), "steps without values have no curve");
         assert_eq!(phases.iter().map(|timed| timed.steps).collect::<Vec<_>>(), [2, 3]);
         assert!(phases[1].begins >= phases[0].begins + phases[0].seconds);
         assert!(phases[1].begins + phases[1].seconds <= seconds);

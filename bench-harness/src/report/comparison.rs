@@ -136,7 +136,7 @@ fn by_metric(report: &Report<'_>, metric: &str) -> Option<Comparison> {
 
 /// How good a model is on a dataset, more being better: the mean over its planned cells, `None`
 /// unless every one of them has a value. A mean over the seeds that survived would praise failing.
-fn worth(report: &Report<'_>, dataset: &str, model: &str, metric: &str) -> Option<f64> {
+pub(super) fn worth(report: &Report<'_>, dataset: &str, model: &str, metric: &str) -> Option<f64> {
     let planned = report.manifest.cells.iter();
     let planned = planned.filter(|cell| cell.dataset == dataset && cell.model == model).count();
     let cells = report.cells.iter();

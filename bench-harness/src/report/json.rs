@@ -31,6 +31,7 @@ pub(super) fn render(report: &Report<'_>) -> Result<Vec<u8>> {
         "threads": manifest.threads,
         "tables": report.tables,
         "comparisons": report.comparisons(),
+        "standing": report.standing(),
         "failed": failed,
         "not_run": report.missing,
         "skipped": manifest.skipped,

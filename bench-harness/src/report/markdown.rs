@@ -1,7 +1,10 @@
 //! Tables to read, padded so that they line up in a terminal too.
 
 mod comparisons;
+mod documents;
+mod standing;
 
+use super::DocumentTable;
 use super::summary::{ModelSummary, Report, Spread, TableReport, learners};
 use crate::record::Record;
 use crate::units;
@@ -42,16 +45,25 @@ const ATTACKS: [(&str, &str); 5] = [
 pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
     let mut text = String::from("# Benchmark\n");
     let mut notes = Notes::default();
+    documents::write(&mut text, report);
     for table in &report.tables {
         leaderboard(&mut text, table, &mut notes);
     }
     notes.write(&mut text);
     comparisons::write(&mut text, report);
+    standing::write(&mut text, report);
     remarks(&mut text, report);
     failures(&mut text, report);
     skipped(&mut text, report);
     origin(&mut text, report);
     text.into_bytes()
+}
+
+/// Writes the table of a document alone.
+pub(super) fn document(report: &Report<'_>, table: DocumentTable) -> String {
+    let mut text = String::from("# Benchmark\n");
+    documents::one(&mut text, report, table);
+    text
 }
 
 fn leaderboard(text: &mut String, table: &TableReport, notes: &mut Notes) {

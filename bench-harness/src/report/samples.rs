@@ -1,12 +1,17 @@
 //! Made-up results for tests, and the snapshots of all formats.
 
+use super::svg::tests::check_well_formed;
 use super::{Format, render};
 use crate::cell::Job;
+use crate::curves::Curve;
+use crate::details::Details;
 use crate::machine::Machine;
 use crate::record::{Record, Seconds, Status};
 use crate::resolve::Skipped;
 use crate::store::{Manifest, Planned};
-use eval::{Goal, Score};
+use eval::{Goal, Projection, Score};
+use meg_core::{GeneratorMask, Masks};
+use std::collections::BTreeMap;
 
 /// A record without values.
 pub(crate) fn record(dataset: &str, model: &str, seed: u64) -> Record {
@@ -29,6 +34,7 @@ pub(crate) fn record(dataset: &str, model: &str, seed: u64) -> Record {
         folders: Vec::new(),
         cache: std::path::PathBuf::new(),
         sample_file: None,
+        details_file: None,
     };
     job.record()
 }
@@ -120,7 +126,8 @@ fn run() -> (Manifest, Vec<Record>) {
 
 fn check(format: Format, expected: &str) {
     let (manifest, records) = run();
-    let text = String::from_utf8(render(format, &manifest, &records).unwrap()).unwrap();
+    let details = BTreeMap::new();
+    let text = String::from_utf8(render(format, &manifest, &records, &details).unwrap()).unwrap();
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         let name = format!("{format:?}").to_lowercase();
         let path = format!("{}/src/report/snapshots/{name}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -143,4 +150,40 @@ fn csv_is_as_before() {
 #[test]
 fn json_is_as_before() {
     check(Format::Json, include_str!("snapshots/json.txt"));
+}
+
+#[test]
+fn the_page_is_well_formed_whatever_models_and_columns_are_called() {
+    let (manifest, records) = run();
+    let mut details = Details::new(records[0].key.clone());
+    let name = "<script>alert(\"a & b\")</script>";
+    details.curves =
+        vec![Curve { name: "loss".into(), points: vec![[1.0, 0.5], [2.0, 0.25], [3.0, 0.2]] }];
+    details.masks = Some(Masks {
+        columns: vec![name.into(), "b".into()],
+        generators: vec![
+            GeneratorMask { name: "1".into(), makes: vec![0], sees: vec![] },
+            GeneratorMask { name: "2".into(), makes: vec![1], sees: vec![0] },
+        ],
+    });
+    let points = vec![[0.0, 1.0], [2.0, -1.0], [0.5, 9.0]];
+    details.components =
+        Some(Projection { shares: [0.6, 0.3], real: points[..2].to_vec(), synthetic: points });
+    let details = BTreeMap::from([(details.key.clone(), details)]);
+    let page = render(Format::Html, &manifest, &records, &details).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    check_well_formed(&page);
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;"), "{page}");
+    for part in [
+        "<h2>toy</h2>",
+        "component 1 (60 % of the variance)",
+        "1 of 3 synthetic rows lie beyond",
+        "<em>real holdout</em>",
+        "Failed cells",
+    ] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+    assert_eq!(page.matches("<svg").count(), 3);
+    let again = render(Format::Html, &manifest, &records, &details).unwrap();
+    assert_eq!(page.into_bytes(), again);
 }

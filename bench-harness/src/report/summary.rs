@@ -4,6 +4,7 @@ mod utility;
 
 pub(super) use utility::{learners, of_cell as utility_of};
 
+use crate::details::Details;
 use crate::record::{Record, Rows, Status};
 use crate::store::{Manifest, Planned};
 use eval::Score;
@@ -23,6 +24,8 @@ pub struct Report<'a> {
     pub missing: Vec<&'a Planned>,
     /// Number of cells in the folder that belong to other plans.
     pub foreign: usize,
+    /// What cells have to show, by key, where it was kept.
+    pub details: &'a BTreeMap<String, Details>,
 }
 
 /// The leaderboard of one dataset.
@@ -99,7 +102,15 @@ impl<'a> Report<'a> {
             manifest.cells.iter().filter(|cell| find(cell).is_none()).collect();
         let datasets = distinct(manifest.cells.iter().map(|cell| cell.dataset.as_str()));
         let tables = datasets.iter().map(|dataset| table(dataset, manifest, &cells)).collect();
-        Self { manifest, tables, foreign: records.len() - cells.len(), cells, missing }
+        static NOTHING: BTreeMap<String, Details> = BTreeMap::new();
+        let foreign = records.len() - cells.len();
+        Self { manifest, tables, foreign, cells, missing, details: &NOTHING }
+    }
+
+    /// The same with what its cells have to show.
+    #[must_use]
+    pub fn with_details(self, details: &'a BTreeMap<String, Details>) -> Self {
+        Self { details, ..self }
     }
 
     /// The cells that were computed and have no values.

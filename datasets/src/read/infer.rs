@@ -96,7 +96,18 @@ fn as_numbers(texts: &[Cow<'_, str>]) -> Option<Vec<f64>> {
 fn is_code(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
-    whole && (digits.len() > LONGEST_WHOLE || (digits.len() > 1 && digits.starts_with('0')))
+    whole && (digits.len() > LONGEST_WHOLE || leading_zeros(text) >= 1)
+}
+
+/// How many zeros stand before the first digit that counts of a whole number.
+pub(super) fn leading_zeros(text: &str) -> usize {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return 0;
+    }
+    let zeros = digits.bytes().take_while(|&byte| byte == b'0').count();
+    // The zero of `0` itself counts.
+    zeros.min(digits.len() - 1)
 }
 
 /// Refuses `inf` and `NaN` among numbers: whether they mean a missing cell is not ours to guess.
@@ -126,11 +137,14 @@ fn check_strangers(
     present: &[Cow<'_, str>],
     levels: &HashSet<&str>,
 ) -> Result<()> {
+    // Codes such as `04912` and `04912-1234`: beside them a number is a code too.
+    let coded = levels.iter().any(|text| is_code(text.trim()));
     // `None` stands for numbers, a format for dates.
     let formats = std::iter::once(None).chain(FORMATS.map(Some));
     for format in formats {
         let fits = |text: &str| match format {
-            None => !is_code(text.trim()) && text.trim().parse::<f64>().is_ok(),
+            None if coded => text.bytes().any(|byte| byte.is_ascii_digit()),
+            None => text.trim().parse::<f64>().is_ok(),
             Some(format) => is_date(text, format),
         };
         let fitting = present.iter().filter(|text| fits(text)).count();
@@ -216,6 +230,13 @@ mod tests {
         assert_eq!(decimals(&[1e300, -7.0]), Some(0));
         assert_eq!(decimals(&[0.000001]), Some(6));
         assert_eq!(decimals(&[]), Some(0));
+    }
+
+    #[test]
+    fn zeros_before_a_number_are_counted() {
+        for (text, zeros) in [("04912", 1), ("0", 0), ("000", 2), ("-07", 1), ("0.5", 0), ("", 0)] {
+            assert_eq!(leading_zeros(text), zeros, "{text}");
+        }
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub fn column_names(path: &Path) -> Result<Vec<String>> {
 /// - all missing: a nullable number without decimals;
 /// - all numbers: a number, with the fewest decimals (at most nine) that lose nothing beyond the
 ///   noise of printing a double, or with open precision. A column with leading zeros (`01013`) or
-///   with whole numbers too long for a double is no number; one of all different whole numbers
+///   with whole numbers too long for a double is no number, whatever its other cells are; one of all different whole numbers
 ///   that is named like a key (`id`, `patient_id`, `ssn`) is an identifier;
 /// - all of one date format, unambiguously: a datetime;
 /// - all different, more than 50: an identifier;

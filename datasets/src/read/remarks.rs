@@ -1,6 +1,6 @@
 //! What a person should look at before a model learns from a table whose schema was guessed.
 
-use super::infer::fitting_formats;
+use super::infer::{fitting_formats, leading_zeros};
 use meg_core::{Column, ColumnKind, ColumnSpec, Table};
 
 /// A table of fewer rows teaches little beyond these rows themselves.
@@ -39,6 +39,9 @@ fn on_column(spec: &ColumnSpec, column: &Column) -> Option<String> {
         ColumnKind::Identifier => Some(format!(
             "column {name:?} looks like an identifier (its values are all different): fresh unique values will take its place; {leave}, or correct its kind in the schema"
         )),
+        ColumnKind::Text if is_of_codes(column) => Some(format!(
+            "column {name:?} is of codes with leading zeros (zip codes, keys), of too many different values for a category, and models refuse it as text; {leave}, shorten it with `meg mask` (method = \"generalise\", prefix = 3), or declare it as kind = \"identifier\""
+        )),
         ColumnKind::Text => Some(format!(
             "column {name:?} looks like free text (too many different values for a category), which models refuse; {leave}, or correct its kind in the schema"
         )),
@@ -68,6 +71,13 @@ fn ambiguous_dates(spec: &ColumnSpec, column: &Column) -> Option<Vec<&'static st
     };
     let some = matches!(column, Column::Texts(_)) || !spec.levels().is_empty();
     (some && formats.len() > 1).then_some(formats)
+}
+
+/// Whether all cells are digits, and one has a zero before them.
+fn is_of_codes(column: &Column) -> bool {
+    let Column::Texts(cells) = column else { return false };
+    let digits = |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    cells.iter().flatten().all(digits) && cells.iter().flatten().any(|t| leading_zeros(t) > 0)
 }
 
 /// Whether a word of the column's name says that it identifies somebody.
@@ -140,5 +150,7 @@ mod tests {
         };
         assert!(texts(&["01/02/2020", "03/04/2020"]).contains("cannot be told apart"));
         assert!(texts(&["a note", "03/04/2020"]).contains("free text"));
+        assert!(texts(&["04912", "12345"]).contains("leading zeros"));
+        assert!(texts(&["4912", "12345"]).contains("free text"));
     }
 }

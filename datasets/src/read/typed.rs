@@ -1,5 +1,6 @@
 //! Text cells to the columns that a schema asks for.
 
+use super::infer::leading_zeros;
 use super::raw::{Cells, Raw, RawColumn};
 use meg_core::{
     Column, ColumnKind, ColumnSpec, DataError, MISSING, Result, Schema, Table, datetime, round_to,
@@ -95,19 +96,28 @@ fn numbers(raw: &Raw, column: &RawColumn, decimals: Option<u8>) -> Result<Vec<f6
             .enumerate()
             .map(|(row, cell)| match cell {
                 None => Ok(f64::NAN),
-                Some(text) => text
-                    .trim()
-                    .parse::<f64>()
-                    .map_err(|_| Problem::NotANumber)
-                    .and_then(|number| finish_number(number, decimals))
+                Some(text) => read_number(text.trim(), decimals)
                     .map_err(|problem| fail(row, text, problem).into()),
             })
             .collect(),
     }
 }
 
+/// A whole number of more digits is a code where zeros stand before it; up to so many are days,
+/// months and hours, which are often written with one.
+const PADDED: usize = 2;
+
+fn read_number(text: &str, decimals: Option<u8>) -> std::result::Result<f64, Problem> {
+    if leading_zeros(text) > 0 && text.trim_start_matches(['-', '+']).len() > PADDED {
+        return Err(Problem::LeadingZeros);
+    }
+    let number = text.parse::<f64>().map_err(|_| Problem::NotANumber)?;
+    finish_number(number, decimals)
+}
+
 enum Problem {
     NotANumber,
+    LeadingZeros,
     NotFinite,
     Digits(u8),
 }
@@ -119,6 +129,10 @@ impl Problem {
             Problem::NotANumber => (
                 "a number is needed".to_owned(),
                 format!("correct the cell, declare the text as a missing marker (`--missing {text:?}`), or change the column's kind in schema.toml"),
+            ),
+            Problem::LeadingZeros => (
+                "the column is declared as a number, which would lose the leading zeros".to_owned(),
+                "if these are codes (zip codes, keys), declare the column as kind = \"category\" or \"identifier\" in schema.toml; if they are quantities, write them without the zeros".to_owned(),
             ),
             Problem::NotFinite => (
                 "the number is not finite".to_owned(),

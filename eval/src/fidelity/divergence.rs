@@ -94,8 +94,18 @@ fn measure(real: &[usize], synthetic: &[usize]) -> Vec<Reading> {
         reading(Ok(kl(&pairs, totals))),
         reading(Ok(kl(&swapped(&pairs), (totals.1, totals.0)))),
         reading(Ok((chi_square(&pairs, totals) / (totals.0 + totals.1)).sqrt().min(1.0)))
-            .note(p_value.map(|p| format!("p = {p:.2e}"))),
+            .note(p_value.map(|p| format!("{P_VALUE}{p:.2e}"))),
     ]
+}
+
+/// What stands before the p-value in the note of `chi_square_v`.
+const P_VALUE: &str = "p = ";
+
+/// The p-value of the chi-square test behind a column's `chi_square_v`: above 0.05 nothing speaks
+/// against equal shares, at this number of rows. `None` for other scores and where there is none.
+pub fn chi_square_p(score: &Score) -> Option<f64> {
+    let note = score.reason.as_deref().filter(|_| score.name == KINDS[3].name)?;
+    note.strip_prefix(P_VALUE)?.split([';', ' ']).next()?.parse().ok()
 }
 
 fn swapped(pairs: &[(f64, f64)]) -> Vec<(f64, f64)> {
@@ -180,6 +190,20 @@ mod tests {
         // Two rare classes are merged with the next; two classes remain.
         let few = [(1.0, 2.0), (1.0, 0.0), (49.0, 49.0), (49.0, 49.0)];
         assert!(p_value(&few, (100.0, 100.0)).unwrap() > 0.5);
+    }
+
+    #[test]
+    fn p_values_are_found_in_the_note() {
+        let score = |kind: usize| {
+            Score::new(
+                &KINDS[kind],
+                &["c"],
+                measure(&[500, 300, 200], &[200, 300, 500])[kind].clone(),
+            )
+        };
+        let p = chi_square_p(&score(3)).unwrap();
+        assert!((p.ln() - -128.571).abs() < 0.01, "{p}");
+        assert_eq!(chi_square_p(&score(0)), None);
     }
 
     /// scipy's `chi2_contingency` on the golden tables. Where every class has enough expected rows

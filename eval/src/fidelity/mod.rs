@@ -20,6 +20,7 @@ pub(crate) use contingency::Classes;
 pub(crate) use coverage::Coverage;
 pub(crate) use dependence::Dependence;
 pub(crate) use divergence::Divergences;
+pub use divergence::chi_square_p;
 pub(crate) use ks::unobserved;
 pub(crate) use missing::MissingSimilarity;
 pub(crate) use shape::Shape;

@@ -48,10 +48,12 @@ pub(crate) fn refine(
     let mut game = Game::new(material, &critic, split, before_phase.clone());
     let (mut steps, mut stopped) = (learned.steps, false);
     for step in 1..=HEAD_START + material.recipe.adversarial_steps {
-        let (critic, loss) = game.step(step > HEAD_START);
-        check_finite(step, &[("discriminator loss", critic), ("loss", loss)])?;
+        let Moved { critic, accuracy, loss } = game.step(step > HEAD_START);
+        let heard = loss.unwrap_or(0.0);
+        check_finite(step, &[("discriminator loss", critic), ("loss", heard)])?;
         steps += 1;
-        let values = [("loss", loss), ("discriminator_loss", critic)];
+        let critics = [("discriminator_loss", critic), ("discriminator_accuracy", accuracy)];
+        let values: Vec<_> = loss.map(|loss| ("loss", loss)).into_iter().chain(critics).collect();
         if !observer.step(Phase::Train, steps, &values)? {
             stopped = true;
             break;
@@ -71,6 +73,16 @@ pub(crate) fn refine(
     ));
     let states = if better { vec![weights] } else { learned.states };
     Ok(Learned { states, steps, stopped, ..learned })
+}
+
+/// What a step tells.
+struct Moved {
+    /// Loss of the discriminator.
+    critic: f64,
+    /// Share of the rows of the batch that it told rightly before it learned from them.
+    accuracy: f64,
+    /// Loss of the generators, where they moved.
+    loss: Option<f64>,
 }
 
 /// Generators and discriminator in training.
@@ -99,8 +111,8 @@ impl<'a> Game<'a> {
         }
     }
 
-    /// A step of the discriminator and, if wanted, one of the generators; the losses of both.
-    fn step(&mut self, both: bool) -> (f64, f64) {
+    /// A step of the discriminator and, if wanted, one of the generators.
+    fn step(&mut self, both: bool) -> Moved {
         let material = self.material;
         let recipe = material.recipe;
         let real = rows_of(material, self.batches.next());
@@ -109,16 +121,21 @@ impl<'a> Game<'a> {
         let fake = fakes(self.generators.view(), rows, &mut self.randomness);
         let rewards = self.critic.log_odds(&labelled(&fake, 0));
         let critic_batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
-        let loss = self.critic.step_on(&critic_batch, &vec![1.0; 2 * rows], recipe.learning_rate);
+        let of_real = self.critic.log_odds(&labelled(&real, 1));
+        let right = of_real.iter().filter(|odds| **odds > 0.0).count()
+            + rewards.iter().filter(|odds| **odds < 0.0).count();
+        let accuracy = right as f64 / (2 * rows) as f64;
+        let critic = self.critic.step_on(&critic_batch, &vec![1.0; 2 * rows], recipe.learning_rate);
         if !both {
-            return (loss, 0.0);
+            return Moved { critic, accuracy, loss: None };
         }
         let mean = rewards.iter().sum::<f32>() / rows as f32;
         let weight = recipe.adversarial_weight as f32;
         let of_fakes = rewards.iter().map(|reward| weight * (reward - mean).clamp(-MOST, MOST));
         let weights: Vec<f32> = std::iter::repeat_n(1.0, rows).chain(of_fakes).collect();
         let rate = recipe.learning_rate * recipe.rate_cut;
-        (loss, self.generators.step_on(&joined(&real, &fake), &weights, rate))
+        let loss = self.generators.step_on(&joined(&real, &fake), &weights, rate);
+        Moved { critic, accuracy, loss: Some(loss) }
     }
 }
 

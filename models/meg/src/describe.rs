@@ -1,7 +1,7 @@
 //! The masks of an ensemble, for readers.
 
 use crate::fitted::FittedMeg;
-use meg_core::Sheet;
+use meg_core::{GeneratorMask, Masks, Sheet};
 
 /// Order and context masks by column, and the output masks of all generators.
 pub(crate) fn sheets(model: &FittedMeg) -> Vec<Sheet> {
@@ -59,6 +59,27 @@ fn by_generator(model: &FittedMeg) -> Sheet {
         }
     }
     Sheet::new("generators", &["member", "generator", "weights", "makes"], rows)
+}
+
+/// Output and context masks, a line for each column that a generator makes.
+pub(crate) fn masks(model: &FittedMeg) -> Masks {
+    let several = model.members.len() > 1;
+    let mut generators = Vec::new();
+    for (member, one) in model.members.iter().enumerate() {
+        for (generator, shape) in one.layout.shapes.iter().enumerate() {
+            for head in &shape.heads {
+                let mut sees = head.parents.clone();
+                sees.sort_unstable();
+                let name = match several {
+                    true => format!("{}.{}", member + 1, generator + 1),
+                    false => (generator + 1).to_string(),
+                };
+                generators.push(GeneratorMask { name, makes: vec![head.place], sees });
+            }
+        }
+    }
+    let places = 0..model.layout().codes.len();
+    Masks { columns: places.map(|place| name(model, place)).collect(), generators }
 }
 
 fn name(model: &FittedMeg, place: usize) -> String {

@@ -4,8 +4,8 @@ use crate::masks::{self, Mask, MaskScheme, Plan};
 use crate::network::{Layout, Weights};
 use crate::{ENTRY, Meg, density, describe, impute, sample};
 use meg_core::{
-    Artifact, Error, Fitted, Result, SampleContext, SampleRequest, Sheet, Synthesizer, Table,
-    Tensor,
+    Artifact, Error, Fitted, Masks, Result, SampleContext, SampleRequest, Sheet, Synthesizer,
+    Table, Tensor,
 };
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +76,10 @@ impl Fitted for FittedMeg {
 
     fn describe(&self) -> Vec<Sheet> {
         describe::sheets(self)
+    }
+
+    fn masks(&self) -> Option<Masks> {
+        Some(describe::masks(self))
     }
 
     fn save(&self) -> Result<Artifact> {

@@ -3,7 +3,7 @@ use super::pieces::Piece;
 use super::restore::Restored;
 use crate::rejection::by_rejection;
 use meg_core::{
-    Artifact, Condition, ConditionValue, Error, FitContext, Fitted, Observer, Result, Role,
+    Artifact, Condition, ConditionValue, Error, FitContext, Fitted, Masks, Observer, Result, Role,
     SampleContext, SampleRequest, Schema, Sheet, Synthesizer, Table,
 };
 use serde::{Deserialize, Serialize};
@@ -188,6 +188,11 @@ impl Fitted for FittedConstrained {
     /// What the inner model tells, in the names of the rewritten columns.
     fn describe(&self) -> Vec<Sheet> {
         self.inner.describe()
+    }
+
+    /// Its masks, in the names of the rewritten columns too.
+    fn masks(&self) -> Option<Masks> {
+        self.inner.masks()
     }
 
     fn save(&self) -> Result<Artifact> {

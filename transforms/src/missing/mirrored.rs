@@ -155,6 +155,10 @@ impl Fitted for FittedMirrored {
         self.inner.describe()
     }
 
+    fn masks(&self) -> Option<meg_core::Masks> {
+        self.inner.masks()
+    }
+
     fn save(&self) -> Result<Artifact> {
         let inner = self.inner.save()?;
         let saved = Saved { mirror_flags: self.flags.clone(), state: inner.state };

@@ -9,7 +9,7 @@ const SYNTHETIC: &str = "tstr_";
 const REAL: &str = "trtr_";
 
 /// Scores of any learner; `macro_f1` is one word.
-const SCORES: [&str; 4] = ["auc", "macro_f1", "accuracy", "r2"];
+const SCORES: [&str; 5] = ["auc", "f1", "macro_f1", "accuracy", "r2"];
 
 /// Whether a score of this name is one learner's part of a column of utility.
 pub(crate) fn learners(name: &str, score: &str) -> bool {

@@ -2,8 +2,8 @@ use super::network::Generators;
 use super::scale::{Scale, Scaler};
 use super::{CLASSIC, MegClassic};
 use meg_core::{
-    Artifact, Error, Fitted, Rejection, Result, SampleContext, SampleRequest, Seed, Sheet,
-    Synthesizer, Table, sample_by_rejection,
+    Artifact, Error, Fitted, GeneratorMask, Masks, Rejection, Result, SampleContext, SampleRequest,
+    Seed, Sheet, Synthesizer, Table, sample_by_rejection,
 };
 use neural::{Parameter, Randomness};
 use rand::{RngCore, SeedableRng};
@@ -51,6 +51,18 @@ impl Fitted for FittedClassic {
             vec![(at + 1).to_string(), spec.name.clone(), mask.join("")]
         });
         vec![Sheet::new("generators", &["generator", "makes", "mask"], rows)]
+    }
+
+    fn masks(&self) -> Option<Masks> {
+        let specs = self.scaler.columns.iter().zip(&self.scaler.schema.columns);
+        let made = specs.filter(|(scale, _)| !matches!(scale, Scale::Identifier | Scale::Empty));
+        let columns: Vec<String> = made.map(|(_, spec)| spec.name.clone()).collect();
+        let mask = |at: usize| GeneratorMask {
+            name: (at + 1).to_string(),
+            makes: vec![at],
+            sees: Vec::new(),
+        };
+        Some(Masks { generators: (0..columns.len()).map(mask).collect(), columns })
     }
 
     fn save(&self) -> Result<Artifact> {

@@ -78,12 +78,13 @@ impl Game<'_> {
     }
 
     /// Adds the gradients of the discriminator for rows that should be called `target`; returns
-    /// the loss and its gradient at the rows.
-    fn judge(&mut self, rows: &[f32], target: f32) -> (f64, Vec<f32>) {
+    /// the loss, how many rows it calls so (even odds count half), and the gradient at the rows.
+    fn judge(&mut self, rows: &[f32], target: f32) -> (f64, f64, Vec<f32>) {
         let kept = self.dropout();
         let pass = self.discriminator.forward(rows, self.recipe.batch_size, kept);
         let (loss, gradient) = cross_entropy(&pass.out, target);
-        (loss, self.discriminator.backward(rows, &pass, &gradient))
+        let right = count_right(&pass.out, target > 0.5);
+        (loss, right, self.discriminator.backward(rows, &pass, &gradient))
     }
 
     fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
@@ -95,27 +96,41 @@ impl Game<'_> {
     }
 }
 
+/// Rows whose odds lean to the right side, ties half. With dropout the odds are those under it.
+fn count_right(logits: &[f32], real: bool) -> f64 {
+    let right = |&logit: &f32| match logit {
+        0.0 => 0.5,
+        _ => f64::from(u8::from((logit > 0.0) == real)),
+    };
+    logits.iter().map(right).sum()
+}
+
 impl Trainee for Game<'_> {
     fn step(&mut self, number: u64) -> Result<Losses> {
         let (adam, rows) = (self.adam(), self.recipe.batch_size);
         let real = self.batch();
         let fakes = self.generators.draw(rows, &mut self.noise);
         self.discriminator.clear();
-        let on_real = self.judge(&real, 1.0).0;
-        let on_fakes = self.judge(&fakes.rows, 0.0).0;
+        let (on_real, real_right, _) = self.judge(&real, 1.0);
+        let (on_fakes, fakes_right, _) = self.judge(&fakes.rows, 0.0);
+        let accuracy = (real_right + fakes_right) / (2 * rows) as f64;
         for (_, parameter) in self.discriminator.named_mut("") {
             parameter.step(&adam, number);
         }
         let fakes = self.generators.draw(rows, &mut self.noise);
         self.discriminator.clear();
-        let (loss, gradient) = self.judge(&fakes.rows, 1.0);
+        let (loss, _, gradient) = self.judge(&fakes.rows, 1.0);
         self.generators.backward(&fakes, &gradient);
         for network in &mut self.generators.networks {
             for (_, parameter) in network.named_mut("") {
                 parameter.step(&adam, number);
             }
         }
-        Ok(vec![("generator_loss", loss), ("discriminator_loss", on_real + on_fakes)])
+        Ok(vec![
+            ("generator_loss", loss),
+            ("discriminator_loss", on_real + on_fakes),
+            ("discriminator_accuracy", accuracy),
+        ])
     }
 
     fn not_finite(&mut self) -> Result<Option<String>> {
