@@ -3,15 +3,16 @@
 use crate::codec::Targets;
 use crate::dependence;
 use crate::ensemble::{Ensemble, MemberView};
-use crate::learn::{Batches, Learned, Material};
+use crate::learn::{Batches, Learned, Material, does_not_fit};
 use crate::masks::Plan;
 use crate::network::{Layout, Weights};
 use crate::sample::draw_codes;
 use crate::train::Split;
-use crate::trainer::{Optimiser, Trainer};
-use meg_core::{Observer, Phase, Result, Seed};
-use neural::Randomness;
-use neural::training::check_finite;
+use crate::trainer::{NotFinite, Optimiser, Trainer};
+use meg_core::{Result, Seed, StreamPosition, TrainingState};
+use neural::{Losses, Randomness};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Steps of the discriminator before the generators hear of it.
 const HEAD_START: u64 = 100;
@@ -25,7 +26,7 @@ const JUDGE_STEPS: u64 = 300;
 /// Judgements whose mean decides.
 const JUDGEMENTS: usize = 3;
 
-/// Goes on from the weights of the likelihood phase.
+/// The phase goes on from the weights of the likelihood phase.
 ///
 /// A discriminator (the same kind of network, asked for the column "real") learns to tell training
 /// rows from rows that are drawn whole from the generators. Its log-odds estimate the logarithm of
@@ -36,121 +37,214 @@ const JUDGEMENTS: usize = 3;
 ///
 /// The result counts only where held-out rows are both harder to tell from drawn ones for a judge
 /// of its own and nearer in the shares of all pairs of columns.
-pub(crate) fn refine(
-    material: &Material<'_>,
-    split: &Split,
+#[derive(Debug)]
+pub(crate) struct Adversary {
     learned: Learned,
-    observer: &mut dyn Observer,
-) -> Result<Learned> {
-    let critic = Critic::new(material);
-    let before_phase = &learned.states[0];
-    let before = judge(material, &critic, split, before_phase);
-    let mut game = Game::new(material, &critic, split, before_phase.clone());
-    let (mut steps, mut stopped) = (learned.steps, false);
-    for step in 1..=HEAD_START + material.recipe.adversarial_steps {
-        let (critic, loss) = game.step(step > HEAD_START);
-        check_finite(step, &[("discriminator loss", critic), ("loss", loss)])?;
-        steps += 1;
-        let values = [("loss", loss), ("discriminator_loss", critic)];
-        if !observer.step(Phase::Train, steps, &values)? {
-            stopped = true;
-            break;
-        }
-    }
-    let weights = game.generators.averages();
-    drop(game);
-    let after = judge(material, &critic, split, &weights);
-    let better = after.detection < before.detection && after.pairs < before.pairs;
-    observer.note(&format!(
-        "adversarial phase {}: detection {:.4} to {:.4}, distance of pairs {:.4} to {:.4}",
-        if better { "accepted" } else { "refused" },
-        before.detection,
-        after.detection,
-        before.pairs,
-        after.pairs
-    ));
-    let states = if better { vec![weights] } else { learned.states };
-    Ok(Learned { states, steps, stopped, ..learned })
-}
-
-/// Generators and discriminator in training.
-struct Game<'a> {
-    material: &'a Material<'a>,
-    generators: Trainer<'a>,
-    critic: Trainer<'a>,
+    critic: Critic,
+    before: Judgement,
+    /// Generators and discriminator in training.
+    generators: Trainer,
+    discriminator: Trainer,
     batches: Batches,
     randomness: Randomness,
+    done: u64,
 }
 
-impl<'a> Game<'a> {
-    fn new(
-        material: &'a Material<'a>,
-        critic: &'a Critic,
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Memory {
+    before: Judgement,
+    /// Nats per held-out row of the likelihood phase.
+    score: f64,
+    fakes: StreamPosition,
+}
+
+const MEMORY_PART: &str = "adversarial phase";
+const LEARNED_PREFIX: &str = "likelihood.";
+const GENERATORS_PREFIX: &str = "";
+const DISCRIMINATOR_PREFIX: &str = "discriminator.";
+
+impl Adversary {
+    /// # Errors
+    /// When a judge diverges.
+    pub(crate) fn new(
+        material: &Material<'_>,
         split: &Split,
-        weights: Weights,
+        learned: Learned,
+        number: u64,
+    ) -> Result<Self> {
+        let critic = Critic::new(material);
+        let before = judge(material, &critic, split, &learned.states[0])
+            .map_err(|wrong| wrong.at(number))?;
+        Ok(Self::begin(material, split, learned, critic, before))
+    }
+
+    fn begin(
+        material: &Material<'_>,
+        split: &Split,
+        learned: Learned,
+        critic: Critic,
+        before: Judgement,
     ) -> Self {
         let seed = material.seed.derive("meg/adversary");
         Self {
-            material,
-            generators: material.trainer_from(weights, seed),
-            critic: critic.trainer(material, seed),
+            generators: material.trainer_from(learned.states[0].clone(), seed),
+            discriminator: critic.trainer(material, seed),
             batches: Batches::new(split.rows.clone(), material.batch, seed),
             randomness: Randomness::new(seed.stream("meg/fakes")),
+            learned,
+            critic,
+            before,
+            done: 0,
         }
     }
 
+    pub(crate) fn step(&mut self, material: &Material<'_>, number: u64) -> Result<Losses> {
+        self.done += 1;
+        let both = self.done > HEAD_START;
+        let (critic, loss) = self.update(material, both).map_err(|wrong| wrong.at(number))?;
+        Ok(vec![("loss", loss), ("discriminator_loss", critic)])
+    }
+
     /// A step of the discriminator and, if wanted, one of the generators; the losses of both.
-    fn step(&mut self, both: bool) -> (f64, f64) {
-        let material = self.material;
+    fn update(
+        &mut self,
+        material: &Material<'_>,
+        both: bool,
+    ) -> std::result::Result<(f64, f64), NotFinite> {
         let recipe = material.recipe;
         let real = rows_of(material, self.batches.next());
         let rows = real[0].len();
         // The one place where rows for discriminator and generators are made: as in sampling.
         let fake = fakes(self.generators.view(), rows, &mut self.randomness);
-        let rewards = self.critic.log_odds(&labelled(&fake, 0));
-        let critic_batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
-        let loss = self.critic.step_on(&critic_batch, &vec![1.0; 2 * rows], recipe.learning_rate);
+        let rewards = self.discriminator.log_odds(&labelled(&fake, 0));
+        let batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
+        let equal = vec![1.0; 2 * rows];
+        let loss = self.discriminator.step_on(&batch, &equal, recipe.learning_rate)?;
         if !both {
-            return (loss, 0.0);
+            return Ok((loss, 0.0));
         }
         let mean = rewards.iter().sum::<f32>() / rows as f32;
         let weight = recipe.adversarial_weight as f32;
         let of_fakes = rewards.iter().map(|reward| weight * (reward - mean).clamp(-MOST, MOST));
         let weights: Vec<f32> = std::iter::repeat_n(1.0, rows).chain(of_fakes).collect();
         let rate = recipe.learning_rate * recipe.rate_cut;
-        (loss, self.generators.step_on(&joined(&real, &fake), &weights, rate))
+        Ok((loss, self.generators.step_on(&joined(&real, &fake), &weights, rate)?))
     }
+
+    pub(crate) fn finished(&self, material: &Material<'_>) -> bool {
+        self.done >= limit(material)
+    }
+
+    /// What the phase came to, with a sentence about it.
+    ///
+    /// # Errors
+    /// When a judge diverges.
+    pub(crate) fn learned(
+        self,
+        material: &Material<'_>,
+        split: &Split,
+        number: u64,
+    ) -> Result<(Learned, String)> {
+        let Self { learned, critic, before, generators, .. } = self;
+        let weights = generators.averages();
+        drop(generators);
+        let after = judge(material, &critic, split, &weights).map_err(|wrong| wrong.at(number))?;
+        let better = after.detection < before.detection && after.pairs < before.pairs;
+        let note = format!(
+            "adversarial phase {}: detection {:.4} to {:.4}, distance of pairs {:.4} to {:.4}",
+            if better { "accepted" } else { "refused" },
+            before.detection,
+            after.detection,
+            before.pairs,
+            after.pairs
+        );
+        let states = if better { vec![weights] } else { learned.states };
+        Ok((Learned { states, ..learned }, note))
+    }
+
+    /// What the likelihood phase came to, as if there had been no other.
+    pub(crate) fn without(self) -> Learned {
+        self.learned
+    }
+
+    pub(crate) fn steps(&self) -> u64 {
+        self.done
+    }
+
+    pub(crate) fn not_finite(&self) -> Option<String> {
+        self.generators.not_finite().or_else(|| self.discriminator.not_finite())
+    }
+
+    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
+        let memory = Memory {
+            before: self.before.clone(),
+            score: self.learned.score,
+            fakes: StreamPosition::of(&self.randomness.rng),
+        };
+        state.put(MEMORY_PART, &memory)?;
+        self.learned.states[0].save(LEARNED_PREFIX, state);
+        self.generators.save(GENERATORS_PREFIX, state)?;
+        self.discriminator.save(DISCRIMINATOR_PREFIX, state)
+    }
+
+    pub(crate) fn restore(
+        material: &Material<'_>,
+        split: &Split,
+        state: &TrainingState,
+        done: u64,
+    ) -> Result<Self> {
+        let Memory { before, score, fakes } = state.part(MEMORY_PART)?;
+        if done > limit(material) {
+            return Err(does_not_fit());
+        }
+        let mut weights = Weights::zeros(&material.layout);
+        weights.restore(LEARNED_PREFIX, state)?;
+        let learned = Learned::one(&material.layout, weights, score);
+        let mut phase = Self::begin(material, split, learned, Critic::new(material), before);
+        phase.generators.restore(GENERATORS_PREFIX, state, done.saturating_sub(HEAD_START))?;
+        phase.discriminator.restore(DISCRIMINATOR_PREFIX, state, done)?;
+        fakes.restore(&mut phase.randomness.rng)?;
+        phase.batches.skip(done);
+        phase.done = done;
+        Ok(phase)
+    }
+}
+
+/// Steps of the phase.
+fn limit(material: &Material<'_>) -> u64 {
+    HEAD_START.saturating_add(material.recipe.adversarial_steps)
 }
 
 /// The discriminator without its weights: one network that sees all columns and is asked for one
 /// more, which is 1 for real rows.
+#[derive(Debug)]
 struct Critic {
-    layout: Layout,
+    layout: Arc<Layout>,
     ranks: Vec<Vec<Option<f32>>>,
-    targets: Vec<Targets>,
+    targets: Arc<[Targets]>,
 }
 
 impl Critic {
     fn new(material: &Material<'_>) -> Self {
-        let of = material.layout;
+        let of = &*material.layout;
         let plan = Plan { order: of.plan.order.clone(), generators: Vec::new(), dynamic: false };
         let mut ranks: Vec<_> =
             plan.order.iter().map(|&column| material.codec.ranks(column)).collect();
         ranks.push(vec![None; 2]);
-        let layout = Layout::judging(plan, &of.codes, of.embedding, material.recipe.hidden);
+        let layout = Arc::new(Layout::judging(of, plan, material.recipe.hidden));
         let targets = layout.codes.iter().map(|&codes| Targets::hard(codes)).collect();
         Self { layout, ranks, targets }
     }
 
-    fn trainer<'a>(&'a self, material: &Material<'_>, seed: Seed) -> Trainer<'a> {
+    fn trainer(&self, material: &Material<'_>, seed: Seed) -> Trainer {
         let mut rng = seed.stream("meg/critic");
         let counts: Vec<Vec<u64>> = self.layout.codes.iter().map(|&codes| vec![1; codes]).collect();
         let weights = Weights::new(&self.layout, &self.ranks, &counts, &mut rng);
-        let optimiser =
-            Optimiser { dropout: DROPOUT, ..material.recipe.optimiser(material.codes.rows) };
-        let batch = 2 * material.batch;
-        let threads = material.threads;
-        Trainer::new(&self.layout, &self.targets, optimiser, weights, seed, batch, threads)
+        let optimiser = Optimiser { dropout: DROPOUT, ..material.optimiser() };
+        let (batch, threads) = (2 * material.batch, material.threads);
+        let (layout, targets) = (Arc::clone(&self.layout), Arc::clone(&self.targets));
+        Trainer::new(layout, targets, optimiser, weights, seed, batch, threads)
     }
 }
 
@@ -179,6 +273,8 @@ fn joined(a: &[Vec<u16>], b: &[Vec<u16>]) -> Vec<Vec<u16>> {
 }
 
 /// What held-out rows say of drawn ones.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Judgement {
     /// Distance from 1/2 of the area under the curve of a fresh discriminator.
     detection: f64,
@@ -189,14 +285,19 @@ struct Judgement {
 /// The mean of several judgements, each with rows and a judge of its own. The judge learns from
 /// training rows and is asked about held-out ones. The same seeds for every weights, so that two
 /// calls differ by the weights alone.
-fn judge(material: &Material<'_>, critic: &Critic, split: &Split, weights: &Weights) -> Judgement {
+fn judge(
+    material: &Material<'_>,
+    critic: &Critic,
+    split: &Split,
+    weights: &Weights,
+) -> std::result::Result<Judgement, NotFinite> {
     let mut mean = Judgement { detection: 0.0, pairs: 0.0 };
     let held = rows_of(material, &split.held);
     for at in 0..JUDGEMENTS {
         let seed = material.seed.derive(&format!("meg/judge/{at}"));
         let mut randomness = Randomness::new(seed.stream("meg/fakes"));
         let mut draw =
-            |rows: usize| fakes(MemberView::new(material.layout, weights), rows, &mut randomness);
+            |rows: usize| fakes(MemberView::new(&material.layout, weights), rows, &mut randomness);
         let known = split.rows.len().min(JUDGE_ROWS);
         let (shown, asked) = (draw(known), draw(split.held.len()));
         let mut judge = critic.trainer(material, seed);
@@ -210,14 +311,14 @@ fn judge(material: &Material<'_>, critic: &Critic, split: &Split, weights: &Weig
             let fake: Vec<Vec<u16>> = shown.iter().map(of).collect();
             let batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
             let weights = vec![1.0; batch[0].len()];
-            judge.step_on(&batch, &weights, material.recipe.learning_rate);
+            judge.step_on(&batch, &weights, material.recipe.learning_rate)?;
         }
         let area =
             area(&judge.log_odds(&labelled(&held, 1)), &judge.log_odds(&labelled(&asked, 0)));
         mean.detection += (area - 0.5).abs() / JUDGEMENTS as f64;
         mean.pairs += distance_of_pairs(material, &held, &asked) / JUDGEMENTS as f64;
     }
-    mean
+    Ok(mean)
 }
 
 /// The chance that a row of the first kind has the larger score; ties count half.

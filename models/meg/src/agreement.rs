@@ -8,11 +8,12 @@ use candle_core::{D, Device, Tensor, Var};
 use meg_core::{Seed, conformance};
 use neural::layers::activation::relu;
 use rand::Rng as _;
+use std::sync::Arc;
 
 struct Bench {
     codes: Codes,
-    layout: Layout,
-    targets: Vec<Targets>,
+    layout: Arc<Layout>,
+    targets: Arc<[Targets]>,
     weights: Weights,
     rows: Vec<u32>,
 }
@@ -42,7 +43,7 @@ impl Bench {
         let columns = Columns::new(&codec, &codes, &options);
         let plan = masks::plan(&codec, &codes, &columns, &options);
         masks::check(&plan, &codec).unwrap();
-        let layout = Layout::new(plan, &codec, EMBEDDING, HIDDEN);
+        let layout = Arc::new(Layout::new(plan, &codec, EMBEDDING, HIDDEN));
         let order = layout.plan.order.iter();
         let targets = order.map(|&column| codec.targets(column, 40.0)).collect();
         let rows: Vec<u32> = (0..48).map(|row| row * 7).collect();
@@ -55,11 +56,11 @@ impl Bench {
         Self { codes, layout, targets, weights, rows }
     }
 
-    fn trainer(&self, dropout: f64, threads: usize) -> Trainer<'_> {
+    fn trainer(&self, dropout: f64, threads: usize) -> Trainer {
         let optimiser = Optimiser { warmup: 1, decay: 0.0, clip: 1e9, average: 0.9, dropout };
         let mut trainer = Trainer::new(
-            &self.layout,
-            &self.targets,
+            Arc::clone(&self.layout),
+            Arc::clone(&self.targets),
             optimiser,
             self.weights.clone(),
             Seed(1),
@@ -179,9 +180,9 @@ fn check(scheme: MaskScheme, weighted: bool) {
                 bench.rows.iter().map(|&row| bench.codes.columns[column][row as usize]).collect()
             };
             let batch: Vec<Vec<u16>> = bench.layout.plan.order.iter().map(of).collect();
-            trainer.step_on(&batch, &weights, 0.0)
+            trainer.step_on(&batch, &weights, 0.0).unwrap()
         } else {
-            trainer.step(&bench.codes, &bench.rows, 0.0)
+            trainer.step(&bench.codes, &bench.rows, 0.0).unwrap()
         };
         assert!((ours - loss).abs() < 1e-4 * loss.abs(), "loss {ours} where candle has {loss}");
         let (own, shared) = trainer.all_gradients();
@@ -212,7 +213,7 @@ fn several_steps_are_the_same_bits_at_any_number_of_threads() {
         let run = |threads| {
             let mut trainer = bench.trainer(0.1, threads);
             for _ in 0..20 {
-                trainer.step(&bench.codes, &bench.rows, 1e-2);
+                trainer.step(&bench.codes, &bench.rows, 1e-2).unwrap();
             }
             trainer.averages()
         };
@@ -228,6 +229,35 @@ fn the_score_is_the_loss_without_smoothing_and_dropout() {
     bench.targets = bench.layout.codes.iter().map(|&codes| Targets::hard(codes)).collect();
     let mut trainer = bench.trainer(0.0, 1);
     let score = trainer.score(&bench.codes, &bench.rows);
-    let loss = trainer.step(&bench.codes, &bench.rows, 0.0);
+    let loss = trainer.step(&bench.codes, &bench.rows, 0.0).unwrap();
     assert!((score - loss).abs() < 1e-5 * loss, "{score} {loss}");
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_changes_nothing_and_is_named() {
+    for wrong in [f32::NAN, f32::INFINITY] {
+        let mut bench = Bench::new(MaskScheme::Column);
+        let part = bench.layout.shapes[2].range(Part::OutputBias(0)).start;
+        bench.weights.generators[2][part] = wrong;
+        let mut trainer = bench.trainer(0.0, 1);
+        let before = trainer.averages();
+        let error = trainer.step(&bench.codes, &bench.rows, 1e-3).unwrap_err();
+        let name = &bench.layout.names[2];
+        assert!(
+            error.tensor.contains(&format!("the generator of {name:?} holds NaN")),
+            "{error:?}"
+        );
+        assert!(trainer.averages() == before || wrong.is_nan(), "a weight has changed");
+        let found = trainer.not_finite().unwrap();
+        assert!(found.contains(&format!("the weight of the generator of {name:?}")), "{found}");
+    }
+}
+
+#[test]
+fn gradients_whose_squares_overflow_stop_the_training_too() {
+    let bench = Bench::new(MaskScheme::Column);
+    let mut trainer = bench.trainer(0.0, 1);
+    let batch: Vec<Vec<u16>> = bench.layout.codes.iter().map(|_| vec![0; 4]).collect();
+    let error = trainer.step_on(&batch, &[1e30; 4], 1e-3).unwrap_err();
+    assert!(error.tensor.contains("of which there is no square"), "{error:?}");
 }

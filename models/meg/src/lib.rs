@@ -3,12 +3,14 @@
 mod adversary;
 mod classic;
 mod codec;
+mod course;
 mod curves;
 mod density;
 mod dependence;
 mod describe;
 mod ensemble;
 mod fitted;
+mod folds;
 mod impute;
 mod learn;
 mod masks;
@@ -16,6 +18,7 @@ mod mixing;
 mod mug;
 mod network;
 mod sample;
+mod schedule;
 mod team;
 mod train;
 mod trainer;
@@ -38,7 +41,8 @@ pub const ENTRY: ModelEntry = ModelEntry::new::<Meg>(
     "meg",
     "Zhang, Zaidi, Li, Buntine 2024, MEG: Masked Ensemble Tabular Data Generator; rebuilt, see its README",
     fitted::load,
-);
+)
+.with_checkpoints();
 
 meg_core::recipe! {
     /// The masked ensemble generator: one conditional network per column.
