@@ -116,6 +116,16 @@ impl TableCodec {
         }
     }
 
+    /// The code that stands for a cell in a condition: its own, or for a number that the training
+    /// rows hold nothing like, the nearest. `None` for a level that no training row has.
+    pub(crate) fn nearest_code(&self, column: usize, cells: &Column, row: usize) -> Option<usize> {
+        let nearest = || match (&self.columns[column], cells) {
+            (ColumnCodec::Number(codec), Column::Numbers(cells)) => codec.nearest(cells[row]),
+            _ => None,
+        };
+        self.code(column, cells, row).or_else(nearest)
+    }
+
     /// The codes of the training table.
     pub(crate) fn encode(&self, train: &Table, threads: usize) -> Codes {
         let columns = parallel::map(threads, self.columns.len(), |at| {
