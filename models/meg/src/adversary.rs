@@ -4,11 +4,12 @@ use crate::codec::Targets;
 use crate::dependence;
 use crate::ensemble::{Ensemble, MemberView};
 use crate::learn::{Batches, Learned, Material, does_not_fit};
+use crate::learner::Learner;
 use crate::masks::Plan;
 use crate::network::{Layout, Weights};
 use crate::sample::draw_codes;
 use crate::train::Split;
-use crate::trainer::{NotFinite, Optimiser, Trainer};
+use crate::trainer::Optimiser;
 use meg_core::{Result, Seed, StreamPosition, TrainingState};
 use neural::{Losses, Randomness};
 use serde::{Deserialize, Serialize};
@@ -43,8 +44,8 @@ pub(crate) struct Adversary {
     critic: Critic,
     before: Judgement,
     /// Generators and discriminator in training.
-    generators: Trainer,
-    discriminator: Trainer,
+    generators: Learner,
+    discriminator: Learner,
     batches: Batches,
     randomness: Randomness,
     done: u64,
@@ -74,9 +75,8 @@ impl Adversary {
         number: u64,
     ) -> Result<Self> {
         let critic = Critic::new(material);
-        let before = judge(material, &critic, split, &learned.states[0])
-            .map_err(|wrong| wrong.at(number))?;
-        Ok(Self::begin(material, split, learned, critic, before))
+        let before = judge(material, &critic, split, &learned.states[0], number)?;
+        Self::begin(material, split, learned, critic, before)
     }
 
     fn begin(
@@ -85,42 +85,39 @@ impl Adversary {
         learned: Learned,
         critic: Critic,
         before: Judgement,
-    ) -> Self {
+    ) -> Result<Self> {
         let seed = material.seed.derive("meg/adversary");
-        Self {
-            generators: material.trainer_from(learned.states[0].clone(), seed),
-            discriminator: critic.trainer(material, seed),
+        Ok(Self {
+            generators: material.trainer_from(learned.states[0].clone(), seed)?,
+            discriminator: critic.trainer(material, seed)?,
             batches: Batches::new(split.rows.clone(), material.batch, seed),
             randomness: Randomness::new(seed.stream("meg/fakes")),
             learned,
             critic,
             before,
             done: 0,
-        }
+        })
     }
 
     pub(crate) fn step(&mut self, material: &Material<'_>, number: u64) -> Result<Losses> {
         self.done += 1;
         let both = self.done > HEAD_START;
-        let (critic, loss) = self.update(material, both).map_err(|wrong| wrong.at(number))?;
+        let (critic, loss) = self.update(material, both, number)?;
         Ok(vec![("loss", loss), ("discriminator_loss", critic)])
     }
 
     /// A step of the discriminator and, if wanted, one of the generators; the losses of both.
-    fn update(
-        &mut self,
-        material: &Material<'_>,
-        both: bool,
-    ) -> std::result::Result<(f64, f64), NotFinite> {
+    fn update(&mut self, material: &Material<'_>, both: bool, number: u64) -> Result<(f64, f64)> {
         let recipe = material.recipe;
         let real = rows_of(material, self.batches.next());
         let rows = real[0].len();
         // The one place where rows for discriminator and generators are made: as in sampling.
-        let fake = fakes(self.generators.view(), rows, &mut self.randomness);
-        let rewards = self.discriminator.log_odds(&labelled(&fake, 0));
+        let randomness = &mut self.randomness;
+        let fake = self.generators.with_view(|view| fakes(view, rows, randomness))?;
+        let rewards = self.discriminator.log_odds(&labelled(&fake, 0))?;
         let batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
         let equal = vec![1.0; 2 * rows];
-        let loss = self.discriminator.step_on(&batch, &equal, recipe.learning_rate)?;
+        let loss = self.discriminator.step_on(&batch, &equal, recipe.learning_rate, number)?;
         if !both {
             return Ok((loss, 0.0));
         }
@@ -129,7 +126,8 @@ impl Adversary {
         let of_fakes = rewards.iter().map(|reward| weight * (reward - mean).clamp(-MOST, MOST));
         let weights: Vec<f32> = std::iter::repeat_n(1.0, rows).chain(of_fakes).collect();
         let rate = recipe.learning_rate * recipe.rate_cut;
-        Ok((loss, self.generators.step_on(&joined(&real, &fake), &weights, rate)?))
+        let batch = joined(&real, &fake);
+        Ok((loss, self.generators.step_on(&batch, &weights, rate, number)?))
     }
 
     pub(crate) fn finished(&self, material: &Material<'_>) -> bool {
@@ -147,9 +145,9 @@ impl Adversary {
         number: u64,
     ) -> Result<(Learned, String)> {
         let Self { learned, critic, before, generators, .. } = self;
-        let weights = generators.averages();
+        let weights = generators.averages()?;
         drop(generators);
-        let after = judge(material, &critic, split, &weights).map_err(|wrong| wrong.at(number))?;
+        let after = judge(material, &critic, split, &weights, number)?;
         let better = after.detection < before.detection && after.pairs < before.pairs;
         let note = format!(
             "adversarial phase {}: detection {:.4} to {:.4}, distance of pairs {:.4} to {:.4}",
@@ -172,8 +170,11 @@ impl Adversary {
         self.done
     }
 
-    pub(crate) fn not_finite(&self) -> Option<String> {
-        self.generators.not_finite().or_else(|| self.discriminator.not_finite())
+    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
+        match self.generators.not_finite()? {
+            None => self.discriminator.not_finite(),
+            found => Ok(found),
+        }
     }
 
     pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
@@ -201,7 +202,7 @@ impl Adversary {
         let mut weights = Weights::zeros(&material.layout);
         weights.restore(LEARNED_PREFIX, state)?;
         let learned = Learned::one(&material.layout, weights, score);
-        let mut phase = Self::begin(material, split, learned, Critic::new(material), before);
+        let mut phase = Self::begin(material, split, learned, Critic::new(material), before)?;
         phase.generators.restore(GENERATORS_PREFIX, state, done.saturating_sub(HEAD_START))?;
         phase.discriminator.restore(DISCRIMINATOR_PREFIX, state, done)?;
         fakes.restore(&mut phase.randomness.rng)?;
@@ -237,14 +238,13 @@ impl Critic {
         Self { layout, ranks, targets }
     }
 
-    fn trainer(&self, material: &Material<'_>, seed: Seed) -> Trainer {
+    fn trainer(&self, material: &Material<'_>, seed: Seed) -> Result<Learner> {
         let mut rng = seed.stream("meg/critic");
         let counts: Vec<Vec<u64>> = self.layout.codes.iter().map(|&codes| vec![1; codes]).collect();
         let weights = Weights::new(&self.layout, &self.ranks, &counts, &mut rng);
         let optimiser = Optimiser { dropout: DROPOUT, ..material.optimiser() };
-        let (batch, threads) = (2 * material.batch, material.threads);
-        let (layout, targets) = (Arc::clone(&self.layout), Arc::clone(&self.targets));
-        Trainer::new(layout, targets, optimiser, weights, seed, batch, threads)
+        let (layout, targets, batch) = (&self.layout, &self.targets, 2 * material.batch);
+        Learner::new(material.way, layout, targets, optimiser, weights, seed, batch)
     }
 }
 
@@ -290,7 +290,8 @@ fn judge(
     critic: &Critic,
     split: &Split,
     weights: &Weights,
-) -> std::result::Result<Judgement, NotFinite> {
+    number: u64,
+) -> Result<Judgement> {
     let mut mean = Judgement { detection: 0.0, pairs: 0.0 };
     let held = rows_of(material, &split.held);
     for at in 0..JUDGEMENTS {
@@ -300,7 +301,7 @@ fn judge(
             |rows: usize| fakes(MemberView::new(&material.layout, weights), rows, &mut randomness);
         let known = split.rows.len().min(JUDGE_ROWS);
         let (shown, asked) = (draw(known), draw(split.held.len()));
-        let mut judge = critic.trainer(material, seed);
+        let mut judge = critic.trainer(material, seed)?;
         let size = material.batch.min(known);
         let mut real = Batches::new(split.rows[..known].to_vec(), size, seed);
         let mut false_rows = Batches::new((0..known as u32).collect(), size, seed.derive("fakes"));
@@ -311,10 +312,10 @@ fn judge(
             let fake: Vec<Vec<u16>> = shown.iter().map(of).collect();
             let batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
             let weights = vec![1.0; batch[0].len()];
-            judge.step_on(&batch, &weights, material.recipe.learning_rate)?;
+            judge.step_on(&batch, &weights, material.recipe.learning_rate, number)?;
         }
-        let area =
-            area(&judge.log_odds(&labelled(&held, 1)), &judge.log_odds(&labelled(&asked, 0)));
+        let high = judge.log_odds(&labelled(&held, 1))?;
+        let area = area(&high, &judge.log_odds(&labelled(&asked, 0))?);
         mean.detection += (area - 0.5).abs() / JUDGEMENTS as f64;
         mean.pairs += distance_of_pairs(material, &held, &asked) / JUDGEMENTS as f64;
     }

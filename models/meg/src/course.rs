@@ -62,16 +62,16 @@ impl Standing {
 }
 
 impl<'a> Course<'a> {
-    pub(crate) fn new(material: Material<'a>, split: &'a Split) -> Self {
+    pub(crate) fn new(material: Material<'a>, split: &'a Split) -> Result<Self> {
         let stage = if material.layout.codes.is_empty() {
             let weights = Weights { generators: Vec::new(), embeddings: Vec::new() };
             Stage::Learned(Learned::one(&material.layout, weights, f64::INFINITY))
         } else if in_folds(&material, split) {
-            Stage::Folds(Box::new(Folds::new(&material, &split.all())))
+            Stage::Folds(Box::new(Folds::new(&material, &split.all())?))
         } else {
-            Stage::HoldOut(Box::new(HoldOut::new(&material, split)))
+            Stage::HoldOut(Box::new(HoldOut::new(&material, split)?))
         };
-        Self { material, split, stage: Some(stage), notes: Vec::new(), before: 0 }
+        Ok(Self { material, split, stage: Some(stage), notes: Vec::new(), before: 0 })
     }
 
     /// One update; `number` counts those of the whole fit.
@@ -107,7 +107,7 @@ impl<'a> Course<'a> {
         self.before += self.stage.as_ref().map_or(0, Stage::steps);
         let (next, note) = match self.stage.take() {
             Some(Stage::HoldOut(stage)) => {
-                let (learned, note) = stage.learned(material);
+                let (learned, note) = stage.learned(material)?;
                 let refined = material.recipe.adversarial_steps > 0 && !split.held.is_empty();
                 let next = if refined {
                     let phase = Adversary::new(material, split, learned, number)?;
@@ -122,7 +122,7 @@ impl<'a> Course<'a> {
                 (Some(Stage::Learned(learned)), Some(note))
             }
             Some(Stage::Folds(stage)) => {
-                let (whole, note) = stage.learned(material, split.all());
+                let (whole, note) = stage.learned(material, split.all())?;
                 let whole = if whole.finished() {
                     Stage::Learned(whole.learned())
                 } else {
@@ -171,8 +171,8 @@ impl<'a> Course<'a> {
         let (material, split) = (&self.material, self.split);
         match self.stage.take() {
             Some(Stage::HoldOut(mut stage)) => {
-                stage.stop(material, split);
-                let (learned, note) = stage.learned(material);
+                stage.stop(material, split)?;
+                let (learned, note) = stage.learned(material)?;
                 self.notes.extend(note);
                 Ok(Some(learned))
             }
@@ -183,7 +183,7 @@ impl<'a> Course<'a> {
                 Ok(Some(learned))
             }
             Some(Stage::Folds(stage)) => {
-                let (whole, note) = stage.learned(material, split.all());
+                let (whole, note) = stage.learned(material, split.all())?;
                 self.notes.push(note);
                 to_the_end(material, whole, number, observer).map(Some)
             }
@@ -198,13 +198,13 @@ impl<'a> Course<'a> {
         self.before + self.stage.as_ref().map_or(0, Stage::steps)
     }
 
-    pub(crate) fn not_finite(&self) -> Option<String> {
+    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
         match &self.stage {
             Some(Stage::HoldOut(stage)) => stage.not_finite(),
             Some(Stage::Adversary(stage)) => stage.not_finite(),
             Some(Stage::Folds(stage)) => stage.not_finite(),
             Some(Stage::Whole(stage)) => stage.not_finite(),
-            Some(Stage::Learned(_)) | None => None,
+            Some(Stage::Learned(_)) | None => Ok(None),
         }
     }
 
@@ -256,12 +256,12 @@ impl<'a> Course<'a> {
         }
         let stage = match kind {
             Kind::HoldOut => {
-                let mut stage = HoldOut::new(&material, split);
+                let mut stage = HoldOut::new(&material, split)?;
                 stage.restore(state, done)?;
                 Stage::HoldOut(Box::new(stage))
             }
             Kind::Folds => {
-                let mut stage = Folds::new(&material, &split.all());
+                let mut stage = Folds::new(&material, &split.all())?;
                 stage.restore(&material, state, done)?;
                 Stage::Folds(Box::new(stage))
             }
@@ -294,7 +294,7 @@ fn to_the_end(
             return Err(Error::Interrupted);
         }
     }
-    match whole.not_finite() {
+    match whole.not_finite()? {
         None => Ok(whole.learned()),
         Some(problem) => Err(Error::Training { step: number, problem }),
     }

@@ -2,8 +2,8 @@
 
 use crate::curves::{Chosen, Curves};
 use crate::learn::{Batches, Learned, Material, does_not_fit};
+use crate::learner::Learner;
 use crate::network::Weights;
-use crate::trainer::Trainer;
 use meg_core::{Result, TrainingState};
 use neural::Losses;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub(crate) struct Folds {
 
 #[derive(Debug)]
 struct Fold {
-    trainer: Trainer,
+    trainer: Learner,
     batches: Batches,
     held: Vec<u32>,
 }
@@ -41,7 +41,7 @@ const FOLDS_PART: &str = "folds";
 
 impl Folds {
     /// Cuts these rows, which are in random order.
-    pub(crate) fn new(material: &Material<'_>, rows: &[u32]) -> Self {
+    pub(crate) fn new(material: &Material<'_>, rows: &[u32]) -> Result<Self> {
         let recipe = material.recipe;
         let count = recipe.folds;
         let fold = |fold: usize| {
@@ -50,26 +50,25 @@ impl Folds {
             let held = rows.iter().enumerate().filter_map(own).collect();
             let rest: Vec<u32> = rows.iter().enumerate().filter_map(others).collect();
             let seed = material.seed.derive(&format!("meg/fold/{fold}"));
-            let trainer = material.trainer(&rest, seed);
-            Fold { trainer, batches: Batches::new(rest, material.batch, seed), held }
+            let trainer = material.trainer(&rest, seed)?;
+            Ok(Fold { trainer, batches: Batches::new(rest, material.batch, seed), held })
         };
-        let mut folds: Vec<Fold> = (0..count).map(fold).collect();
+        let mut folds: Vec<Fold> = (0..count).map(fold).collect::<Result<_>>()?;
         let interval = material.interval(&folds[0].batches);
-        let curves = Curves::new(scores(material, &mut folds), recipe.snapshots > 1);
-        Self { folds, interval, curves, misses: 0, done: 0 }
+        let curves = Curves::new(scores(material, &mut folds)?, recipe.snapshots > 1);
+        Ok(Self { folds, interval, curves, misses: 0, done: 0 })
     }
 
     pub(crate) fn step(&mut self, material: &Material<'_>, number: u64) -> Result<Losses> {
         let recipe = material.recipe;
         let mut loss = 0.0;
         for Fold { trainer, batches, .. } in &mut self.folds {
-            let stepped = trainer.step(material.codes, batches.next(), recipe.learning_rate);
-            loss += stepped.map_err(|wrong| wrong.at(number))?;
+            loss += trainer.step(material.codes, batches.next(), recipe.learning_rate, number)?;
         }
         self.done += 1;
         let loss = loss / self.folds.len() as f64;
         if loss.is_finite() && self.done.is_multiple_of(self.interval) {
-            let gain = self.curves.hear(self.done, scores(material, &mut self.folds));
+            let gain = self.curves.hear(self.done, scores(material, &mut self.folds)?);
             self.misses = if gain >= recipe.least_gain { 0 } else { self.misses + 1 };
         }
         Ok(vec![("loss", loss), ("validation_loss", self.curves.latest())])
@@ -81,7 +80,11 @@ impl Folds {
     }
 
     /// The training on all rows that the folds ask for, and a sentence about them.
-    pub(crate) fn learned(self, material: &Material<'_>, rows: Vec<u32>) -> (Whole, String) {
+    pub(crate) fn learned(
+        self,
+        material: &Material<'_>,
+        rows: Vec<u32>,
+    ) -> Result<(Whole, String)> {
         let Chosen { steps, choice, score } = self.curves.choose(material.recipe.snapshots);
         let note = format!(
             "best validation loss over {} folds {score:.4} nats per row, after {} steps",
@@ -94,15 +97,21 @@ impl Folds {
         // As many passes: there are more rows now.
         let scaled = |steps: &u64| (*steps as f64 * folds / (folds - 1.0)).round() as u64;
         let plan = Wanted { steps: steps.iter().map(scaled).collect(), choice, score };
-        (Whole::new(material, rows, plan), note)
+        Ok((Whole::new(material, rows, plan)?, note))
     }
 
     pub(crate) fn steps(&self) -> u64 {
         self.done
     }
 
-    pub(crate) fn not_finite(&self) -> Option<String> {
-        self.folds.iter().find_map(|fold| fold.trainer.not_finite())
+    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
+        for fold in &self.folds {
+            let found = fold.trainer.not_finite()?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
@@ -132,21 +141,21 @@ impl Folds {
 }
 
 /// By place, nats per row, each row under the training that did not see it.
-fn scores(material: &Material<'_>, folds: &mut [Fold]) -> Vec<f64> {
+fn scores(material: &Material<'_>, folds: &mut [Fold]) -> Result<Vec<f64>> {
     let rows: usize = folds.iter().map(|fold| fold.held.len()).sum();
     let mut sums = vec![0.0; material.layout.codes.len()];
     for Fold { trainer, held, .. } in folds {
         let share = held.len() as f64 / rows as f64;
-        let scores = trainer.scores(material.codes, held);
+        let scores = trainer.scores(material.codes, held)?;
         sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += share * score);
     }
-    sums
+    Ok(sums)
 }
 
 /// One training on all rows; its running averages are kept after some of its steps.
 #[derive(Debug)]
 pub(crate) struct Whole {
-    trainer: Trainer,
+    trainer: Learner,
     batches: Batches,
     wanted: Wanted,
     states: Vec<Weights>,
@@ -168,21 +177,20 @@ pub(crate) struct Wanted {
 const WANTED_PART: &str = "steps that the folds ask for";
 
 impl Whole {
-    fn new(material: &Material<'_>, rows: Vec<u32>, wanted: Wanted) -> Self {
-        let trainer = material.trainer(&rows, material.seed);
+    fn new(material: &Material<'_>, rows: Vec<u32>, wanted: Wanted) -> Result<Self> {
+        let trainer = material.trainer(&rows, material.seed)?;
         let batches = Batches::new(rows, material.batch, material.seed);
-        let states = vec![trainer.averages(); wanted.steps.len()];
-        Self { trainer, batches, wanted, states, done: 0 }
+        let states = vec![trainer.averages()?; wanted.steps.len()];
+        Ok(Self { trainer, batches, wanted, states, done: 0 })
     }
 
     pub(crate) fn step(&mut self, material: &Material<'_>, number: u64) -> Result<Losses> {
         let rate = material.recipe.learning_rate;
-        let stepped = self.trainer.step(material.codes, self.batches.next(), rate);
-        let loss = stepped.map_err(|wrong| wrong.at(number))?;
+        let loss = self.trainer.step(material.codes, self.batches.next(), rate, number)?;
         self.done += 1;
         for (state, &wanted) in self.states.iter_mut().zip(&self.wanted.steps) {
             if wanted == self.done {
-                self.trainer.copy_averages(state);
+                self.trainer.copy_averages(state)?;
             }
         }
         Ok(vec![("loss", loss)])
@@ -201,7 +209,7 @@ impl Whole {
         self.done
     }
 
-    pub(crate) fn not_finite(&self) -> Option<String> {
+    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
         self.trainer.not_finite()
     }
 
@@ -229,7 +237,7 @@ impl Whole {
         if !fits {
             return Err(does_not_fit());
         }
-        let mut whole = Self::new(material, rows, wanted);
+        let mut whole = Self::new(material, rows, wanted)?;
         for (at, weights) in whole.states.iter_mut().enumerate() {
             weights.restore(&format!("state{at}."), state)?;
         }

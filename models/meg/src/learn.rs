@@ -2,9 +2,10 @@
 
 use crate::Meg;
 use crate::codec::{Codes, TableCodec, Targets};
+use crate::learner::{Learner, Way};
 use crate::network::{Layout, Weights, counts};
 use crate::train::Split;
-use crate::trainer::{Optimiser, Trainer};
+use crate::trainer::Optimiser;
 use meg_core::{Error, Result, Seed, TrainingState};
 use neural::Losses;
 use rand::seq::SliceRandom;
@@ -41,13 +42,16 @@ pub(crate) struct Material<'a> {
     /// Rows per step.
     pub batch: usize,
     pub seed: Seed,
-    pub threads: usize,
+    pub way: Way,
 }
 
 impl Material<'_> {
     /// A trainer that begins with the shares of these rows.
-    pub(crate) fn trainer(&self, rows: &[u32], seed: Seed) -> Trainer {
-        let counts = counts(&self.layout, self.codes, rows, self.threads);
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub(crate) fn trainer(&self, rows: &[u32], seed: Seed) -> Result<Learner> {
+        let counts = counts(&self.layout, self.codes, rows, self.way.threads);
         let mut rng = seed.stream("meg/init");
         let ranks = self.layout.ranks(self.codec);
         let weights = Weights::new(&self.layout, &ranks, &counts, &mut rng);
@@ -55,10 +59,12 @@ impl Material<'_> {
     }
 
     /// A trainer that begins with these weights.
-    pub(crate) fn trainer_from(&self, weights: Weights, seed: Seed) -> Trainer {
-        let optimiser = self.optimiser();
-        let (layout, targets) = (Arc::clone(&self.layout), Arc::clone(&self.targets));
-        Trainer::new(layout, targets, optimiser, weights, seed, self.batch, self.threads)
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub(crate) fn trainer_from(&self, weights: Weights, seed: Seed) -> Result<Learner> {
+        let (layout, targets, optimiser) = (&self.layout, &self.targets, self.optimiser());
+        Learner::new(self.way, layout, targets, optimiser, weights, seed, self.batch)
     }
 
     pub(crate) fn optimiser(&self) -> Optimiser {
@@ -115,7 +121,7 @@ impl Batches {
 /// averages are kept.
 #[derive(Debug)]
 pub(crate) struct HoldOut {
-    trainer: Trainer,
+    trainer: Learner,
     batches: Batches,
     /// Steps between two scores, and at most.
     interval: u64,
@@ -148,18 +154,18 @@ const MEMORY_PART: &str = "held-out rows";
 const BEST_PREFIX: &str = "best.";
 
 impl HoldOut {
-    pub(crate) fn new(material: &Material<'_>, split: &Split) -> Self {
-        let mut trainer = material.trainer(&split.rows, material.seed);
+    pub(crate) fn new(material: &Material<'_>, split: &Split) -> Result<Self> {
+        let mut trainer = material.trainer(&split.rows, material.seed)?;
         let batches = Batches::new(split.rows.clone(), material.batch, material.seed);
         let interval = material.interval(&batches);
         let held = !split.held.is_empty();
         // Without validation rows there is nothing to stop at: one interval, so that little is
         // learned by heart.
         let limit = if held { material.recipe.max_steps } else { interval };
-        let start = held.then(|| trainer.score(material.codes, &split.held));
+        let start = held.then(|| trainer.score(material.codes, &split.held)).transpose()?;
         let memory = Memory { best: start, latest: start, misses: 0, cuts: 0, finished: false };
-        let best = Best { weights: trainer.averages(), memory };
-        Self { trainer, batches, interval, limit, best, done: 0, finished: false }
+        let best = Best { weights: trainer.averages()?, memory };
+        Ok(Self { trainer, batches, interval, limit, best, done: 0, finished: false })
     }
 
     pub(crate) fn step(
@@ -170,17 +176,16 @@ impl HoldOut {
     ) -> Result<Losses> {
         let recipe = material.recipe;
         let rate = recipe.learning_rate * recipe.rate_cut.powi(self.best.memory.cuts as i32);
-        let stepped = self.trainer.step(material.codes, self.batches.next(), rate);
-        let loss = stepped.map_err(|wrong| wrong.at(number))?;
+        let loss = self.trainer.step(material.codes, self.batches.next(), rate, number)?;
         self.done += 1;
         let last = self.done == self.limit;
         self.finished = last;
         let held = &split.held;
         if !held.is_empty() && loss.is_finite() && (last || self.done.is_multiple_of(self.interval))
         {
-            let score = self.trainer.score(material.codes, held);
+            let score = self.trainer.score(material.codes, held)?;
             self.best.memory.latest = Some(score);
-            if score.is_finite() && self.best.hear(recipe, score, &mut self.trainer) {
+            if score.is_finite() && self.best.hear(recipe, score, &mut self.trainer)? {
                 self.finished = true;
             }
         }
@@ -190,29 +195,31 @@ impl HoldOut {
     }
 
     /// Ends here, on request: the state of this step counts if it is better than those scored.
-    pub(crate) fn stop(&mut self, material: &Material<'_>, split: &Split) {
-        let best = self.best.memory.best;
-        if best.is_some_and(|best| self.trainer.score(material.codes, &split.held) < best) {
-            self.trainer.copy_averages(&mut self.best.weights);
+    pub(crate) fn stop(&mut self, material: &Material<'_>, split: &Split) -> Result<()> {
+        match self.best.memory.best {
+            Some(best) if self.trainer.score(material.codes, &split.held)? < best => {
+                self.trainer.copy_averages(&mut self.best.weights)
+            }
+            _ => Ok(()),
         }
     }
 
     /// The weights to keep, with a sentence about them.
-    pub(crate) fn learned(self, material: &Material<'_>) -> (Learned, Option<String>) {
+    pub(crate) fn learned(self, material: &Material<'_>) -> Result<(Learned, Option<String>)> {
         let Best { weights, memory } = self.best;
         let Some(best) = memory.best else {
-            let averages = self.trainer.averages();
-            return (Learned::one(&material.layout, averages, f64::INFINITY), None);
+            let averages = self.trainer.averages()?;
+            return Ok((Learned::one(&material.layout, averages, f64::INFINITY), None));
         };
         let note = format!("best validation loss {best:.4} nats per row, {} steps", self.done);
-        (Learned::one(&material.layout, weights, best), Some(note))
+        Ok((Learned::one(&material.layout, weights, best), Some(note)))
     }
 
     pub(crate) fn steps(&self) -> u64 {
         self.done
     }
 
-    pub(crate) fn not_finite(&self) -> Option<String> {
+    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
         self.trainer.not_finite()
     }
 
@@ -247,21 +254,21 @@ pub(crate) fn does_not_fit() -> Error {
 
 impl Best {
     /// Takes a score into account; `true` when training should end.
-    fn hear(&mut self, recipe: &Meg, score: f64, trainer: &mut Trainer) -> bool {
+    fn hear(&mut self, recipe: &Meg, score: f64, trainer: &mut Learner) -> Result<bool> {
         let memory = &mut self.memory;
         let gain = memory.best.unwrap_or(f64::INFINITY) - score;
         if gain > 0.0 {
             memory.best = Some(score);
-            trainer.copy_averages(&mut self.weights);
+            trainer.copy_averages(&mut self.weights)?;
         }
         memory.misses = if gain >= recipe.least_gain { 0 } else { memory.misses + 1 };
         if memory.misses < recipe.patience {
-            return false;
+            return Ok(false);
         }
         memory.misses = 0;
         memory.cuts += 1;
-        trainer.go_back(&self.weights);
-        memory.cuts > recipe.rate_cuts
+        trainer.go_back(&self.weights)?;
+        Ok(memory.cuts > recipe.rate_cuts)
     }
 }
 

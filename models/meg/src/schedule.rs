@@ -5,6 +5,7 @@ use crate::codec::{Codes, TableCodec};
 use crate::course::{Course, Standing};
 use crate::fitted::Member;
 use crate::learn::{Learned, Material, does_not_fit};
+use crate::learner::Way;
 use crate::masks::{self, Columns, LabelPlace, MaskOptions};
 use crate::network::{Layout, Weights};
 use crate::train::Split;
@@ -26,7 +27,7 @@ pub(crate) struct Task<'a> {
     pub split: &'a Split,
     pub options: MaskOptions,
     pub seed: Seed,
-    pub threads: usize,
+    pub way: Way,
 }
 
 /// A trained member.
@@ -103,7 +104,7 @@ impl<'a> Training<'a> {
 
     /// Begins the training of the next member.
     fn begin(&mut self, label: LabelPlace) -> Result<()> {
-        let course = Course::new(self.task.material(self.done.len(), label)?, self.task.split);
+        let course = Course::new(self.task.material(self.done.len(), label)?, self.task.split)?;
         self.course = Some((course, label));
         self.settle()
     }
@@ -231,7 +232,7 @@ impl<'a> Task<'a> {
                 0 => self.seed,
                 number => self.seed.derive(&format!("meg/member/{number}")),
             },
-            threads: self.threads,
+            way: self.way,
         })
     }
 }
@@ -253,7 +254,7 @@ impl Trainee for Training<'_> {
     }
 
     fn not_finite(&mut self) -> Result<Option<String>> {
-        Ok(self.course.as_ref().and_then(|(course, _)| course.not_finite()))
+        self.course.as_ref().map_or(Ok(None), |(course, _)| course.not_finite())
     }
 
     fn save(&mut self, state: &mut TrainingState) -> Result<()> {

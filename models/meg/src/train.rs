@@ -3,6 +3,7 @@
 use crate::Meg;
 use crate::codec::{Codes, TableCodec};
 use crate::fitted::{FittedMeg, Member};
+use crate::learner::Way;
 use crate::masks::Columns;
 use crate::mixing;
 use crate::schedule::{Task, Trained, Training};
@@ -21,7 +22,7 @@ pub(crate) fn fit(recipe: &Meg, train: &Table, ctx: &mut FitContext<'_>) -> Resu
     let columns = Columns::new(&codec, &codes, &options);
     let split = Split::new(recipe, &codes, ctx.seed);
     ctx.observer.event(&Event::End { phase: Phase::Encode });
-    let (threads, seed) = (ctx.threads, ctx.seed);
+    let (device, kernels, threads) = (ctx.device, ctx.kernels, ctx.threads);
     let task = Task {
         recipe,
         codec: &codec,
@@ -29,8 +30,8 @@ pub(crate) fn fit(recipe: &Meg, train: &Table, ctx: &mut FitContext<'_>) -> Resu
         columns: &columns,
         split: &split,
         options,
-        seed,
-        threads,
+        seed: ctx.seed,
+        way: Way { device, kernels, threads },
     };
     let mut training = Training::new(task)?;
     let steps = TrainingLoop::until_finished().run(&mut training, ctx)?;

@@ -30,6 +30,31 @@ pub(crate) struct Optimiser {
     pub dropout: f64,
 }
 
+impl Optimiser {
+    /// The constants of a step; `steps` counts from 1.
+    pub(crate) fn step(&self, steps: u64, rate: f64, norm: f64) -> AdamWStep {
+        let step = steps as f64;
+        let rate = rate * (step / self.warmup.max(1) as f64).min(1.0);
+        AdamWStep {
+            // A norm that is no number has stopped the step; 0 is one.
+            clip: (self.clip / norm.max(1e-30)).min(1.0) as f32,
+            rate: (rate / (1.0 - BETA1.powf(step))) as f32,
+            root: (1.0 / (1.0 - BETA2.powf(step)).sqrt()) as f32,
+            beta1: BETA1 as f32,
+            beta2: BETA2 as f32,
+            epsilon: EPSILON,
+            shrink: (rate * self.decay) as f32,
+            keep: self.average.min((step + 1.0) / (step + 10.0)) as f32,
+        }
+    }
+
+    /// The bytes below which dice silence a unit, and what the others are multiplied by.
+    pub(crate) fn silence(&self) -> (u8, f32) {
+        let silent = (self.dropout * 256.0).round() as u8;
+        (silent, 256.0 / (256.0 - f32::from(silent)))
+    }
+}
+
 /// A step that was not made, because a gradient is not finite.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NotFinite {
@@ -43,6 +68,22 @@ pub(crate) struct NotFinite {
 pub(crate) type Stepped = std::result::Result<f64, NotFinite>;
 
 impl NotFinite {
+    /// Looks for the gradient that made the norm no number.
+    pub(crate) fn of<'g>(
+        loss: f64,
+        gradients: impl Iterator<Item = (String, &'g [f32])> + Clone,
+    ) -> Self {
+        let of = gradients.clone().map(|(name, cells)| (format!("the gradient of {name}"), cells));
+        let tensor = first_not_finite(of).unwrap_or_else(|| {
+            let largest = |cells: &[f32]| cells.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+            let all = gradients.map(|(name, cells)| (largest(cells), name));
+            let most = all.max_by(|a, b| a.0.total_cmp(&b.0));
+            let (cell, name) = most.unwrap_or_default();
+            format!("the gradient of {name} holds {cell}, of which there is no square")
+        });
+        Self { loss, tensor }
+    }
+
     /// The error of the update with this number.
     pub(crate) fn at(self, step: u64) -> Error {
         let Self { loss, tensor } = self;
@@ -54,14 +95,39 @@ impl NotFinite {
 /// What a checkpoint keeps of a trainer beside tensors.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Streams {
+pub(crate) struct Streams {
     /// By generator.
     dropout: Vec<StreamPosition>,
     masks: StreamPosition,
 }
 
+impl Streams {
+    pub(crate) fn of<'r>(dropout: impl Iterator<Item = &'r Rng>, ranks: &Ranks) -> Self {
+        let dropout = dropout.map(StreamPosition::of).collect();
+        Self { dropout, masks: StreamPosition::of(&ranks.rng) }
+    }
+
+    /// Moves these streams to where they stood.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] for streams of another training.
+    pub(crate) fn restore<'r>(
+        &self,
+        dropout: impl ExactSizeIterator<Item = &'r mut Rng>,
+        ranks: &mut Ranks,
+    ) -> Result<()> {
+        if self.dropout.len() != dropout.len() {
+            return Err(Error::Checkpoint(
+                "it has another number of generators than the table asks for".into(),
+            ));
+        }
+        self.masks.restore(&mut ranks.rng)?;
+        self.dropout.iter().zip(dropout).try_for_each(|(position, rng)| position.restore(rng))
+    }
+}
+
 /// The tensors of a weight in a checkpoint. A gradient is made anew by every step.
-const LEARNED_PARTS: [&str; 4] = ["value", "first", "second", "average"];
+pub(crate) const LEARNED_PARTS: [&str; 4] = ["value", "first", "second", "average"];
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.99;
@@ -80,9 +146,7 @@ pub(crate) struct Trainer {
     scratch: Vec<Scratch>,
     /// The codes of the batch, per place.
     batch: Vec<Vec<u16>>,
-    /// With dynamic masks: per place and row of the batch, when the cell would be made.
-    ranks: Vec<Vec<u16>>,
-    masks: Rng,
+    ranks: Ranks,
     steps: u64,
 }
 
@@ -94,9 +158,43 @@ struct Child {
     parent: usize,
 }
 
+/// With dynamic masks: per place and row of the batch, when the cell would be made.
+#[derive(Debug)]
+pub(crate) struct Ranks {
+    /// Empty without dynamic masks.
+    places: Vec<Vec<u16>>,
+    rng: Rng,
+}
+
+impl Ranks {
+    pub(crate) fn new(layout: &Layout, seed: Seed) -> Self {
+        let places = if layout.plan.dynamic { layout.codes.len() } else { 0 };
+        Self { places: vec![Vec::new(); places], rng: seed.stream("meg/masks") }
+    }
+
+    /// A random order of the columns for every row: whatever number of columns is seen, and
+    /// whichever they are, all are as likely as in sampling in random order.
+    pub(crate) fn draw(&mut self, rows: usize) {
+        if self.places.is_empty() {
+            return;
+        }
+        let mut order: Vec<u16> = (0..self.places.len() as u16).collect();
+        self.places.iter_mut().for_each(Vec::clear);
+        for _ in 0..rows {
+            order.shuffle(&mut self.rng);
+            self.places.iter_mut().zip(&order).for_each(|(ranks, &rank)| ranks.push(rank));
+        }
+    }
+
+    /// What heads see in training.
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        if self.places.is_empty() { Sight::All } else { Sight::Ranks(&self.places) }
+    }
+}
+
 /// What the heads see of the columns in their contexts.
 #[derive(Debug, Clone, Copy)]
-enum Sight<'a> {
+pub(crate) enum Sight<'a> {
     /// Every cell.
     All,
     /// Columns that come earlier in the order.
@@ -169,7 +267,7 @@ impl Trainer {
         });
         let generators = generators.collect();
         let places = layout.codes.len();
-        let dynamic = layout.plan.dynamic;
+        let ranks = Ranks::new(&layout, seed);
         Self {
             children: children(&layout),
             layout,
@@ -179,8 +277,7 @@ impl Trainer {
             embeddings: weights.embeddings.into_iter().map(Learned::new).collect(),
             scratch: (0..threads).map(|_| Scratch::default()).collect(),
             batch: vec![Vec::new(); places],
-            ranks: vec![Vec::new(); if dynamic { places } else { 0 }],
-            masks: seed.stream("meg/masks"),
+            ranks,
             steps: 0,
         }
     }
@@ -207,29 +304,18 @@ impl Trainer {
 
     fn learn(&mut self, weights: Option<&[f32]>, rate: f64) -> Stepped {
         let rows = self.batch[0].len();
-        if self.layout.plan.dynamic {
-            self.draw_ranks(rows);
-        }
+        self.ranks.draw(rows);
         self.steps += 1;
         let loss = self.gradients(rows, weights);
         let norm = self.norm();
         if !norm.is_finite() {
-            return Err(NotFinite { loss, tensor: self.wrong_gradient() });
+            let gradients: Vec<_> =
+                self.named().map(|(name, one)| (name, &*one.gradient)).collect();
+            return Err(NotFinite::of(loss, gradients.into_iter()));
         }
-        let step = self.adam(rate, norm);
+        let step = self.optimiser.step(self.steps, rate, norm);
         self.update(&step);
         Ok(loss)
-    }
-
-    /// A random order of the columns for every row: whatever number of columns is seen, and
-    /// whichever they are, all are as likely as in sampling in random order.
-    fn draw_ranks(&mut self, rows: usize) {
-        let mut order: Vec<u16> = (0..self.ranks.len() as u16).collect();
-        self.ranks.iter_mut().for_each(Vec::clear);
-        for _ in 0..rows {
-            order.shuffle(&mut self.masks);
-            self.ranks.iter_mut().zip(&order).for_each(|(ranks, &rank)| ranks.push(rank));
-        }
     }
 
     /// For one network of two codes: how much likelier it takes code 1 for each row, given as codes
@@ -311,11 +397,8 @@ impl Trainer {
     /// # Errors
     /// When a part cannot be written.
     pub(crate) fn save(&self, prefix: &str, state: &mut TrainingState) -> Result<()> {
-        let of = |one: &GeneratorState| StreamPosition::of(&one.dropout);
-        let streams = Streams {
-            dropout: self.generators.iter().map(of).collect(),
-            masks: StreamPosition::of(&self.masks),
-        };
+        let dropout = self.generators.iter().map(|one| &one.dropout);
+        let streams = Streams::of(dropout, &self.ranks);
         state.put(&format!("{prefix}streams"), &streams)?;
         for (name, cells) in self.kept(prefix) {
             state.put_tensor(name, &[cells.len()], cells.to_vec());
@@ -334,16 +417,9 @@ impl Trainer {
         steps: u64,
     ) -> Result<()> {
         let streams: Streams = state.part(&format!("{prefix}streams"))?;
-        if streams.dropout.len() != self.generators.len() {
-            return Err(Error::Checkpoint(
-                "it has another number of generators than the table asks for".into(),
-            ));
-        }
+        let dropout = self.generators.iter_mut().map(|one| &mut one.dropout);
+        streams.restore(dropout, &mut self.ranks)?;
         self.steps = steps;
-        streams.masks.restore(&mut self.masks)?;
-        for (one, position) in self.generators.iter_mut().zip(&streams.dropout) {
-            position.restore(&mut one.dropout)?;
-        }
         let generators = self.generators.iter_mut().map(|state| &mut state.weights);
         for (at, learned) in generators.enumerate() {
             learned.read(&format!("{prefix}generator{at}"), state)?;
@@ -378,25 +454,7 @@ impl Trainer {
         .collect()
     }
 
-    /// A sentence about the gradient that made the norm no number.
-    fn wrong_gradient(&self) -> String {
-        let gradients = || self.named().map(|(name, one)| (name, &one.gradient));
-        let of = gradients().map(|(name, cells)| (format!("the gradient of {name}"), &**cells));
-        first_not_finite(of).unwrap_or_else(|| {
-            let largest = |cells: &[f32]| cells.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-            let all = gradients().map(|(name, cells)| (largest(cells), name));
-            let most = all.max_by(|a, b| a.0.total_cmp(&b.0));
-            let (cell, name) = most.unwrap_or_default();
-            format!("the gradient of {name} holds {cell}, of which there is no square")
-        })
-    }
-
-    /// The mean negative log-likelihood of these rows under the running averages, in nats.
-    pub(crate) fn score(&mut self, codes: &Codes, rows: &[u32]) -> f64 {
-        self.scores(codes, rows).into_iter().sum()
-    }
-
-    /// The parts of [`Trainer::score`] by place.
+    /// The mean negative log-likelihood of these rows under the running averages, in nats, by place.
     pub(crate) fn scores(&mut self, codes: &Codes, rows: &[u32]) -> Vec<f64> {
         let mut totals = vec![0.0; self.layout.codes.len()];
         for part in rows.chunks(SCORED_TOGETHER) {
@@ -442,8 +500,8 @@ impl Trainer {
     /// Fills the gradients of all weights; returns the mean loss.
     fn gradients(&mut self, rows: usize, weights: Option<&[f32]>) -> f64 {
         let (layout, batch, targets) = (&*self.layout, &self.batch, &self.targets);
-        let (embeddings, share) = (&self.embeddings, self.optimiser.dropout);
-        let sight = if layout.plan.dynamic { Sight::Ranks(&self.ranks) } else { Sight::All };
+        let (embeddings, silence) = (&self.embeddings, self.optimiser.silence());
+        let sight = self.ranks.sight();
         team::each(&mut self.scratch, &mut self.generators, |scratch, at, state| {
             let shape = &layout.shapes[at];
             state.begin(shape);
@@ -457,7 +515,7 @@ impl Trainer {
                     targets: &targets[head.place],
                     weights,
                 };
-                state.backward((shape, at), &tables, &example, rows, share, scratch);
+                state.backward((shape, at), &tables, &example, rows, silence, scratch);
             }
             scratch.veiled = veiled;
         });
@@ -496,22 +554,6 @@ impl Trainer {
         sum.sqrt()
     }
 
-    fn adam(&self, rate: f64, norm: f64) -> AdamWStep {
-        let step = self.steps as f64;
-        let rate = rate * (step / self.optimiser.warmup.max(1) as f64).min(1.0);
-        AdamWStep {
-            // A norm that is no number has stopped the step; 0 is one.
-            clip: (self.optimiser.clip / norm.max(1e-30)).min(1.0) as f32,
-            rate: (rate / (1.0 - BETA1.powf(step))) as f32,
-            root: (1.0 / (1.0 - BETA2.powf(step)).sqrt()) as f32,
-            beta1: BETA1 as f32,
-            beta2: BETA2 as f32,
-            epsilon: EPSILON,
-            shrink: (rate * self.optimiser.decay) as f32,
-            keep: self.optimiser.average.min((step + 1.0) / (step + 10.0)) as f32,
-        }
-    }
-
     fn update(&mut self, step: &AdamWStep) {
         let layout = &*self.layout;
         let bias_step = AdamWStep { shrink: 0.0, ..*step };
@@ -541,7 +583,7 @@ fn children(layout: &Layout) -> Vec<Vec<Child>> {
 }
 
 /// The codes of the columns in a head's context, as it sees them.
-fn context<'a>(
+pub(crate) fn context<'a>(
     layout: &Layout,
     head: &Head,
     batch: &'a [Vec<u16>],
@@ -606,7 +648,7 @@ impl Trainer {
 }
 
 /// Validation rows that go through the networks together.
-const SCORED_TOGETHER: usize = 1_024;
+pub(crate) const SCORED_TOGETHER: usize = 1_024;
 
 impl Learned {
     fn new(value: Vec<f32>) -> Self {
@@ -668,15 +710,13 @@ impl GeneratorState {
         embeddings: &[&[f32]],
         example: &Example<'_>,
         rows: usize,
-        share: f64,
+        (silent, scale): (u8, f32),
         scratch: &mut Scratch,
     ) {
         let head = &shape.heads[at];
         let (hidden, codes) = (shape.hidden, head.codes);
         // A generator of one column overwrites what it has of the last step.
         let keep = if shape.heads.len() > 1 { 1.0 } else { 0.0 };
-        let silent = (share * 256.0).round() as u8;
-        let scale = 256.0 / (256.0 - f32::from(silent));
         scratch.dice.resize(2 * rows * hidden, 0);
         if silent > 0 {
             self.dropout.fill_bytes(&mut scratch.dice);

@@ -2,7 +2,7 @@
 //! damaged state is an error, and a divergence names update and column.
 
 use meg_core::conformance::Training;
-use meg_core::{Event, FitContext, Observer, Phase, Seed};
+use meg_core::{Event, FitContext, Kernels, Observer, Phase, Seed};
 
 /// Updates of the whole fit, and all notes.
 #[derive(Default)]
@@ -66,15 +66,26 @@ fn members_and_their_adversarial_phase_can_be_interrupted_and_resumed() {
     assert_eq!(training.updates, 2 * (3 + 100 + 2));
     let members = |at: usize| notes.iter().any(|note| note.starts_with(&format!("member {at}: ")));
     assert!(members(1) && members(2) && !members(3), "{notes:?}");
-    let files = training.files(meg_core::Kernels::Fused);
+    let files = training.files(Kernels::Fused);
     // All 210 states would take long: some of each stage.
-    let states = training.states(meg_core::Kernels::Fused, 1);
+    let states = training.states(Kernels::Fused, 1);
     for at in [0, 1, 2, 3, 50, 101, 103, 104, 105, 107, 108, 150, 206, 208] {
         let state = states[at].clone();
         let step = state.step;
-        let resumed = training.resumed(meg_core::Kernels::Fused, state).unwrap();
+        let resumed = training.resumed(Kernels::Fused, state).unwrap();
         assert!(resumed == files, "resumed at {step}: other bytes");
     }
+}
+
+/// The kernels are really switched, in the adversarial phase too.
+#[test]
+fn plain_training_is_another_computation() {
+    let recipe = "folds = 1\nmax_steps = 3\nhidden = 4\nembedding = 2\nlabel = \"first\"\n\
+        adversarial_steps = 2\nbatch_size = 16";
+    let training = Training { updates: 105, ..training(recipe, 60) };
+    let [fused, plain] = [Kernels::Fused, Kernels::Plain].map(|kernels| training.files(kernels));
+    assert!(fused.0 == plain.0, "masks and codes do not depend on the kernels");
+    assert!(fused.1 != plain.1, "the weights should differ by rounding");
 }
 
 #[test]
