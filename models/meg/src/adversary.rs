@@ -368,6 +368,25 @@ fn distance_of_pairs(material: &Material<'_>, held: &[Vec<u16>], drawn: &[Vec<u1
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Meg;
+    use meg_core::{FitContext, Silent, conformance};
+
+    /// A discriminator that judges other rows than those that are drawn teaches nothing.
+    #[test]
+    fn the_rows_that_are_judged_are_the_rows_that_are_sampled() {
+        let table = conformance::mixed_table(300, 2);
+        let recipe = Meg { max_steps: 20, folds: 1, hidden: 8, ..Meg::default() };
+        let mut silent = Silent;
+        let mut ctx = FitContext::new(Seed(1), &mut silent);
+        let model = crate::train::fit(&recipe, &table, &mut ctx).unwrap();
+        let member = &model.members[0];
+        let randomness = || Randomness::new(Seed(5).stream("test"));
+        let judged =
+            fakes(MemberView::new(&member.layout, &member.weights), 500, &mut randomness());
+        let free = vec![None; judged.len()];
+        let sampled = draw_codes(&model.ensemble(), &free, 500, &mut randomness());
+        assert!(judged == sampled && judged.iter().any(|column| column[0] != column[1]));
+    }
 
     #[test]
     fn the_area_is_the_chance_to_rank_two_rows_rightly() {

@@ -196,3 +196,30 @@ impl ColumnCodec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::conformance;
+
+    /// Bins that look at the label leak it into the folds (specification 3.4): here the codes of a
+    /// column are learned from that column alone.
+    #[test]
+    fn the_codes_of_a_column_depend_on_no_other_column() {
+        let table = conformance::mixed_table(600, 4);
+        let number = NumberOptions { bins: 256, atoms: 128, least_rows: 1 };
+        let options = CodecOptions { number, levels: 64 };
+        let whole = TableCodec::fit(&table, options, 1).unwrap();
+        let mut columns = table.columns().to_vec();
+        let turned: Vec<usize> = (0..600).map(|row| (row + 77) % 600).collect();
+        let label = table.schema().target().unwrap();
+        columns[label] = columns[label].select(&turned);
+        let other = Table::new(table.schema().clone(), columns).unwrap();
+        assert!(other != table);
+        assert_eq!(TableCodec::fit(&other, options, 1).unwrap().columns, whole.columns);
+        for at in 0..table.columns().len() {
+            let alone = TableCodec::fit(&table.select_columns(&[at]).unwrap(), options, 1).unwrap();
+            assert_eq!(alone.columns[0], whole.columns[at]);
+        }
+    }
+}
