@@ -117,8 +117,8 @@ impl Folds {
     pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
         let memory = FoldsMemory { misses: self.misses, curves: self.curves.clone() };
         state.put(FOLDS_PART, &memory)?;
-        let folds = self.folds.iter().enumerate();
-        folds.map(|(at, fold)| fold.trainer.save(&format!("fold{at}."), state)).collect()
+        let mut folds = self.folds.iter().enumerate();
+        folds.try_for_each(|(at, fold)| fold.trainer.save(&format!("fold{at}."), state))
     }
 
     pub(crate) fn restore(
