@@ -45,7 +45,11 @@ pub fn show_seconds(seconds: f64) -> String {
 /// Bytes in the unit that reads best.
 pub fn show_bytes(bytes: u64) -> String {
     let mebibytes = bytes as f64 / 1_048_576.0;
-    if mebibytes < 1_024.0 {
+    if bytes < 1_024 {
+        format!("{bytes} bytes")
+    } else if mebibytes < 1.0 {
+        format!("{:.0} KiB", bytes as f64 / 1_024.0)
+    } else if mebibytes < 1_024.0 {
         format!("{mebibytes:.0} MiB")
     } else {
         format!("{:.1} GiB", mebibytes / 1_024.0)
@@ -88,6 +92,8 @@ mod tests {
         assert_eq!(show_seconds(0.0123), "12 ms");
         assert_eq!(show_seconds(12.34), "12.3 s");
         assert_eq!(show_seconds(125.9), "2 min 05 s");
+        assert_eq!(show_bytes(1_023), "1023 bytes");
+        assert_eq!(show_bytes(40_000), "39 KiB");
         assert_eq!(show_bytes(3 << 20), "3 MiB");
         assert_eq!(show_bytes(3 << 30), "3.0 GiB");
     }

@@ -146,8 +146,9 @@ fn a_trained_model_is_inspected_and_asked_for_densities_and_missing_cells() {
     place.file("people.csv", &gaps);
     place.ok("fit --data people.csv --model meg --set max_steps=20 --out twin.model");
     let text = place.ok("model inspect twin.model");
-    for part in ["category of 3", "max_steps", "columns in the order", "all before (3)", "tensors"]
-    {
+    let parts =
+        ["category of 3", "max_steps", "columns in the order", "all before (3)", "tensors", " KiB"];
+    for part in parts {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     let value: Value = serde_json::from_str(&place.ok("model inspect twin.model --json")).unwrap();
@@ -160,7 +161,13 @@ fn a_trained_model_is_inspected_and_asked_for_densities_and_missing_cells() {
     assert_eq!(value["weights"], weights);
 
     let told = place.ok("density --model twin.model --data people.csv --out d.csv --lowest 2");
-    assert!(told.contains("300 rows") && told.lines().count() == 4, "{told}");
+    assert!(told.contains("300 rows: mean log-density -"), "{told}");
+    assert!(told.contains("median -") && told.lines().count() == 4, "{told}");
+    let unseen = format!("{}\n3000,F,Aa,no\n", people(2).trim_end());
+    place.file("unseen.csv", unseen);
+    let told = place.ok("density --model twin.model --data unseen.csv");
+    assert!(told.contains("1 rows (33.3 %) have a cell that the model never draws"), "{told}");
+    assert!(told.contains("the mean of the other 2 is -"), "{told}");
     let densities = fs::read_to_string(place.path("d.csv")).unwrap();
     let mut densities = densities.lines();
     assert_eq!(densities.next(), Some("log_density"));
@@ -259,6 +266,12 @@ fn constraints_of_the_schema_are_checked_kept_and_judged() {
         result["constraints"][0]["broken_rows"].clone()
     };
     assert_eq!((broken("twin.csv"), broken("wrong.csv")), (0.into(), 1.into()));
+    let fit = "--schema schema.toml --model meg --set max_steps=20 --out dense.model";
+    place.ok(&format!("fit --data stays.csv {fit}"));
+    let told = place.ok("density --model dense.model --data stays.csv");
+    assert!(told.contains("200 rows: mean log-density -"), "{told}");
+    let parts = ["under constraints", "differences", "help:"];
+    place.refuses("impute --model dense.model --data stays.csv --out x.csv", 2, &parts);
     // Without one of its columns a constraint is void.
     place.ok("schema check wrong.csv --schema schema.toml --drop start");
 }

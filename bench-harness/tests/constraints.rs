@@ -300,3 +300,29 @@ fn conditions_that_the_constraints_exclude_are_refused_at_once() {
     assert!(message.contains("city=Aa, county=south"), "{message}");
     assert!(refused(&[("drugs", "-3")]).contains("drugs"));
 }
+
+/// Under constraints a density is that of the rewritten rows: their law is `city` and `county` as one
+/// category, so that a pair that no training row has is impossible and the others, equally frequent,
+/// are about equally likely. Missing cells cannot be filled, and that is said.
+#[test]
+fn densities_under_constraints_are_those_of_the_rewritten_rows() {
+    let train = table(600);
+    let fitted = fit("meg", &train, 1);
+    let densities = fitted.log_density(&train, 1).unwrap().unwrap();
+    assert!(densities.iter().all(|density| density.is_finite()));
+    let pairs = [(0, 0), (1, 0), (2, 0), (2, 1), (3, 1), (0, 1)];
+    let rows = train.select_rows(&[0; 6]);
+    let mut columns = rows.columns().to_vec();
+    columns[2] = Column::Codes(pairs.iter().map(|pair| pair.0).collect());
+    columns[3] = Column::Codes(pairs.iter().map(|pair| pair.1).collect());
+    let rows = Table::new(train.schema().clone(), columns).unwrap();
+    let of_pairs = fitted.log_density(&rows, 1).unwrap().unwrap();
+    assert_eq!(of_pairs[5], f64::NEG_INFINITY, "no training row has this pair");
+    // The pairs are equally frequent and independent of all else.
+    for density in &of_pairs[..5] {
+        assert!((density - of_pairs[0]).abs() < 1.5, "{of_pairs:?}");
+    }
+    let rng = Seed(2).stream("impute");
+    let mut ctx = SampleContext { rng, threads: 1, observer: &mut Silent };
+    assert!(fitted.impute(&train, &mut ctx).unwrap().is_none());
+}

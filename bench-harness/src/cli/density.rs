@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Tell how likely given rows are under a trained model.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A density is the logarithm, in nats: of the probability for categories and numbers with decimals, per unit for other numbers; identifiers do not count. A row with a cell unlike all training cells has the density 0, and an empty cell in the file of --out."
+    after_help = "A density is the logarithm, in nats: of the probability for categories and numbers with decimals, per unit for other numbers; identifiers do not count. It is that of the rows that the model draws: a row with a cell that it never draws (a level that no training row has, a number between two values or two heaps of values) has the density 0, and an empty cell in the file of --out. Such rows have no place in the mean; in the median they are the lowest. Under constraints the density is that of the columns that the model learns in place of the constrained ones: logarithms of positive columns, differences, combinations as one category, no totals."
 )]
 pub(crate) struct Density {
     /// Folder that `meg fit` wrote.
@@ -43,14 +43,15 @@ impl Density {
         let fitted = registry::load(&artifact)?;
         let rows = self.table.read(&self.data, Some(&artifact.schema))?;
         let densities = fitted.log_density(&rows, self.work.threads())?.ok_or_else(|| {
-            Error::Request(format!(
-                "{} has no density{}; `meg` without constraints has one",
-                artifact.model,
-                if artifact.schema.constraints.is_empty() { "" } else { " with constraints" }
-            ))
+            Error::Request(format!("{} has no density; `meg` has one", artifact.model))
         })?;
         if let Some(out) = &self.out {
             datasets::write_table(out, &one_column(&densities)?)?;
+        }
+        if !artifact.schema.constraints.is_empty() {
+            common.remark(
+                "the schema has constraints: densities are those of the columns that the model learns in place of the constrained ones (logarithms, differences, combinations), and compare only with others of this model",
+            );
         }
         self.tell(common, &densities)
     }
@@ -60,6 +61,7 @@ impl Density {
         let mean =
             (!possible.is_empty()).then(|| possible.iter().sum::<f64>() / possible.len() as f64);
         let lowest = lowest(densities, self.lowest);
+        let median = median(densities);
         if common.json {
             let rows: Vec<_> = lowest
                 .iter()
@@ -69,16 +71,24 @@ impl Density {
                 "schema_version": 1,
                 "rows": densities.len(),
                 "mean_log_density": mean,
+                "median_log_density": median.and_then(finite),
                 "impossible_rows": densities.len() - possible.len(),
                 "lowest": rows,
             }));
         }
-        let mean = mean.map_or("undefined".into(), |mean| format!("{mean:.4} nats per row"));
-        let impossible = densities.len() - possible.len();
-        output::print_line(&format!(
-            "{} rows, mean log-density {mean}; {impossible} have a cell unlike all training cells",
-            densities.len()
-        ))?;
+        let rows = densities.len();
+        let shown =
+            |density: f64| finite(density).map_or("impossible".into(), |x| format!("{x:.4} nats"));
+        let median = median.map_or("undefined".into(), shown);
+        let mean = mean.map_or("undefined".into(), |mean| format!("{mean:.4} nats"));
+        output::print_line(&match rows - possible.len() {
+            0 => format!("{rows} rows: mean log-density {mean}, median {median}"),
+            impossible => format!(
+                "{rows} rows: median log-density {median}; {impossible} rows ({:.1} %) have a cell that the model never draws, the mean of the other {} is {mean}",
+                100.0 * impossible as f64 / rows as f64,
+                possible.len()
+            ),
+        })?;
         let mut table = vec![vec!["row".to_owned(), "log-density".to_owned()]];
         table.extend(lowest.into_iter().map(|(row, density)| {
             let shown = finite(density).map_or("impossible".into(), |x| format!("{x:.3}"));
@@ -90,6 +100,13 @@ impl Density {
 
 fn finite(density: f64) -> Option<f64> {
     density.is_finite().then_some(density)
+}
+
+/// The middle one, impossible rows the lowest; of two, the lower.
+fn median(densities: &[f64]) -> Option<f64> {
+    let mut sorted = densities.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
 }
 
 /// The rows of the lowest densities, counted from 1.

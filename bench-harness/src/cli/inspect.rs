@@ -33,7 +33,11 @@ impl Model {
 fn text(artifact: &Artifact, fitted: &dyn Fitted) -> Result<String> {
     let entry = registry::entry_of_artifact(&artifact.model)?;
     let count = weights(artifact);
-    let mut text = format!("{}: {}\n{count} weights\n", entry.name, entry.paper);
+    let mut text = format!("{}: {}\n", entry.name, entry.paper);
+    // What a counted model holds lies in its state: it has no weights to speak of.
+    if count > 0 {
+        text.push_str(&format!("{count} weights\n"));
+    }
     section(&mut text, "schema", columns(artifact));
     for constraint in &artifact.schema.constraints {
         text.push_str(&format!("constraint: {}\n", json!(constraint)));

@@ -3,15 +3,17 @@
 use crate::codec::Targets;
 use crate::dependence;
 use crate::ensemble::{Ensemble, MemberView};
-use crate::learn::{Batches, Learned, Material};
+use crate::learn::{Batches, Learned, Material, does_not_fit};
+use crate::learner::Learner;
 use crate::masks::Plan;
 use crate::network::{Layout, Weights};
 use crate::sample::draw_codes;
 use crate::train::Split;
-use crate::trainer::{Optimiser, Trainer};
-use meg_core::{Observer, Phase, Result, Seed};
-use neural::Randomness;
-use neural::training::check_finite;
+use crate::trainer::Optimiser;
+use meg_core::{Result, Seed, StreamPosition, TrainingState};
+use neural::{Losses, Randomness};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Steps of the discriminator before the generators hear of it.
 const HEAD_START: u64 = 100;
@@ -25,7 +27,7 @@ const JUDGE_STEPS: u64 = 300;
 /// Judgements whose mean decides.
 const JUDGEMENTS: usize = 3;
 
-/// Goes on from the weights of the likelihood phase.
+/// The phase goes on from the weights of the likelihood phase.
 ///
 /// A discriminator (the same kind of network, asked for the column "real") learns to tell training
 /// rows from rows that are drawn whole from the generators. Its log-odds estimate the logarithm of
@@ -36,43 +38,17 @@ const JUDGEMENTS: usize = 3;
 ///
 /// The result counts only where held-out rows are both harder to tell from drawn ones for a judge
 /// of its own and nearer in the shares of all pairs of columns.
-pub(crate) fn refine(
-    material: &Material<'_>,
-    split: &Split,
+#[derive(Debug)]
+pub(crate) struct Adversary {
     learned: Learned,
-    observer: &mut dyn Observer,
-) -> Result<Learned> {
-    let critic = Critic::new(material);
-    let before_phase = &learned.states[0];
-    let before = judge(material, &critic, split, before_phase);
-    let mut game = Game::new(material, &critic, split, before_phase.clone());
-    let (mut steps, mut stopped) = (learned.steps, false);
-    for step in 1..=HEAD_START + material.recipe.adversarial_steps {
-        let Moved { critic, accuracy, loss } = game.step(step > HEAD_START);
-        let heard = loss.unwrap_or(0.0);
-        check_finite(step, &[("discriminator loss", critic), ("loss", heard)])?;
-        steps += 1;
-        let critics = [("discriminator_loss", critic), ("discriminator_accuracy", accuracy)];
-        let values: Vec<_> = loss.map(|loss| ("loss", loss)).into_iter().chain(critics).collect();
-        if !observer.step(Phase::Train, steps, &values)? {
-            stopped = true;
-            break;
-        }
-    }
-    let weights = game.generators.averages();
-    drop(game);
-    let after = judge(material, &critic, split, &weights);
-    let better = after.detection < before.detection && after.pairs < before.pairs;
-    observer.note(&format!(
-        "adversarial phase {}: detection {:.4} to {:.4}, distance of pairs {:.4} to {:.4}",
-        if better { "accepted" } else { "refused" },
-        before.detection,
-        after.detection,
-        before.pairs,
-        after.pairs
-    ));
-    let states = if better { vec![weights] } else { learned.states };
-    Ok(Learned { states, steps, stopped, ..learned })
+    critic: Critic,
+    before: Judgement,
+    /// Generators and discriminator in training.
+    generators: Learner,
+    discriminator: Learner,
+    batches: Batches,
+    randomness: Randomness,
+    done: u64,
 }
 
 /// What a step tells.
@@ -85,89 +61,206 @@ struct Moved {
     loss: Option<f64>,
 }
 
-/// Generators and discriminator in training.
-struct Game<'a> {
-    material: &'a Material<'a>,
-    generators: Trainer<'a>,
-    critic: Trainer<'a>,
-    batches: Batches,
-    randomness: Randomness,
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Memory {
+    before: Judgement,
+    /// Nats per held-out row of the likelihood phase.
+    score: f64,
+    fakes: StreamPosition,
 }
 
-impl<'a> Game<'a> {
-    fn new(
-        material: &'a Material<'a>,
-        critic: &'a Critic,
+const MEMORY_PART: &str = "adversarial phase";
+const LEARNED_PREFIX: &str = "likelihood.";
+const GENERATORS_PREFIX: &str = "";
+const DISCRIMINATOR_PREFIX: &str = "discriminator.";
+
+impl Adversary {
+    /// # Errors
+    /// When a judge diverges.
+    pub(crate) fn new(
+        material: &Material<'_>,
         split: &Split,
-        weights: Weights,
-    ) -> Self {
+        learned: Learned,
+        number: u64,
+    ) -> Result<Self> {
+        let critic = Critic::new(material);
+        let before = judge(material, &critic, split, &learned.states[0], number)?;
+        Self::begin(material, split, learned, critic, before)
+    }
+
+    fn begin(
+        material: &Material<'_>,
+        split: &Split,
+        learned: Learned,
+        critic: Critic,
+        before: Judgement,
+    ) -> Result<Self> {
         let seed = material.seed.derive("meg/adversary");
-        Self {
-            material,
-            generators: material.trainer_from(weights, seed),
-            critic: critic.trainer(material, seed),
+        Ok(Self {
+            generators: material.trainer_from(learned.states[0].clone(), seed)?,
+            discriminator: critic.trainer(material, seed)?,
             batches: Batches::new(split.rows.clone(), material.batch, seed),
             randomness: Randomness::new(seed.stream("meg/fakes")),
-        }
+            learned,
+            critic,
+            before,
+            done: 0,
+        })
+    }
+
+    pub(crate) fn step(&mut self, material: &Material<'_>, number: u64) -> Result<Losses> {
+        self.done += 1;
+        let both = self.done > HEAD_START;
+        let Moved { critic, accuracy, loss } = self.update(material, both, number)?;
+        let critics = [("discriminator_loss", critic), ("discriminator_accuracy", accuracy)];
+        Ok(loss.map(|loss| ("loss", loss)).into_iter().chain(critics).collect())
     }
 
     /// A step of the discriminator and, if wanted, one of the generators.
-    fn step(&mut self, both: bool) -> Moved {
-        let material = self.material;
+    fn update(&mut self, material: &Material<'_>, both: bool, number: u64) -> Result<Moved> {
         let recipe = material.recipe;
         let real = rows_of(material, self.batches.next());
         let rows = real[0].len();
         // The one place where rows for discriminator and generators are made: as in sampling.
-        let fake = fakes(self.generators.view(), rows, &mut self.randomness);
-        let rewards = self.critic.log_odds(&labelled(&fake, 0));
-        let critic_batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
-        let of_real = self.critic.log_odds(&labelled(&real, 1));
+        let randomness = &mut self.randomness;
+        let fake = self.generators.with_view(|view| fakes(view, rows, randomness))?;
+        let rewards = self.discriminator.log_odds(&labelled(&fake, 0))?;
+        let of_real = self.discriminator.log_odds(&labelled(&real, 1))?;
         let right = of_real.iter().filter(|odds| **odds > 0.0).count()
             + rewards.iter().filter(|odds| **odds < 0.0).count();
         let accuracy = right as f64 / (2 * rows) as f64;
-        let critic = self.critic.step_on(&critic_batch, &vec![1.0; 2 * rows], recipe.learning_rate);
+        let batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
+        let equal = vec![1.0; 2 * rows];
+        let critic = self.discriminator.step_on(&batch, &equal, recipe.learning_rate, number)?;
         if !both {
-            return Moved { critic, accuracy, loss: None };
+            return Ok(Moved { critic, accuracy, loss: None });
         }
         let mean = rewards.iter().sum::<f32>() / rows as f32;
         let weight = recipe.adversarial_weight as f32;
         let of_fakes = rewards.iter().map(|reward| weight * (reward - mean).clamp(-MOST, MOST));
         let weights: Vec<f32> = std::iter::repeat_n(1.0, rows).chain(of_fakes).collect();
         let rate = recipe.learning_rate * recipe.rate_cut;
-        let loss = self.generators.step_on(&joined(&real, &fake), &weights, rate);
-        Moved { critic, accuracy, loss: Some(loss) }
+        let batch = joined(&real, &fake);
+        let loss = self.generators.step_on(&batch, &weights, rate, number)?;
+        Ok(Moved { critic, accuracy, loss: Some(loss) })
     }
+
+    pub(crate) fn finished(&self, material: &Material<'_>) -> bool {
+        self.done >= limit(material)
+    }
+
+    /// What the phase came to, with a sentence about it.
+    ///
+    /// # Errors
+    /// When a judge diverges.
+    pub(crate) fn learned(
+        self,
+        material: &Material<'_>,
+        split: &Split,
+        number: u64,
+    ) -> Result<(Learned, String)> {
+        let Self { learned, critic, before, generators, .. } = self;
+        let weights = generators.averages()?;
+        drop(generators);
+        let after = judge(material, &critic, split, &weights, number)?;
+        let better = after.detection < before.detection && after.pairs < before.pairs;
+        let note = format!(
+            "adversarial phase {}: detection {:.4} to {:.4}, distance of pairs {:.4} to {:.4}",
+            if better { "accepted" } else { "refused" },
+            before.detection,
+            after.detection,
+            before.pairs,
+            after.pairs
+        );
+        let states = if better { vec![weights] } else { learned.states };
+        Ok((Learned { states, ..learned }, note))
+    }
+
+    /// What the likelihood phase came to, as if there had been no other.
+    pub(crate) fn without(self) -> Learned {
+        self.learned
+    }
+
+    pub(crate) fn steps(&self) -> u64 {
+        self.done
+    }
+
+    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
+        match self.generators.not_finite()? {
+            None => self.discriminator.not_finite(),
+            found => Ok(found),
+        }
+    }
+
+    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
+        let memory = Memory {
+            before: self.before.clone(),
+            score: self.learned.score,
+            fakes: StreamPosition::of(&self.randomness.rng),
+        };
+        state.put(MEMORY_PART, &memory)?;
+        self.learned.states[0].save(LEARNED_PREFIX, state);
+        self.generators.save(GENERATORS_PREFIX, state)?;
+        self.discriminator.save(DISCRIMINATOR_PREFIX, state)
+    }
+
+    pub(crate) fn restore(
+        material: &Material<'_>,
+        split: &Split,
+        state: &TrainingState,
+        done: u64,
+    ) -> Result<Self> {
+        let Memory { before, score, fakes } = state.part(MEMORY_PART)?;
+        if done > limit(material) {
+            return Err(does_not_fit());
+        }
+        let mut weights = Weights::zeros(&material.layout);
+        weights.restore(LEARNED_PREFIX, state)?;
+        let learned = Learned::one(&material.layout, weights, score);
+        let mut phase = Self::begin(material, split, learned, Critic::new(material), before)?;
+        phase.generators.restore(GENERATORS_PREFIX, state, done.saturating_sub(HEAD_START))?;
+        phase.discriminator.restore(DISCRIMINATOR_PREFIX, state, done)?;
+        fakes.restore(&mut phase.randomness.rng)?;
+        phase.batches.skip(done);
+        phase.done = done;
+        Ok(phase)
+    }
+}
+
+/// Steps of the phase.
+fn limit(material: &Material<'_>) -> u64 {
+    HEAD_START.saturating_add(material.recipe.adversarial_steps)
 }
 
 /// The discriminator without its weights: one network that sees all columns and is asked for one
 /// more, which is 1 for real rows.
+#[derive(Debug)]
 struct Critic {
-    layout: Layout,
+    layout: Arc<Layout>,
     ranks: Vec<Vec<Option<f32>>>,
-    targets: Vec<Targets>,
+    targets: Arc<[Targets]>,
 }
 
 impl Critic {
     fn new(material: &Material<'_>) -> Self {
-        let of = material.layout;
+        let of = &*material.layout;
         let plan = Plan { order: of.plan.order.clone(), generators: Vec::new(), dynamic: false };
         let mut ranks: Vec<_> =
             plan.order.iter().map(|&column| material.codec.ranks(column)).collect();
         ranks.push(vec![None; 2]);
-        let layout = Layout::judging(plan, &of.codes, of.embedding, material.recipe.hidden);
+        let layout = Arc::new(Layout::judging(of, plan, material.recipe.hidden));
         let targets = layout.codes.iter().map(|&codes| Targets::hard(codes)).collect();
         Self { layout, ranks, targets }
     }
 
-    fn trainer<'a>(&'a self, material: &Material<'_>, seed: Seed) -> Trainer<'a> {
+    fn trainer(&self, material: &Material<'_>, seed: Seed) -> Result<Learner> {
         let mut rng = seed.stream("meg/critic");
         let counts: Vec<Vec<u64>> = self.layout.codes.iter().map(|&codes| vec![1; codes]).collect();
         let weights = Weights::new(&self.layout, &self.ranks, &counts, &mut rng);
-        let optimiser =
-            Optimiser { dropout: DROPOUT, ..material.recipe.optimiser(material.codes.rows) };
-        let batch = 2 * material.batch;
-        let threads = material.threads;
-        Trainer::new(&self.layout, &self.targets, optimiser, weights, seed, batch, threads)
+        let optimiser = Optimiser { dropout: DROPOUT, ..material.optimiser() };
+        let (layout, targets, batch) = (&self.layout, &self.targets, 2 * material.batch);
+        Learner::new(material.way, layout, targets, optimiser, weights, seed, batch)
     }
 }
 
@@ -196,6 +289,8 @@ fn joined(a: &[Vec<u16>], b: &[Vec<u16>]) -> Vec<Vec<u16>> {
 }
 
 /// What held-out rows say of drawn ones.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Judgement {
     /// Distance from 1/2 of the area under the curve of a fresh discriminator.
     detection: f64,
@@ -206,17 +301,23 @@ struct Judgement {
 /// The mean of several judgements, each with rows and a judge of its own. The judge learns from
 /// training rows and is asked about held-out ones. The same seeds for every weights, so that two
 /// calls differ by the weights alone.
-fn judge(material: &Material<'_>, critic: &Critic, split: &Split, weights: &Weights) -> Judgement {
+fn judge(
+    material: &Material<'_>,
+    critic: &Critic,
+    split: &Split,
+    weights: &Weights,
+    number: u64,
+) -> Result<Judgement> {
     let mut mean = Judgement { detection: 0.0, pairs: 0.0 };
     let held = rows_of(material, &split.held);
     for at in 0..JUDGEMENTS {
         let seed = material.seed.derive(&format!("meg/judge/{at}"));
         let mut randomness = Randomness::new(seed.stream("meg/fakes"));
         let mut draw =
-            |rows: usize| fakes(MemberView::new(material.layout, weights), rows, &mut randomness);
+            |rows: usize| fakes(MemberView::new(&material.layout, weights), rows, &mut randomness);
         let known = split.rows.len().min(JUDGE_ROWS);
         let (shown, asked) = (draw(known), draw(split.held.len()));
-        let mut judge = critic.trainer(material, seed);
+        let mut judge = critic.trainer(material, seed)?;
         let size = material.batch.min(known);
         let mut real = Batches::new(split.rows[..known].to_vec(), size, seed);
         let mut false_rows = Batches::new((0..known as u32).collect(), size, seed.derive("fakes"));
@@ -227,14 +328,14 @@ fn judge(material: &Material<'_>, critic: &Critic, split: &Split, weights: &Weig
             let fake: Vec<Vec<u16>> = shown.iter().map(of).collect();
             let batch = joined(&labelled(&real, 1), &labelled(&fake, 0));
             let weights = vec![1.0; batch[0].len()];
-            judge.step_on(&batch, &weights, material.recipe.learning_rate);
+            judge.step_on(&batch, &weights, material.recipe.learning_rate, number)?;
         }
-        let area =
-            area(&judge.log_odds(&labelled(&held, 1)), &judge.log_odds(&labelled(&asked, 0)));
+        let high = judge.log_odds(&labelled(&held, 1))?;
+        let area = area(&high, &judge.log_odds(&labelled(&asked, 0))?);
         mean.detection += (area - 0.5).abs() / JUDGEMENTS as f64;
         mean.pairs += distance_of_pairs(material, &held, &asked) / JUDGEMENTS as f64;
     }
-    mean
+    Ok(mean)
 }
 
 /// The chance that a row of the first kind has the larger score; ties count half.
@@ -283,6 +384,25 @@ fn distance_of_pairs(material: &Material<'_>, held: &[Vec<u16>], drawn: &[Vec<u1
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Meg;
+    use meg_core::{FitContext, Silent, conformance};
+
+    /// A discriminator that judges other rows than those that are drawn teaches nothing.
+    #[test]
+    fn the_rows_that_are_judged_are_the_rows_that_are_sampled() {
+        let table = conformance::mixed_table(300, 2);
+        let recipe = Meg { max_steps: 20, folds: 1, hidden: 8, ..Meg::default() };
+        let mut silent = Silent;
+        let mut ctx = FitContext::new(Seed(1), &mut silent);
+        let model = crate::train::fit(&recipe, &table, &mut ctx).unwrap();
+        let member = &model.members[0];
+        let randomness = || Randomness::new(Seed(5).stream("test"));
+        let judged =
+            fakes(MemberView::new(&member.layout, &member.weights), 500, &mut randomness());
+        let free = vec![None; judged.len()];
+        let sampled = draw_codes(&model.ensemble(), &free, 500, &mut randomness());
+        assert!(judged == sampled && judged.iter().any(|column| column[0] != column[1]));
+    }
 
     #[test]
     fn the_area_is_the_chance_to_rank_two_rows_rightly() {

@@ -1,10 +1,13 @@
 //! How well each column is learned after how many steps.
 
+use serde::{Deserialize, Serialize};
+
 /// Nats per row by which another state must make held-out rows likelier to be kept.
 const WORTH: f64 = 0.01;
 
 /// Held-out scores by column over the steps of a training, in nats per row: lower is better.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Curves {
     steps: Vec<u64>,
     /// By step and place.
@@ -41,6 +44,17 @@ impl Curves {
         self.steps.push(step);
         self.scores.push(scores);
         before - self.best()
+    }
+
+    /// Whether these curves, from a checkpoint of so many steps, can go on from where `new` begins.
+    pub(crate) fn fits(&self, new: &Curves, done: u64) -> bool {
+        let places = new.scores[0].len();
+        self.apart == new.apart
+            && self.steps.first() == Some(&0)
+            && self.steps.is_sorted()
+            && self.steps.iter().all(|&step| step <= done)
+            && self.steps.len() == self.scores.len()
+            && self.scores.iter().all(|scores| scores.len() == places)
     }
 
     fn best(&self) -> f64 {

@@ -13,7 +13,10 @@ fn by_column(model: &FittedMeg) -> Sheet {
     let name = |place: usize| name(model, place);
     let several = model.members.len() > 1;
     let mut header = vec!["place", "column", "codes", "generator", "sees"];
-    header.extend(several.then_some("weights of the members"));
+    header.extend(several.then_some(match by_state(model) {
+        true => "weights of the states",
+        false => "weights of the members",
+    }));
     let rows = (0..layout.codes.len()).map(|place| {
         let (generator, head) = layout.maker(place);
         let mut cells = vec![
@@ -45,20 +48,25 @@ fn seen(parents: &[usize], place: usize, places: usize, name: &dyn Fn(usize) -> 
     }
 }
 
+/// A table in folds keeps several states of the training of a member, of which each column takes one.
+fn by_state(model: &FittedMeg) -> bool {
+    model.members.len() > model.recipe.members
+}
+
 fn by_generator(model: &FittedMeg) -> Sheet {
     let mut rows = Vec::new();
     for (member, one) in model.members.iter().enumerate() {
         for (generator, shape) in one.layout.shapes.iter().enumerate() {
-            let made = shape.heads.iter().map(|head| name(model, head.place));
-            rows.push(vec![
-                (member + 1).to_string(),
-                (generator + 1).to_string(),
-                shape.weights().to_string(),
-                made.collect::<Vec<_>>().join(", "),
-            ]);
+            let counts = |place: usize| model.mixing[place][member] > 0.0;
+            let made = shape.heads.iter().filter(|head| counts(head.place));
+            let made: Vec<String> = made.map(|head| name(model, head.place)).collect();
+            let made = if made.is_empty() { "nothing: others do".into() } else { made.join(", ") };
+            let weights = shape.weights().to_string();
+            rows.push(vec![(member + 1).to_string(), (generator + 1).to_string(), weights, made]);
         }
     }
-    Sheet::new("generators", &["member", "generator", "weights", "makes"], rows)
+    let whose = if by_state(model) { "state of the training" } else { "member" };
+    Sheet::new("generators", &[whose, "generator", "weights", "makes"], rows)
 }
 
 /// Output and context masks, a line for each column that a generator makes.

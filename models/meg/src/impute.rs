@@ -4,7 +4,7 @@ use crate::ensemble::Scratch;
 use crate::fitted::FittedMeg;
 use crate::network::Layout;
 use crate::sample::pick;
-use meg_core::{Column, DataError, Error, Phase, Result, Rng, SampleContext, Table, parallel};
+use meg_core::{Column, Error, Phase, Result, Rng, SampleContext, Table, parallel};
 use neural::Randomness;
 use rand::{Rng as _, RngCore, SeedableRng};
 
@@ -19,6 +19,10 @@ const ROUND: usize = 64;
 /// 1987): candidates are drawn column after column with the known cells in their places; each
 /// weighs as much as the generators of the known cells believe it; one of them is kept. Rows
 /// without missing cells, and identifiers, stay as they are.
+///
+/// A known cell that the training rows hold nothing like stays as it is too. In its row the nearest
+/// known number stands for an unseen number, and an unseen level is as good as unknown; both are
+/// told of.
 pub(crate) fn impute(
     model: &FittedMeg,
     rows: &Table,
@@ -30,6 +34,7 @@ pub(crate) fn impute(
     let wanting: Vec<usize> = (0..rows.rows())
         .filter(|&row| rows.columns().iter().any(|column| column.is_missing(row)))
         .collect();
+    tell_of_unlike(model, rows, &wanting, ctx);
     let mut columns = rows.columns().to_vec();
     let chunks: Vec<&[usize]> = wanting.chunks(CHUNK).collect();
     let mut done = 0;
@@ -39,7 +44,7 @@ pub(crate) fn impute(
             chunk(model, rows, round[at], Rng::seed_from_u64(seeds[at]))
         });
         for (rows, filled) in round.iter().zip(filled) {
-            for (column, at, cell) in filled? {
+            for (column, at, cell) in filled {
                 put(&mut columns[column], rows[at], &cell);
             }
             done += rows.len();
@@ -47,6 +52,31 @@ pub(crate) fn impute(
         ctx.observer.step(Phase::Sample, done as u64, &[])?;
     }
     Table::new(rows.schema().clone(), columns)
+}
+
+/// One sentence for each column with cells unlike all training cells in rows that are filled.
+fn tell_of_unlike(model: &FittedMeg, rows: &Table, wanting: &[usize], ctx: &mut SampleContext<'_>) {
+    for (column, spec) in rows.schema().columns.iter().enumerate() {
+        let cells = &rows.columns()[column];
+        let unlike = |row: &&usize| {
+            model.codec.size(column) > 0
+                && !cells.is_missing(**row)
+                && model.codec.code(column, cells, **row).is_none()
+        };
+        let mut found = wanting.iter().filter(unlike);
+        let Some(&first) = found.next() else { continue };
+        let stands = match cells {
+            Column::Numbers(_) => "the nearest number that they hold stands for it",
+            _ => "it tells nothing about the others",
+        };
+        ctx.observer.note(&format!(
+            "{} cells of {:?} are like none of the training rows, first {:?} in row {}: each stays as it is, and where a row is filled {stands}",
+            found.count() + 1,
+            spec.name,
+            rows.text(first, column).unwrap_or_default(),
+            first + 1
+        ));
+    }
 }
 
 fn put(column: &mut Column, row: usize, cell: &Column) {
@@ -60,16 +90,14 @@ fn put(column: &mut Column, row: usize, cell: &Column) {
 /// A filled cell: column, place of its row in the chunk, and the cell alone.
 type Filled = (usize, usize, Column);
 
-fn chunk(model: &FittedMeg, table: &Table, rows: &[usize], rng: Rng) -> Result<Vec<Filled>> {
+fn chunk(model: &FittedMeg, table: &Table, rows: &[usize], rng: Rng) -> Vec<Filled> {
     let ensemble = model.ensemble();
     let layout = model.layout();
     let order = &layout.plan.order;
     let mut randomness = Randomness::new(rng);
     let total = rows.len() * CANDIDATES;
-    let known: Vec<Vec<Option<u16>>> = order
-        .iter()
-        .map(|&column| known_codes(model, table, column, rows))
-        .collect::<Result<_>>()?;
+    let known: Vec<Vec<Option<u16>>> =
+        order.iter().map(|&column| known_codes(model, table, column, rows)).collect();
     let mut codes = first_codes(layout, &known);
     let mut log_weights = vec![0.0f64; total];
     let (mut scratch, mut dice) = (Scratch::default(), vec![0.0; total]);
@@ -113,7 +141,7 @@ fn chunk(model: &FittedMeg, table: &Table, rows: &[usize], rng: Rng) -> Result<V
             }
         }
     }
-    Ok(filled)
+    filled
 }
 
 /// The codes of all candidates to begin with: known cells, and the code of hidden ones for the rest.
@@ -135,27 +163,17 @@ fn has_values(model: &FittedMeg, column: usize) -> bool {
     model.codec.size(column) > missing
 }
 
-/// The codes of the known cells; `None` is to be filled.
+/// The codes of the known cells; `None` where a cell is missing, or tells nothing.
 fn known_codes(
     model: &FittedMeg,
     table: &Table,
     column: usize,
     rows: &[usize],
-) -> Result<Vec<Option<u16>>> {
+) -> Vec<Option<u16>> {
     let cells = &table.columns()[column];
-    let code = |&row: &usize| {
-        if cells.is_missing(row) {
-            return Ok(None);
-        }
-        let unlike = || {
-            DataError::new("the training rows hold nothing like this cell")
-                .row(row as u64 + 1)
-                .column(&table.schema().columns[column].name)
-                .value(table.text(row, column).unwrap_or_default())
-                .advice("empty the cell, and it is filled too")
-        };
-        let code = model.codec.code(column, cells, row).ok_or_else(unlike)?;
-        Ok(Some(code as u16))
+    let code = |&row: &usize| match cells.is_missing(row) {
+        true => None,
+        false => model.codec.nearest_code(column, cells, row).map(|code| code as u16),
     };
     rows.iter().map(code).collect()
 }

@@ -1,17 +1,19 @@
-//! Training one member: batches, when to stop.
+//! Training one member on all rows but those that decide when to stop.
 
 use crate::Meg;
-use crate::adversary;
 use crate::codec::{Codes, TableCodec, Targets};
-use crate::curves::{Chosen, Curves};
+use crate::learner::{Learner, Way};
 use crate::network::{Layout, Weights, counts};
 use crate::train::Split;
-use crate::trainer::Trainer;
-use meg_core::{Control, Error, Observer, Phase, Result, Seed};
-use neural::training::check_finite;
+use crate::trainer::Optimiser;
+use meg_core::{Error, Result, Seed, TrainingState};
+use neural::Losses;
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a training came to.
+#[derive(Debug)]
 pub(crate) struct Learned {
     /// States of the same training at different steps, at least one.
     pub states: Vec<Weights>,
@@ -19,85 +21,64 @@ pub(crate) struct Learned {
     pub choice: Vec<usize>,
     /// Nats per held-out row; infinite without such rows.
     pub score: f64,
-    /// Steps reported so far.
-    pub steps: u64,
-    /// The observer asked to finish.
-    pub stopped: bool,
 }
 
 impl Learned {
     /// One state for all columns.
-    pub(crate) fn one(
-        layout: &Layout,
-        weights: Weights,
-        score: f64,
-        steps: u64,
-        stopped: bool,
-    ) -> Self {
-        let choice = vec![0; layout.codes.len()];
-        Self { states: vec![weights], choice, score, steps, stopped }
+    pub(crate) fn one(layout: &Layout, weights: Weights, score: f64) -> Self {
+        Self { states: vec![weights], choice: vec![0; layout.codes.len()], score }
     }
 }
 
 /// What the trainings of one member share.
+#[derive(Debug)]
 pub(crate) struct Material<'a> {
     pub recipe: &'a Meg,
     pub codec: &'a TableCodec,
     pub codes: &'a Codes,
-    pub layout: &'a Layout,
+    pub layout: Arc<Layout>,
     /// By place.
-    pub targets: Vec<Targets>,
+    pub targets: Arc<[Targets]>,
     /// Rows per step.
     pub batch: usize,
     pub seed: Seed,
-    pub threads: usize,
+    pub way: Way,
 }
 
-impl<'a> Material<'a> {
-    /// Trains with folds or with held-out rows.
-    pub(crate) fn learn(
-        &'a self,
-        split: &Split,
-        in_folds: bool,
-        from: u64,
-        observer: &mut dyn Observer,
-    ) -> Result<Learned> {
-        if self.layout.codes.is_empty() {
-            let weights = Weights { generators: Vec::new(), embeddings: Vec::new() };
-            return Ok(Learned::one(self.layout, weights, f64::INFINITY, from, false));
-        }
-        if in_folds {
-            return fold(self, &split.all(), from, observer);
-        }
-        let learned = hold_out(self, &split.rows, &split.held, from, observer)?;
-        if self.recipe.adversarial_steps == 0 || learned.stopped || split.held.is_empty() {
-            return Ok(learned);
-        }
-        adversary::refine(self, split, learned, observer)
-    }
-
+impl Material<'_> {
     /// A trainer that begins with the shares of these rows.
-    fn trainer(&'a self, rows: &[u32], seed: Seed) -> Trainer<'a> {
-        let counts = counts(self.layout, self.codes, rows, self.threads);
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub(crate) fn trainer(&self, rows: &[u32], seed: Seed) -> Result<Learner> {
+        let counts = counts(&self.layout, self.codes, rows, self.way.threads);
         let mut rng = seed.stream("meg/init");
         let ranks = self.layout.ranks(self.codec);
-        let weights = Weights::new(self.layout, &ranks, &counts, &mut rng);
+        let weights = Weights::new(&self.layout, &ranks, &counts, &mut rng);
         self.trainer_from(weights, seed)
     }
 
     /// A trainer that begins with these weights.
-    pub(crate) fn trainer_from(&'a self, weights: Weights, seed: Seed) -> Trainer<'a> {
-        let optimiser = self.recipe.optimiser(self.codes.rows);
-        Trainer::new(self.layout, &self.targets, optimiser, weights, seed, self.batch, self.threads)
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub(crate) fn trainer_from(&self, weights: Weights, seed: Seed) -> Result<Learner> {
+        let (layout, targets, optimiser) = (&self.layout, &self.targets, self.optimiser());
+        Learner::new(self.way, layout, targets, optimiser, weights, seed, self.batch)
+    }
+
+    pub(crate) fn optimiser(&self) -> Optimiser {
+        self.recipe.optimiser(self.codes.rows)
     }
 
     /// Steps between two validations.
-    fn interval(&self, batches: &Batches) -> u64 {
+    pub(crate) fn interval(&self, batches: &Batches) -> u64 {
         batches.per_pass().clamp(self.recipe.least_interval, self.recipe.most_interval)
     }
 }
 
 /// Endless batches: shuffled passes over the rows, the rest of each pass left out.
+#[derive(Debug)]
 pub(crate) struct Batches {
     rows: Vec<u32>,
     size: usize,
@@ -111,7 +92,7 @@ impl Batches {
         Self { rows, size, at, rng: seed.stream("meg/batches") }
     }
 
-    fn per_pass(&self) -> u64 {
+    pub(crate) fn per_pass(&self) -> u64 {
         (self.rows.len() / self.size) as u64
     }
 
@@ -123,176 +104,189 @@ impl Batches {
         self.at += self.size;
         &self.rows[self.at - self.size..self.at]
     }
-}
 
-/// Small tables: as many trainings as folds, each without its fold, tell together how many passes
-/// over the rows are best, for each column; then one training on all rows makes that many.
-///
-/// A column that is a function of another one may need ten times the steps after which a column of
-/// many levels is learned by heart. So the final training keeps a few of its states, and each
-/// column is made by the one that suits it.
-fn fold(
-    material: &Material<'_>,
-    rows: &[u32],
-    from: u64,
-    observer: &mut dyn Observer,
-) -> Result<Learned> {
-    let recipe = material.recipe;
-    let folds = recipe.folds;
-    let mut members: Vec<(Trainer<'_>, Batches, Vec<u32>)> = (0..folds)
-        .map(|fold| {
-            let own = |(at, &row): (usize, &u32)| (at % folds == fold).then_some(row);
-            let others = |(at, &row): (usize, &u32)| (at % folds != fold).then_some(row);
-            let held: Vec<u32> = rows.iter().enumerate().filter_map(own).collect();
-            let rest: Vec<u32> = rows.iter().enumerate().filter_map(others).collect();
-            let seed = material.seed.derive(&format!("meg/fold/{fold}"));
-            let trainer = material.trainer(&rest, seed);
-            (trainer, Batches::new(rest, material.batch, seed), held)
-        })
-        .collect();
-    let interval = material.interval(&members[0].1);
-    let score = |members: &mut [(Trainer<'_>, Batches, Vec<u32>)]| -> Vec<f64> {
-        let mut sums = vec![0.0; material.layout.codes.len()];
-        for (trainer, _, held) in members {
-            let share = held.len() as f64 / rows.len() as f64;
-            let scores = trainer.scores(material.codes, held);
-            sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += share * score);
-        }
-        sums
-    };
-    let mut curves = Curves::new(score(&mut members), recipe.snapshots > 1);
-    let (mut misses, mut done) = (0, 0);
-    let mut stopped = false;
-    while done < recipe.max_steps && misses < 2 * recipe.patience {
-        done += 1;
-        let mut loss = 0.0;
-        for (trainer, batches, _) in &mut members {
-            loss += trainer.step(material.codes, batches.next(), recipe.learning_rate);
-        }
-        let loss = loss / folds as f64;
-        check_finite(done, &[("loss", loss)])?;
-        if done.is_multiple_of(interval) {
-            let gain = curves.hear(done, score(&mut members));
-            check_finite(done, &[("validation loss", curves.latest())])?;
-            misses = if gain >= recipe.least_gain { 0 } else { misses + 1 };
-        }
-        let values = [("loss", loss), ("validation_loss", curves.latest())];
-        if !observer.step(Phase::Train, from + done, &values)? {
-            stopped = true;
-            break;
+    /// Goes on behind so many batches, from none. The passes are shuffled again, which is exact
+    /// and keeps the order of the rows out of a checkpoint.
+    pub(crate) fn skip(&mut self, batches: u64) {
+        let passes = batches.div_ceil(self.per_pass());
+        (0..passes).for_each(|_| self.rows.shuffle(&mut self.rng));
+        if passes > 0 {
+            let of_pass = batches - (passes - 1) * self.per_pass();
+            self.at = of_pass as usize * self.size;
         }
     }
-    drop(members);
-    let Chosen { steps, choice, score } = curves.choose(recipe.snapshots);
-    observer.note(&format!(
-        "best validation loss over {folds} folds: {score:.4} nats per row after {} steps",
-        steps.iter().map(u64::to_string).collect::<Vec<_>>().join(" or ")
-    ));
-    // As many passes: there are more rows now.
-    let scaled = |steps: &u64| (*steps as f64 * folds as f64 / (folds - 1) as f64).round() as u64;
-    let wanted: Vec<u64> = steps.iter().map(scaled).collect();
-    let states = train_all(material, rows, &wanted, observer)?;
-    Ok(Learned { states, choice, score, steps: from + done, stopped })
-}
-
-/// One training on all rows; its running averages after each of these steps.
-fn train_all(
-    material: &Material<'_>,
-    rows: &[u32],
-    wanted: &[u64],
-    observer: &mut dyn Observer,
-) -> Result<Vec<Weights>> {
-    let mut trainer = material.trainer(rows, material.seed);
-    let mut batches = Batches::new(rows.to_vec(), material.batch, material.seed);
-    let mut states = vec![trainer.averages(); wanted.len()];
-    for step in 1..=wanted.iter().copied().max().unwrap_or(0) {
-        let loss = trainer.step(material.codes, batches.next(), material.recipe.learning_rate);
-        check_finite(step, &[("loss", loss)])?;
-        if observer.control() == Control::Abort {
-            return Err(Error::Interrupted);
-        }
-        for (state, _) in states.iter_mut().zip(wanted).filter(|(_, wanted)| **wanted == step) {
-            *state = trainer.averages();
-        }
-    }
-    Ok(states)
-}
-
-/// The best state so far, and how long ago it was.
-struct Best {
-    weights: Weights,
-    score: f64,
-    misses: u32,
-    cuts: u32,
 }
 
 /// Larger tables: steps until the score of the held-out rows stops falling; the best running
 /// averages are kept.
-fn hold_out(
-    material: &Material<'_>,
-    rows: &[u32],
-    held: &[u32],
-    from: u64,
-    observer: &mut dyn Observer,
-) -> Result<Learned> {
-    let (recipe, codes) = (material.recipe, material.codes);
-    let mut trainer = material.trainer(rows, material.seed);
-    let mut batches = Batches::new(rows.to_vec(), material.batch, material.seed);
-    let interval = material.interval(&batches);
-    // Without validation rows there is nothing to stop at: one interval, so that little is learned
-    // by heart.
-    let steps = if held.is_empty() { interval } else { recipe.max_steps };
-    let start = if held.is_empty() { f64::INFINITY } else { trainer.score(codes, held) };
-    let mut best = Best { weights: trainer.averages(), score: start, misses: 0, cuts: 0 };
-    let mut validation = start;
-    let (mut stopped, mut done) = (false, 0);
-    for step in 1..=steps {
-        let rate = recipe.learning_rate * recipe.rate_cut.powi(best.cuts as i32);
-        let loss = trainer.step(codes, batches.next(), rate);
-        done = step;
-        check_finite(step, &[("loss", loss)])?;
-        let scored = !held.is_empty() && (step % interval == 0 || step == steps);
-        if scored {
-            validation = trainer.score(codes, held);
-            check_finite(step, &[("validation loss", validation)])?;
-        }
-        let values = [("loss", loss), ("validation_loss", validation)];
-        let values = if validation.is_finite() { &values[..] } else { &values[..1] };
-        if !observer.step(Phase::Train, from + step, values)? {
-            stopped = true;
-            // Asked to finish between two scores: the state of this step counts if it is better.
-            if held.is_empty() || trainer.score(codes, held) < best.score {
-                best.weights = trainer.averages();
+#[derive(Debug)]
+pub(crate) struct HoldOut {
+    trainer: Learner,
+    batches: Batches,
+    /// Steps between two scores, and at most.
+    interval: u64,
+    limit: u64,
+    best: Best,
+    done: u64,
+    pub finished: bool,
+}
+
+/// The best state so far, and how long ago it was.
+#[derive(Debug)]
+struct Best {
+    weights: Weights,
+    memory: Memory,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Memory {
+    /// Nats per held-out row of the best state and of the latest one; infinite without such rows,
+    /// which JSON writes as null.
+    best: Option<f64>,
+    latest: Option<f64>,
+    misses: u32,
+    cuts: u32,
+    finished: bool,
+}
+
+const MEMORY_PART: &str = "held-out rows";
+const BEST_PREFIX: &str = "best.";
+
+impl HoldOut {
+    pub(crate) fn new(material: &Material<'_>, split: &Split) -> Result<Self> {
+        let mut trainer = material.trainer(&split.rows, material.seed)?;
+        let batches = Batches::new(split.rows.clone(), material.batch, material.seed);
+        let interval = material.interval(&batches);
+        let held = !split.held.is_empty();
+        // Without validation rows there is nothing to stop at: one interval, so that little is
+        // learned by heart.
+        let limit = if held { material.recipe.max_steps } else { interval };
+        let start = held.then(|| trainer.score(material.codes, &split.held)).transpose()?;
+        let memory = Memory { best: start, latest: start, misses: 0, cuts: 0, finished: false };
+        let best = Best { weights: trainer.averages()?, memory };
+        Ok(Self { trainer, batches, interval, limit, best, done: 0, finished: false })
+    }
+
+    pub(crate) fn step(
+        &mut self,
+        material: &Material<'_>,
+        split: &Split,
+        number: u64,
+    ) -> Result<Losses> {
+        let recipe = material.recipe;
+        let rate = recipe.learning_rate * recipe.rate_cut.powi(self.best.memory.cuts as i32);
+        let loss = self.trainer.step(material.codes, self.batches.next(), rate, number)?;
+        self.done += 1;
+        let last = self.done == self.limit;
+        self.finished = last;
+        let held = &split.held;
+        if !held.is_empty() && loss.is_finite() && (last || self.done.is_multiple_of(self.interval))
+        {
+            let score = self.trainer.score(material.codes, held)?;
+            self.best.memory.latest = Some(score);
+            if score.is_finite() && self.best.hear(recipe, score, &mut self.trainer)? {
+                self.finished = true;
             }
-            break;
         }
-        if scored && best.hear(recipe, validation, &mut trainer) {
-            break;
+        let mut losses = vec![("loss", loss)];
+        losses.extend(self.best.memory.latest.map(|score| ("validation_loss", score)));
+        Ok(losses)
+    }
+
+    /// Ends here, on request: the state of this step counts if it is better than those scored.
+    pub(crate) fn stop(&mut self, material: &Material<'_>, split: &Split) -> Result<()> {
+        match self.best.memory.best {
+            Some(best) if self.trainer.score(material.codes, &split.held)? < best => {
+                self.trainer.copy_averages(&mut self.best.weights)
+            }
+            _ => Ok(()),
         }
     }
-    if held.is_empty() {
-        best.weights = trainer.averages();
-    } else {
-        observer.note(&format!("best validation loss: {:.4} nats per row", best.score));
+
+    /// The weights to keep, with a sentence about them.
+    pub(crate) fn learned(self, material: &Material<'_>) -> Result<(Learned, Option<String>)> {
+        let Best { weights, memory } = self.best;
+        let Some(best) = memory.best else {
+            let averages = self.trainer.averages()?;
+            return Ok((Learned::one(&material.layout, averages, f64::INFINITY), None));
+        };
+        let note = format!("best validation loss {best:.4} nats per row, {} steps", self.done);
+        Ok((Learned::one(&material.layout, weights, best), Some(note)))
     }
-    Ok(Learned::one(material.layout, best.weights, best.score, from + done, stopped))
+
+    pub(crate) fn steps(&self) -> u64 {
+        self.done
+    }
+
+    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
+        self.trainer.not_finite()
+    }
+
+    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
+        let memory = Memory { finished: self.finished, ..self.best.memory.clone() };
+        state.put(MEMORY_PART, &memory)?;
+        self.best.weights.save(BEST_PREFIX, state);
+        self.trainer.save("", state)
+    }
+
+    pub(crate) fn restore(&mut self, state: &TrainingState, done: u64) -> Result<()> {
+        let memory: Memory = state.part(MEMORY_PART)?;
+        let scored = self.best.memory.best.is_some();
+        if done > self.limit || memory.best.is_some() != scored || memory.latest.is_some() != scored
+        {
+            return Err(does_not_fit());
+        }
+        self.finished = memory.finished;
+        self.best.memory = memory;
+        self.best.weights.restore(BEST_PREFIX, state)?;
+        self.trainer.restore("", state, done)?;
+        self.done = done;
+        self.batches.skip(done);
+        Ok(())
+    }
+}
+
+/// The error of a checkpoint of another training.
+pub(crate) fn does_not_fit() -> Error {
+    Error::Checkpoint("it is of a training with other settings or of another table".into())
 }
 
 impl Best {
     /// Takes a score into account; `true` when training should end.
-    fn hear(&mut self, recipe: &Meg, score: f64, trainer: &mut Trainer<'_>) -> bool {
-        let gain = self.score - score;
+    fn hear(&mut self, recipe: &Meg, score: f64, trainer: &mut Learner) -> Result<bool> {
+        let memory = &mut self.memory;
+        let gain = memory.best.unwrap_or(f64::INFINITY) - score;
         if gain > 0.0 {
-            self.score = score;
-            self.weights = trainer.averages();
+            memory.best = Some(score);
+            trainer.copy_averages(&mut self.weights)?;
         }
-        self.misses = if gain >= recipe.least_gain { 0 } else { self.misses + 1 };
-        if self.misses < recipe.patience {
-            return false;
+        memory.misses = if gain >= recipe.least_gain { 0 } else { memory.misses + 1 };
+        if memory.misses < recipe.patience {
+            return Ok(false);
         }
-        self.misses = 0;
-        self.cuts += 1;
-        trainer.restore(&self.weights);
-        self.cuts > recipe.rate_cuts
+        memory.misses = 0;
+        memory.cuts += 1;
+        trainer.go_back(&self.weights)?;
+        Ok(memory.cuts > recipe.rate_cuts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_go_on_where_they_were() {
+        let new = || Batches::new((0..25).collect(), 6, Seed(3));
+        let mut whole = new();
+        let all: Vec<Vec<u32>> = (0..20).map(|_| whole.next().to_vec()).collect();
+        for done in 0..20 {
+            let mut rest = new();
+            rest.skip(done as u64);
+            for (at, batch) in all.iter().enumerate().skip(done) {
+                assert_eq!(rest.next(), batch, "batch {at} behind {done}");
+            }
+        }
     }
 }

@@ -3,19 +3,24 @@
 mod adversary;
 mod classic;
 mod codec;
+mod course;
 mod curves;
 mod density;
 mod dependence;
 mod describe;
 mod ensemble;
 mod fitted;
+mod folds;
 mod impute;
 mod learn;
+mod learner;
 mod masks;
 mod mixing;
 mod mug;
 mod network;
+mod plain;
 mod sample;
+mod schedule;
 mod team;
 mod train;
 mod trainer;
@@ -27,9 +32,7 @@ pub use classic::{CLASSIC, MegClassic, Scaling};
 use codec::{CodecOptions, NumberOptions};
 use masks::MaskOptions;
 pub use masks::{ColumnOrder, LabelPlace, MaskScheme};
-use meg_core::{
-    Device, Error, FitContext, Fitted, ModelEntry, Result, Seed, Synthesizer, Table, out_of_range,
-};
+use meg_core::{FitContext, Fitted, ModelEntry, Result, Seed, Synthesizer, Table, out_of_range};
 pub use mug::{MUG, MegMug};
 use trainer::Optimiser;
 
@@ -38,7 +41,8 @@ pub const ENTRY: ModelEntry = ModelEntry::new::<Meg>(
     "meg",
     "Zhang, Zaidi, Li, Buntine 2024, MEG: Masked Ensemble Tabular Data Generator; rebuilt, see its README",
     fitted::load,
-);
+)
+.with_checkpoints();
 
 meg_core::recipe! {
     /// The masked ensemble generator: one conditional network per column.
@@ -189,11 +193,8 @@ impl Synthesizer for Meg {
 
     fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
         self.check()?;
-        if ctx.device != Device::Cpu {
-            return Err(Error::Request(
-                "meg trains on the processor alone; use --device cpu".into(),
-            ));
-        }
+        // A device that does not answer is an error before the encoding, not after.
+        neural::tensor_device(ctx.device)?;
         Ok(Box::new(train::fit(self, train, ctx)?))
     }
 }

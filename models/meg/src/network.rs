@@ -3,7 +3,7 @@
 
 use crate::codec::TableCodec;
 use crate::masks::Plan;
-use meg_core::{Rng, parallel};
+use meg_core::{Result, Rng, TrainingState, parallel};
 use neural::kernels::{
     Matrix, MatrixMut, add_cells, add_table_rows, fill_rows, multiply, relu, relu_dropout,
 };
@@ -152,6 +152,8 @@ pub(crate) struct Layout {
     pub makers: Vec<(usize, usize)>,
     /// Cells of an embedding.
     pub embedding: usize,
+    /// Names of the columns, by place.
+    pub names: Vec<String>,
 }
 
 impl Layout {
@@ -181,19 +183,35 @@ impl Layout {
         });
         let shapes: Vec<Shape> = shapes.collect();
         let makers = makers(&shapes, codes.len());
-        Self { plan, shapes, makers, embedding, codes }
+        let columns = &codec.schema().columns;
+        let names = plan.order.iter().map(|&column| columns[column].name.clone()).collect();
+        Self { plan, shapes, makers, embedding, codes, names }
     }
 
-    /// One network that sees the columns of all places and makes one column more, of two codes.
-    pub(crate) fn judging(plan: Plan, seen: &[usize], embedding: usize, hidden: usize) -> Self {
+    /// The network that sees all columns of a layout and makes one column more, of two codes.
+    pub(crate) fn judging(of: &Layout, plan: Plan, hidden: usize) -> Self {
+        let (seen, embedding) = (&of.codes, of.embedding);
         let place = seen.len();
         let all: Vec<usize> = (0..place).collect();
         let head = Head { place, codes: 2, parents: all.clone(), slots: all, start: 0 };
-        let context = seen.to_vec();
+        let context = seen.clone();
         let shapes = vec![Shape { context, embedding, hidden, heads: vec![head] }];
         let codes: Vec<usize> = seen.iter().copied().chain([2]).collect();
         let makers = makers(&shapes, codes.len());
-        Self { plan, shapes, makers, embedding, codes }
+        let names = of.names.iter().cloned().chain(["real or drawn".into()]).collect();
+        Self { plan, shapes, makers, embedding, codes, names }
+    }
+
+    /// What a generator is called in a message: by its columns.
+    pub(crate) fn generator_name(&self, at: usize) -> String {
+        let of = |head: &Head| format!("{:?}", self.names[head.place]);
+        let made: Vec<String> = self.shapes[at].heads.iter().map(of).collect();
+        format!("the generator of {}", made.join(", "))
+    }
+
+    /// What the embedding of a place is called in a message.
+    pub(crate) fn embedding_name(&self, place: usize) -> String {
+        format!("the embedding of {:?}", self.names[place])
     }
 
     /// Rows of the embedding of the column at a place: its codes, and with dynamic masks one more
@@ -258,6 +276,47 @@ impl Weights {
         let embeddings = ranks.iter().map(|ranks| embedding(ranks, width, rng)).collect();
         let generators = layout.shapes.iter().map(|shape| initial(shape, counts, rng)).collect();
         Self { generators, embeddings }
+    }
+}
+
+impl Weights {
+    /// Writes all weights into a checkpoint.
+    pub(crate) fn save(&self, prefix: &str, state: &mut TrainingState) {
+        for (name, cells) in self.named(prefix) {
+            state.put_tensor(name, &[cells.len()], cells.to_vec());
+        }
+    }
+
+    /// Reads what [`Weights::save`] wrote over weights of the same sizes.
+    ///
+    /// # Errors
+    /// [`meg_core::Error::Checkpoint`] when a tensor is missing or does not fit.
+    pub(crate) fn restore(&mut self, prefix: &str, state: &TrainingState) -> Result<()> {
+        let names: Vec<String> = self.named(prefix).into_iter().map(|(name, _)| name).collect();
+        let all = self.generators.iter_mut().chain(&mut self.embeddings);
+        for (name, cells) in names.iter().zip(all) {
+            let tensor = state.tensor(name, &[cells.len()])?;
+            cells.copy_from_slice(&tensor.data);
+        }
+        Ok(())
+    }
+
+    /// Zeros of the sizes of a layout.
+    pub(crate) fn zeros(layout: &Layout) -> Self {
+        let width = layout.embedding;
+        let embedding = |place: usize| vec![0.0; layout.embedding_rows(place) * width];
+        Self {
+            generators: layout.shapes.iter().map(|shape| vec![0.0; shape.weights()]).collect(),
+            embeddings: (0..layout.codes.len()).map(embedding).collect(),
+        }
+    }
+
+    fn named(&self, prefix: &str) -> Vec<(String, &Vec<f32>)> {
+        let generators = self.generators.iter().enumerate();
+        let generators = generators.map(|(at, cells)| (format!("{prefix}generator{at}"), cells));
+        let embeddings = self.embeddings.iter().enumerate();
+        let embeddings = embeddings.map(|(at, cells)| (format!("{prefix}embedding{at}"), cells));
+        generators.chain(embeddings).collect()
     }
 }
 

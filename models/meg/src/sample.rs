@@ -58,6 +58,9 @@ pub(crate) fn sample(
         drawn += wanted;
         for (chunk, rows) in chunks {
             let rows = rows.min(request.rows - kept);
+            if kept == 0 && rows > 0 {
+                columns.iter_mut().for_each(|column| make_room(column, request.rows));
+            }
             kept += rows;
             columns.iter_mut().zip(chunk).for_each(|(column, more)| append(column, more, rows));
         }
@@ -129,6 +132,16 @@ fn empty(model: &FittedMeg) -> Vec<Column> {
             }
         })
         .collect()
+}
+
+/// Room for all rows at once: columns that grow by doubling take up to twice as much. Where there is
+/// not so much memory, they grow as far as it goes.
+fn make_room(column: &mut Column, rows: usize) {
+    let _ = match column {
+        Column::Numbers(cells) => cells.try_reserve_exact(rows),
+        Column::Codes(cells) => cells.try_reserve_exact(rows),
+        Column::Texts(cells) => cells.try_reserve_exact(rows),
+    };
 }
 
 fn append(column: &mut Column, more: Column, rows: usize) {

@@ -4,13 +4,16 @@ use crate::codec::{Codes, Targets};
 use crate::ensemble::MemberView;
 use crate::network::{Activations, Dropout, Head, Layout, Part, Shape, Weights, forward};
 use crate::team;
-use meg_core::{Rng, Seed};
+use meg_core::{Error, Result, Rng, Seed, StreamPosition, TrainingState};
 use neural::kernels::{
     AdamWCells, AdamWStep, Matrix, MatrixMut, adamw, add_column_sums, add_squares, multiply,
     relu_dropout_backward, softmax_rows, sum_rows_by_code,
 };
+use neural::training::first_not_finite;
 use rand::RngCore;
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The settings of the optimiser.
 #[derive(Debug, Clone, Copy)]
@@ -27,15 +30,114 @@ pub(crate) struct Optimiser {
     pub dropout: f64,
 }
 
+impl Optimiser {
+    /// The constants of a step; `steps` counts from 1.
+    pub(crate) fn step(&self, steps: u64, rate: f64, norm: f64) -> AdamWStep {
+        let step = steps as f64;
+        let rate = rate * (step / self.warmup.max(1) as f64).min(1.0);
+        AdamWStep {
+            // A norm that is no number has stopped the step; 0 is one.
+            clip: (self.clip / norm.max(1e-30)).min(1.0) as f32,
+            rate: (rate / (1.0 - BETA1.powf(step))) as f32,
+            root: (1.0 / (1.0 - BETA2.powf(step)).sqrt()) as f32,
+            beta1: BETA1 as f32,
+            beta2: BETA2 as f32,
+            epsilon: EPSILON,
+            shrink: (rate * self.decay) as f32,
+            keep: self.average.min((step + 1.0) / (step + 10.0)) as f32,
+        }
+    }
+
+    /// The bytes below which dice silence a unit, and what the others are multiplied by.
+    pub(crate) fn silence(&self) -> (u8, f32) {
+        let silent = (self.dropout * 256.0).round() as u8;
+        (silent, 256.0 / (256.0 - f32::from(silent)))
+    }
+}
+
+/// A step that was not made, because a gradient is not finite.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NotFinite {
+    /// The loss of the step.
+    pub loss: f64,
+    /// A sentence about the gradient.
+    pub tensor: String,
+}
+
+/// The mean loss of a step.
+pub(crate) type Stepped = std::result::Result<f64, NotFinite>;
+
+impl NotFinite {
+    /// Looks for the gradient that made the norm no number.
+    pub(crate) fn of<'g>(
+        loss: f64,
+        gradients: impl Iterator<Item = (String, &'g [f32])> + Clone,
+    ) -> Self {
+        let of = gradients.clone().map(|(name, cells)| (format!("the gradient of {name}"), cells));
+        let tensor = first_not_finite(of).unwrap_or_else(|| {
+            let largest = |cells: &[f32]| cells.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+            let all = gradients.map(|(name, cells)| (largest(cells), name));
+            let most = all.max_by(|a, b| a.0.total_cmp(&b.0));
+            let (cell, name) = most.unwrap_or_default();
+            format!("the gradient of {name} holds {cell}, of which there is no square")
+        });
+        Self { loss, tensor }
+    }
+
+    /// The error of the update with this number.
+    pub(crate) fn at(self, step: u64) -> Error {
+        let Self { loss, tensor } = self;
+        let problem = format!("the loss is {loss} and {tensor}; lower the learning rate");
+        Error::Training { step, problem }
+    }
+}
+
+/// What a checkpoint keeps of a trainer beside tensors.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Streams {
+    /// By generator.
+    dropout: Vec<StreamPosition>,
+    masks: StreamPosition,
+}
+
+impl Streams {
+    pub(crate) fn of<'r>(dropout: impl Iterator<Item = &'r Rng>, ranks: &Ranks) -> Self {
+        let dropout = dropout.map(StreamPosition::of).collect();
+        Self { dropout, masks: StreamPosition::of(&ranks.rng) }
+    }
+
+    /// Moves these streams to where they stood.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] for streams of another training.
+    pub(crate) fn restore<'r>(
+        &self,
+        dropout: impl ExactSizeIterator<Item = &'r mut Rng>,
+        ranks: &mut Ranks,
+    ) -> Result<()> {
+        if self.dropout.len() != dropout.len() {
+            return Err(Error::Checkpoint(
+                "it has another number of generators than the table asks for".into(),
+            ));
+        }
+        self.masks.restore(&mut ranks.rng)?;
+        self.dropout.iter().zip(dropout).try_for_each(|(position, rng)| position.restore(rng))
+    }
+}
+
+/// The tensors of a weight in a checkpoint. A gradient is made anew by every step.
+pub(crate) const LEARNED_PARTS: [&str; 4] = ["value", "first", "second", "average"];
+
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.99;
 const EPSILON: f32 = 1e-8;
 
 /// Weights in training.
 #[derive(Debug)]
-pub(crate) struct Trainer<'a> {
-    pub layout: &'a Layout,
-    targets: &'a [Targets],
+pub(crate) struct Trainer {
+    pub layout: Arc<Layout>,
+    targets: Arc<[Targets]>,
     optimiser: Optimiser,
     generators: Vec<GeneratorState>,
     embeddings: Vec<Learned>,
@@ -44,9 +146,7 @@ pub(crate) struct Trainer<'a> {
     scratch: Vec<Scratch>,
     /// The codes of the batch, per place.
     batch: Vec<Vec<u16>>,
-    /// With dynamic masks: per place and row of the batch, when the cell would be made.
-    ranks: Vec<Vec<u16>>,
-    masks: Rng,
+    ranks: Ranks,
     steps: u64,
 }
 
@@ -58,9 +158,43 @@ struct Child {
     parent: usize,
 }
 
+/// With dynamic masks: per place and row of the batch, when the cell would be made.
+#[derive(Debug)]
+pub(crate) struct Ranks {
+    /// Empty without dynamic masks.
+    places: Vec<Vec<u16>>,
+    rng: Rng,
+}
+
+impl Ranks {
+    pub(crate) fn new(layout: &Layout, seed: Seed) -> Self {
+        let places = if layout.plan.dynamic { layout.codes.len() } else { 0 };
+        Self { places: vec![Vec::new(); places], rng: seed.stream("meg/masks") }
+    }
+
+    /// A random order of the columns for every row: whatever number of columns is seen, and
+    /// whichever they are, all are as likely as in sampling in random order.
+    pub(crate) fn draw(&mut self, rows: usize) {
+        if self.places.is_empty() {
+            return;
+        }
+        let mut order: Vec<u16> = (0..self.places.len() as u16).collect();
+        self.places.iter_mut().for_each(Vec::clear);
+        for _ in 0..rows {
+            order.shuffle(&mut self.rng);
+            self.places.iter_mut().zip(&order).for_each(|(ranks, &rank)| ranks.push(rank));
+        }
+    }
+
+    /// What heads see in training.
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        if self.places.is_empty() { Sight::All } else { Sight::Ranks(&self.places) }
+    }
+}
+
 /// What the heads see of the columns in their contexts.
 #[derive(Debug, Clone, Copy)]
-enum Sight<'a> {
+pub(crate) enum Sight<'a> {
     /// Every cell.
     All,
     /// Columns that come earlier in the order.
@@ -108,10 +242,10 @@ struct Scratch {
 /// Below so many products per step a second thread costs more than it brings.
 const PRODUCTS_PER_THREAD: usize = 2_000_000;
 
-impl<'a> Trainer<'a> {
+impl Trainer {
     pub(crate) fn new(
-        layout: &'a Layout,
-        targets: &'a [Targets],
+        layout: Arc<Layout>,
+        targets: Arc<[Targets]>,
         optimiser: Optimiser,
         weights: Weights,
         seed: Seed,
@@ -131,63 +265,64 @@ impl<'a> Trainer<'a> {
             loss: 0.0,
             losses: vec![0.0; shape.heads.len()],
         });
+        let generators = generators.collect();
         let places = layout.codes.len();
+        let ranks = Ranks::new(&layout, seed);
         Self {
+            children: children(&layout),
             layout,
             targets,
             optimiser,
-            generators: generators.collect(),
+            generators,
             embeddings: weights.embeddings.into_iter().map(Learned::new).collect(),
-            children: children(layout),
             scratch: (0..threads).map(|_| Scratch::default()).collect(),
             batch: vec![Vec::new(); places],
-            ranks: vec![Vec::new(); if layout.plan.dynamic { places } else { 0 }],
-            masks: seed.stream("meg/masks"),
+            ranks,
             steps: 0,
         }
     }
 
-    /// One step on these rows; the mean loss of the rows in nats, summed over the columns.
-    pub(crate) fn step(&mut self, codes: &Codes, rows: &[u32], rate: f64) -> f64 {
+    /// One step on these rows; the mean loss of the rows in nats, summed over the columns. A
+    /// gradient that is not finite changes no weight.
+    ///
+    /// # Errors
+    /// [`NotFinite`], which names it.
+    pub(crate) fn step(&mut self, codes: &Codes, rows: &[u32], rate: f64) -> Stepped {
         self.gather(codes, rows);
         self.learn(None, rate)
     }
 
     /// One step on rows given as codes by place, each of which counts as its weight says, which may
     /// be negative; the mean of the weighted losses.
-    pub(crate) fn step_on(&mut self, batch: &[Vec<u16>], weights: &[f32], rate: f64) -> f64 {
+    ///
+    /// # Errors
+    /// As for [`Trainer::step`].
+    pub(crate) fn step_on(&mut self, batch: &[Vec<u16>], weights: &[f32], rate: f64) -> Stepped {
         self.batch.clone_from_slice(batch);
         self.learn(Some(weights), rate)
     }
 
-    fn learn(&mut self, weights: Option<&[f32]>, rate: f64) -> f64 {
+    fn learn(&mut self, weights: Option<&[f32]>, rate: f64) -> Stepped {
         let rows = self.batch[0].len();
-        if self.layout.plan.dynamic {
-            self.draw_ranks(rows);
-        }
+        self.ranks.draw(rows);
         self.steps += 1;
         let loss = self.gradients(rows, weights);
         let norm = self.norm();
-        let step = self.adam(rate, norm);
-        self.update(&step);
-        loss
-    }
-
-    /// A random order of the columns for every row: whatever number of columns is seen, and
-    /// whichever they are, all are as likely as in sampling in random order.
-    fn draw_ranks(&mut self, rows: usize) {
-        let mut order: Vec<u16> = (0..self.ranks.len() as u16).collect();
-        self.ranks.iter_mut().for_each(Vec::clear);
-        for _ in 0..rows {
-            order.shuffle(&mut self.masks);
-            self.ranks.iter_mut().zip(&order).for_each(|(ranks, &rank)| ranks.push(rank));
+        if !norm.is_finite() {
+            let gradients: Vec<_> =
+                self.named().map(|(name, one)| (name, &*one.gradient)).collect();
+            return Err(NotFinite::of(loss, gradients.into_iter()));
         }
+        let step = self.optimiser.step(self.steps, rate, norm);
+        self.update(&step);
+        Ok(loss)
     }
 
     /// For one network of two codes: how much likelier it takes code 1 for each row, given as codes
     /// by place, in nats, without dropout.
     pub(crate) fn log_odds(&mut self, batch: &[Vec<u16>]) -> Vec<f32> {
-        let (shape, state) = (&self.layout.shapes[0], &self.generators[0]);
+        let layout = Arc::clone(&self.layout);
+        let (shape, state) = (&layout.shapes[0], &self.generators[0]);
         let head = &shape.heads[0];
         let mut odds = Vec::with_capacity(batch[0].len());
         for from in (0..batch[0].len()).step_by(SCORED_TOGETHER) {
@@ -207,7 +342,7 @@ impl<'a> Trainer<'a> {
     /// The weights as they are now, to draw rows from.
     pub(crate) fn view(&self) -> MemberView<'_> {
         MemberView {
-            layout: self.layout,
+            layout: &self.layout,
             generators: self.generators.iter().map(|state| &*state.weights.value).collect(),
             embeddings: self.embeddings.iter().map(|learned| &*learned.value).collect(),
         }
@@ -222,27 +357,109 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    /// Overwrites these weights with the running averages: for those who keep the best ones of many.
+    pub(crate) fn copy_averages(&self, weights: &mut Weights) {
+        for (state, kept) in self.generators.iter().zip(&mut weights.generators) {
+            kept.copy_from_slice(&state.weights.average);
+        }
+        for (learned, kept) in self.embeddings.iter().zip(&mut weights.embeddings) {
+            kept.copy_from_slice(&learned.average);
+        }
+    }
+
     /// Goes on from these weights; what Adam remembers stays.
-    pub(crate) fn restore(&mut self, weights: &Weights) {
+    pub(crate) fn go_back(&mut self, weights: &Weights) {
         for (state, saved) in self.generators.iter_mut().zip(&weights.generators) {
-            state.weights.restore(saved);
+            state.weights.go_back(saved);
         }
         for (learned, saved) in self.embeddings.iter_mut().zip(&weights.embeddings) {
-            learned.restore(saved);
+            learned.go_back(saved);
         }
     }
 
-    /// The mean negative log-likelihood of these rows under the running averages, in nats.
-    pub(crate) fn score(&mut self, codes: &Codes, rows: &[u32]) -> f64 {
-        self.scores(codes, rows).into_iter().sum()
+    /// A sentence about the first weight, gradient, moment or average that is not finite.
+    pub(crate) fn not_finite(&self) -> Option<String> {
+        let parts = self.named().flat_map(|(name, learned)| {
+            let parts = [
+                ("weight", &learned.value),
+                ("gradient", &learned.gradient),
+                ("first moment", &learned.first),
+                ("second moment", &learned.second),
+                ("running average", &learned.average),
+            ];
+            parts.map(|(part, cells)| (format!("the {part} of {name}"), &**cells))
+        });
+        first_not_finite(parts)
     }
 
-    /// The parts of [`Trainer::score`] by place.
+    /// Writes all that decides the steps to come.
+    ///
+    /// # Errors
+    /// When a part cannot be written.
+    pub(crate) fn save(&self, prefix: &str, state: &mut TrainingState) -> Result<()> {
+        let dropout = self.generators.iter().map(|one| &one.dropout);
+        let streams = Streams::of(dropout, &self.ranks);
+        state.put(&format!("{prefix}streams"), &streams)?;
+        for (name, cells) in self.kept(prefix) {
+            state.put_tensor(name, &[cells.len()], cells.to_vec());
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Trainer::save`] wrote after so many steps.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when a part is missing or does not fit.
+    pub(crate) fn restore(
+        &mut self,
+        prefix: &str,
+        state: &TrainingState,
+        steps: u64,
+    ) -> Result<()> {
+        let streams: Streams = state.part(&format!("{prefix}streams"))?;
+        let dropout = self.generators.iter_mut().map(|one| &mut one.dropout);
+        streams.restore(dropout, &mut self.ranks)?;
+        self.steps = steps;
+        let generators = self.generators.iter_mut().map(|state| &mut state.weights);
+        for (at, learned) in generators.enumerate() {
+            learned.read(&format!("{prefix}generator{at}"), state)?;
+        }
+        for (at, learned) in self.embeddings.iter_mut().enumerate() {
+            learned.read(&format!("{prefix}embedding{at}"), state)?;
+        }
+        Ok(())
+    }
+
+    /// All weights with what they are called in a message.
+    fn named(&self) -> impl Iterator<Item = (String, &Learned)> {
+        let generators = self.generators.iter().enumerate();
+        let generators =
+            generators.map(|(at, state)| (self.layout.generator_name(at), &state.weights));
+        let embeddings = self.embeddings.iter().enumerate();
+        generators.chain(embeddings.map(|(place, one)| (self.layout.embedding_name(place), one)))
+    }
+
+    /// The tensors of a checkpoint by name.
+    fn kept(&self, prefix: &str) -> Vec<(String, &[f32])> {
+        let generators = self.generators.iter().map(|state| &state.weights).enumerate();
+        let generators = generators.map(|(at, one)| (format!("{prefix}generator{at}"), one));
+        let embeddings = self.embeddings.iter().enumerate();
+        let embeddings = embeddings.map(|(at, one)| (format!("{prefix}embedding{at}"), one));
+        let all = generators.chain(embeddings);
+        all.flat_map(|(name, one)| {
+            let parts = [&one.value, &one.first, &one.second, &one.average];
+            let named = LEARNED_PARTS.iter().zip(parts);
+            named.map(|(part, cells)| (format!("{name}.{part}"), &**cells)).collect::<Vec<_>>()
+        })
+        .collect()
+    }
+
+    /// The mean negative log-likelihood of these rows under the running averages, in nats, by place.
     pub(crate) fn scores(&mut self, codes: &Codes, rows: &[u32]) -> Vec<f64> {
         let mut totals = vec![0.0; self.layout.codes.len()];
         for part in rows.chunks(SCORED_TOGETHER) {
             self.gather(codes, part);
-            let (layout, batch, embeddings) = (self.layout, &self.batch, &self.embeddings);
+            let (layout, batch, embeddings) = (&*self.layout, &self.batch, &self.embeddings);
             let sight = if layout.plan.dynamic { Sight::Earlier } else { Sight::All };
             team::each(&mut self.scratch, &mut self.generators, |scratch, at, state| {
                 let shape = &layout.shapes[at];
@@ -262,7 +479,7 @@ impl<'a> Trainer<'a> {
                     );
                 }
             });
-            for (state, shape) in self.generators.iter().zip(&layout.shapes) {
+            for (state, shape) in self.generators.iter().zip(&self.layout.shapes) {
                 for (head, loss) in shape.heads.iter().zip(&state.losses) {
                     totals[head.place] += loss;
                 }
@@ -282,9 +499,9 @@ impl<'a> Trainer<'a> {
 
     /// Fills the gradients of all weights; returns the mean loss.
     fn gradients(&mut self, rows: usize, weights: Option<&[f32]>) -> f64 {
-        let (layout, batch, targets) = (self.layout, &self.batch, self.targets);
-        let (embeddings, share) = (&self.embeddings, self.optimiser.dropout);
-        let sight = if layout.plan.dynamic { Sight::Ranks(&self.ranks) } else { Sight::All };
+        let (layout, batch, targets) = (&*self.layout, &self.batch, &self.targets);
+        let (embeddings, silence) = (&self.embeddings, self.optimiser.silence());
+        let sight = self.ranks.sight();
         team::each(&mut self.scratch, &mut self.generators, |scratch, at, state| {
             let shape = &layout.shapes[at];
             state.begin(shape);
@@ -298,7 +515,7 @@ impl<'a> Trainer<'a> {
                     targets: &targets[head.place],
                     weights,
                 };
-                state.backward((shape, at), &tables, &example, rows, share, scratch);
+                state.backward((shape, at), &tables, &example, rows, silence, scratch);
             }
             scratch.veiled = veiled;
         });
@@ -337,23 +554,8 @@ impl<'a> Trainer<'a> {
         sum.sqrt()
     }
 
-    fn adam(&self, rate: f64, norm: f64) -> AdamWStep {
-        let step = self.steps as f64;
-        let rate = rate * (step / self.optimiser.warmup.max(1) as f64).min(1.0);
-        AdamWStep {
-            clip: (self.optimiser.clip / norm.max(1e-30)).min(1.0) as f32,
-            rate: (rate / (1.0 - BETA1.powf(step))) as f32,
-            root: (1.0 / (1.0 - BETA2.powf(step)).sqrt()) as f32,
-            beta1: BETA1 as f32,
-            beta2: BETA2 as f32,
-            epsilon: EPSILON,
-            shrink: (rate * self.optimiser.decay) as f32,
-            keep: self.optimiser.average.min((step + 1.0) / (step + 10.0)) as f32,
-        }
-    }
-
     fn update(&mut self, step: &AdamWStep) {
-        let layout = self.layout;
+        let layout = &*self.layout;
         let bias_step = AdamWStep { shrink: 0.0, ..*step };
         team::each(&mut self.scratch, &mut self.generators, |_, at, state| {
             for part in layout.shapes[at].parts() {
@@ -381,7 +583,7 @@ fn children(layout: &Layout) -> Vec<Vec<Child>> {
 }
 
 /// The codes of the columns in a head's context, as it sees them.
-fn context<'a>(
+pub(crate) fn context<'a>(
     layout: &Layout,
     head: &Head,
     batch: &'a [Vec<u16>],
@@ -431,7 +633,7 @@ fn veil<'a>(
 }
 
 #[cfg(test)]
-impl Trainer<'_> {
+impl Trainer {
     /// As many threads as a large table would get.
     pub(crate) fn set_threads(&mut self, threads: usize) {
         self.scratch.resize_with(threads, Scratch::default);
@@ -446,7 +648,7 @@ impl Trainer<'_> {
 }
 
 /// Validation rows that go through the networks together.
-const SCORED_TOGETHER: usize = 1_024;
+pub(crate) const SCORED_TOGETHER: usize = 1_024;
 
 impl Learned {
     fn new(value: Vec<f32>) -> Self {
@@ -455,9 +657,19 @@ impl Learned {
         Self { average: value.clone(), value, gradient, first, second }
     }
 
-    fn restore(&mut self, saved: &[f32]) {
+    fn go_back(&mut self, saved: &[f32]) {
         self.value.copy_from_slice(saved);
         self.average.copy_from_slice(saved);
+    }
+
+    fn read(&mut self, name: &str, state: &TrainingState) -> Result<()> {
+        let [value, first, second, average] = LEARNED_PARTS.map(|part| format!("{name}.{part}"));
+        let shape = [self.value.len()];
+        self.value.copy_from_slice(&state.tensor(&value, &shape)?.data);
+        self.first.copy_from_slice(&state.tensor(&first, &shape)?.data);
+        self.second.copy_from_slice(&state.squares(&second, &shape)?.data);
+        self.average.copy_from_slice(&state.tensor(&average, &shape)?.data);
+        Ok(())
     }
 
     fn update(&mut self, cells: std::ops::Range<usize>, step: &AdamWStep) {
@@ -498,15 +710,13 @@ impl GeneratorState {
         embeddings: &[&[f32]],
         example: &Example<'_>,
         rows: usize,
-        share: f64,
+        (silent, scale): (u8, f32),
         scratch: &mut Scratch,
     ) {
         let head = &shape.heads[at];
         let (hidden, codes) = (shape.hidden, head.codes);
         // A generator of one column overwrites what it has of the last step.
         let keep = if shape.heads.len() > 1 { 1.0 } else { 0.0 };
-        let silent = (share * 256.0).round() as u8;
-        let scale = 256.0 / (256.0 - f32::from(silent));
         scratch.dice.resize(2 * rows * hidden, 0);
         if silent > 0 {
             self.dropout.fill_bytes(&mut scratch.dice);

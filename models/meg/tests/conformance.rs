@@ -5,7 +5,7 @@ use meg_core::conformance::{self, Case};
 #[test]
 fn meg_conforms() {
     let case = Case {
-        recipe: "max_steps = 60\nhidden = 16\nembedding = 8",
+        recipe: "max_steps = 25\nhidden = 16\nembedding = 8",
         diverges: Some("learning_rate = 1e30"),
         stoppable: true,
         ..Case::default()
@@ -21,7 +21,7 @@ fn meg_mug_conforms() {
 #[test]
 fn ensembles_of_dynamic_masks_conform() {
     let case = Case {
-        recipe: "max_steps = 40\nhidden = 16\nembedding = 8\nmasks = \"dynamic\"\nmembers = 2\nfolds = 1\nadversarial_steps = 5",
+        recipe: "max_steps = 15\nhidden = 16\nembedding = 8\nmasks = \"dynamic\"\nmembers = 2\nfolds = 1",
         stoppable: true,
         ..Case::default()
     };
@@ -31,7 +31,7 @@ fn ensembles_of_dynamic_masks_conform() {
 #[test]
 fn ensembles_of_shared_generators_conform() {
     let case = Case {
-        recipe: "max_steps = 40\nhidden = 16\nembedding = 8\nmasks = \"random\"\nmembers = 2\nleast_rows = 5\nhidden_context = 0.3\ntemperature = 1.2",
+        recipe: "max_steps = 15\nhidden = 16\nembedding = 8\nmasks = \"random\"\nmembers = 2\nleast_rows = 5\nhidden_context = 0.3\ntemperature = 1.2",
         stoppable: true,
         ..Case::default()
     };

@@ -2,7 +2,8 @@
 
 use meg_core::conformance::fit;
 use meg_core::{
-    Column, ColumnSpec, Fitted, MISSING, Role, SampleContext, Schema, Seed, Silent, Table,
+    Column, ColumnSpec, Event, Fitted, MISSING, Observer, Role, SampleContext, Schema, Seed,
+    Silent, Table,
 };
 use rand::Rng as _;
 
@@ -70,16 +71,50 @@ fn cells_that_are_drawn_have_the_spread_of_the_law() {
     assert!((1_740..1_860).contains(&agree), "{agree} of 2000 for 1800");
 }
 
+/// Collects notes.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Observer for Notes {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Note { text } = event {
+            self.0.push((*text).to_owned());
+        }
+    }
+}
+
+/// An unseen number is taken for its neighbour, an unseen level tells nothing; both stay, and both
+/// are told of.
 #[test]
-fn a_cell_unlike_all_training_cells_is_named() {
-    let model = fit(&meg::ENTRY, "max_steps = 20", &table(500, 1, 0.1), 1);
-    let mut rows = table(3, 3, 0.0).columns().to_vec();
-    rows[0] = Column::Codes(vec![0, MISSING, 0]);
-    rows[1] = Column::Numbers(vec![0.0, 1e6, 0.0]);
-    let rows = Table::new(table(1, 1, 0.0).schema().clone(), rows).unwrap();
-    let message = impute(model.as_ref(), &rows, 1).unwrap_err().to_string();
-    assert!(
-        message.contains("row 2") && message.contains("\"x\"") && message.contains("1000000"),
-        "{message}"
-    );
+fn cells_unlike_all_training_cells_stay_and_the_nearest_stands_for_a_number() {
+    let train = table(5_000, 1, 0.1);
+    let mut specs = train.schema().columns.clone();
+    specs[2] = ColumnSpec::category("copy", ["no", "yes", "never"]).nullable();
+    let schema = Schema::new(specs).unwrap();
+    let train = Table::new(schema.clone(), train.columns().to_vec()).unwrap();
+    for masks in ["", "masks = \"dynamic\""] {
+        let model = fit(&meg::ENTRY, masks, &train, 1);
+        // 500 rows with x far above all training rows, and 500 with x in the void, nearer to 10;
+        // where x is far above, the copy is of a level that was never seen.
+        let x: Vec<f64> = (0..1_000).map(|row| if row < 500 { 1e6 } else { 6.0 }).collect();
+        let copy = (0..1_000).map(|row| if row < 500 { 2 } else { 1 }).collect();
+        let columns = vec![
+            Column::Codes(vec![MISSING; 1_000]),
+            Column::Numbers(x.clone()),
+            Column::Codes(copy),
+        ];
+        let rows = Table::new(schema.clone(), columns).unwrap();
+        let mut notes = Notes::default();
+        let rng = Seed(4).stream("impute");
+        let mut ctx = SampleContext { rng, threads: 1, observer: &mut notes };
+        let filled = model.impute(&rows, &mut ctx).unwrap().unwrap();
+        assert!(filled.numbers(1) == x && filled.codes(2) == rows.codes(2));
+        let yes =
+            |from: usize| filled.codes(0)[from..from + 500].iter().filter(|&&y| y == 1).count();
+        assert!(yes(0) > 450 && yes(500) > 450, "{} and {} of 500", yes(0), yes(500));
+        let told = |name: &str| notes.0.iter().find(|note| note.contains(name)).unwrap();
+        let (x, copy) = (told("\"x\""), told("\"copy\""));
+        assert!(x.starts_with("1000 cells") && x.contains("row 1") && x.contains("nearest"), "{x}");
+        assert!(copy.starts_with("500 cells") && copy.contains("tells nothing"), "{copy}");
+    }
 }

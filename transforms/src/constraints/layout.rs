@@ -125,6 +125,24 @@ impl Rewriting {
         Table::new(self.inner.clone(), columns.collect::<Result<_>>()?)
     }
 
+    /// The rows whose combinations were all among the training rows: those that can be rewritten.
+    ///
+    /// # Errors
+    /// A data error when the schema is another one.
+    pub(super) fn known_rows(&self, table: &Table) -> Result<Vec<usize>> {
+        if table.schema() != &self.schema {
+            return Err(Error::data("the table has another schema than the training rows"));
+        }
+        let groups = || self.groups.iter().zip(&self.facts.combinations);
+        let known = |row: &usize| {
+            let seen = |(columns, seen): (&Vec<usize>, &Vec<Vec<Option<u32>>>)| {
+                seen.binary_search(&combination(table, columns, *row)).is_ok()
+            };
+            groups().all(seen)
+        };
+        Ok((0..table.rows()).filter(known).collect())
+    }
+
     fn rewrite_piece(&self, piece: Piece, table: &Table) -> Result<Column> {
         let rows = 0..table.rows();
         Ok(match piece {

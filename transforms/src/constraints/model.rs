@@ -185,6 +185,21 @@ impl Fitted for FittedConstrained {
         Ok(table)
     }
 
+    /// The density of the rows as the inner model learns them: of the logarithm of a positive column,
+    /// of a difference, of a combination; totals do not count. What the constraints do to drawn rows
+    /// (a value beyond them is moved) is left out. Minus infinity for a combination that no training
+    /// row has.
+    fn log_density(&self, rows: &Table, threads: usize) -> Result<Option<Vec<f64>>> {
+        let known = self.rewriting.known_rows(rows)?;
+        let rewritten = self.rewriting.rewrite(&rows.select_rows(&known))?;
+        let Some(of_known) = self.inner.log_density(&rewritten, threads)? else { return Ok(None) };
+        let mut densities = vec![f64::NEG_INFINITY; rows.rows()];
+        for (&row, density) in known.iter().zip(of_known) {
+            densities[row] = density;
+        }
+        Ok(Some(densities))
+    }
+
     /// What the inner model tells, in the names of the rewritten columns.
     fn describe(&self) -> Vec<Sheet> {
         self.inner.describe()

@@ -98,3 +98,27 @@ pub(super) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
     }
     Ok(Box::new(FittedClassic { recipe, scaler, generators }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::{Silent, conformance};
+
+    /// The published program trained one way and drew another (specification 1.4): here the rows
+    /// that are sampled are those that the discriminator would be shown, made units of the table.
+    #[test]
+    fn the_rows_that_are_sampled_are_the_rows_that_are_judged() {
+        let table = conformance::mixed_table(100, 2);
+        let recipe = MegClassic { epochs: 5, hidden: 4, ..MegClassic::default() };
+        let scaler = Scaler::fit(&table, recipe.scaling).unwrap();
+        let generators = Generators::new(&recipe, scaler.width(), Seed(3));
+        let model = FittedClassic { recipe, scaler, generators };
+        let rng = Seed(4).stream("sample");
+        let mut ctx = SampleContext { rng: rng.clone(), threads: 1, observer: &mut Silent };
+        let sampled = model.sample(&SampleRequest::rows(70), &mut ctx).unwrap();
+        let mut rng = rng;
+        let mut noise = Randomness::new(meg_core::Rng::seed_from_u64(rng.next_u64()));
+        let judged = model.generators.draw(70, &mut noise).rows;
+        assert!(model.scaler.decode(&judged, 70, &mut rng).unwrap() == sampled);
+    }
+}

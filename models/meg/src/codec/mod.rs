@@ -116,6 +116,16 @@ impl TableCodec {
         }
     }
 
+    /// The code that stands for a cell in a condition: its own, or for a number that the training
+    /// rows hold nothing like, the nearest. `None` for a level that no training row has.
+    pub(crate) fn nearest_code(&self, column: usize, cells: &Column, row: usize) -> Option<usize> {
+        let nearest = || match (&self.columns[column], cells) {
+            (ColumnCodec::Number(codec), Column::Numbers(cells)) => codec.nearest(cells[row]),
+            _ => None,
+        };
+        self.code(column, cells, row).or_else(nearest)
+    }
+
     /// The codes of the training table.
     pub(crate) fn encode(&self, train: &Table, threads: usize) -> Codes {
         let columns = parallel::map(threads, self.columns.len(), |at| {
@@ -183,6 +193,33 @@ impl ColumnCodec {
             ColumnCodec::Identifier => spec.kind == meg_core::ColumnKind::Identifier,
             ColumnCodec::Number(codec) => codec.is_sound(spec),
             ColumnCodec::Category(codec) => codec.is_sound(spec),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::conformance;
+
+    /// Bins that look at the label leak it into the folds (specification 3.4): here the codes of a
+    /// column are learned from that column alone.
+    #[test]
+    fn the_codes_of_a_column_depend_on_no_other_column() {
+        let table = conformance::mixed_table(600, 4);
+        let number = NumberOptions { bins: 256, atoms: 128, least_rows: 1 };
+        let options = CodecOptions { number, levels: 64 };
+        let whole = TableCodec::fit(&table, options, 1).unwrap();
+        let mut columns = table.columns().to_vec();
+        let turned: Vec<usize> = (0..600).map(|row| (row + 77) % 600).collect();
+        let label = table.schema().target().unwrap();
+        columns[label] = columns[label].select(&turned);
+        let other = Table::new(table.schema().clone(), columns).unwrap();
+        assert!(other != table);
+        assert_eq!(TableCodec::fit(&other, options, 1).unwrap().columns, whole.columns);
+        for at in 0..table.columns().len() {
+            let alone = TableCodec::fit(&table.select_columns(&[at]).unwrap(), options, 1).unwrap();
+            assert_eq!(alone.columns[0], whole.columns[at]);
         }
     }
 }

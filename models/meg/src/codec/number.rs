@@ -72,6 +72,19 @@ impl NumberCodec {
         (cell[0] <= value).then_some(at)
     }
 
+    /// The code of the atom or bin that is nearest to a value, the lower one of two; `None` for
+    /// missing, and where no training cell had a value.
+    pub(crate) fn nearest(&self, value: f64) -> Option<usize> {
+        if value.is_nan() {
+            return None;
+        }
+        let distance = |cell: &[f64]| (cell[0] - value).max(value - cell[cell.len() - 1]).max(0.0);
+        // The first cell that does not end below the value, and the one before it.
+        let at = self.cells.partition_point(|cell| cell[cell.len() - 1] < value);
+        let near = at.saturating_sub(1)..(at + 1).min(self.cells.len());
+        near.min_by(|&a, &b| distance(&self.cells[a]).total_cmp(&distance(&self.cells[b])))
+    }
+
     /// Draws a value of this code.
     pub(crate) fn draw(&self, spec: &ColumnSpec, code: usize, rng: &mut meg_core::Rng) -> f64 {
         let Some(cell) = self.cells.get(code) else { return f64::NAN };
@@ -402,6 +415,23 @@ mod tests {
             counts[drawn as usize] += 1;
         }
         assert!(counts.iter().all(|&count| (200..400).contains(&count)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_value_in_no_cell_has_a_nearest_one() {
+        let spec = ColumnSpec::number("x", 0).nullable();
+        let column: Vec<f64> = (0..600).map(|row| f64::from(row % 3) * 10.0).collect();
+        let codec = NumberCodec::fit(&spec, &column, OPTIONS);
+        let near = |value: f64| codec.nearest(value);
+        let expected = [(-5.0, 0), (0.0, 0), (4.0, 0), (5.0, 0), (6.0, 1), (17.0, 2), (1e300, 2)];
+        assert!(expected.iter().all(|&(value, code)| near(value) == Some(code)));
+        assert_eq!(near(f64::NAN), None);
+        let bins = NumberCodec::fit(&spec, &spread(10_000), OPTIONS);
+        for value in spread(10_000) {
+            assert_eq!(bins.nearest(value), bins.encode(value));
+        }
+        let void = NumberCodec::fit(&spec, &[f64::NAN; 5], OPTIONS);
+        assert_eq!(void.nearest(1.0), None);
     }
 
     #[test]

@@ -49,7 +49,9 @@ impl Targets {
 /// The bands of `diag(d) W diag(d)` with Gaussian `W` and the `d` that makes it doubly stochastic.
 fn sinkhorn(size: usize, sigma: f64) -> Vec<(usize, Vec<f32>)> {
     let reach = (4.0 * sigma).ceil() as usize;
-    let weight = |a: usize, b: usize| (-0.5 * (a.abs_diff(b) as f64 / sigma).powi(2)).exp();
+    let kernel: Vec<f64> =
+        (0..=reach).map(|far| (-0.5 * (far as f64 / sigma).powi(2)).exp()).collect();
+    let weight = |a: usize, b: usize| kernel[a.abs_diff(b)];
     let band = |at: usize| at.saturating_sub(reach)..(at + reach + 1).min(size);
     let mut d = vec![1.0f64; size];
     for _ in 0..ROUNDS {

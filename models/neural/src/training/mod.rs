@@ -24,6 +24,17 @@ pub trait Trainee {
     /// Whatever stops the training.
     fn step(&mut self, number: u64) -> Result<Losses>;
 
+    /// Whether nothing is left to do: for a model that decides by itself when it has learned
+    /// enough. Asked before every update, and before a state is kept.
+    fn finished(&self) -> bool {
+        false
+    }
+
+    /// What has happened since this was last asked that is worth a sentence to the reader.
+    fn notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A sentence about the first weight, gradient, moment or running statistic that is not
     /// finite ([`first_not_finite`] makes one).
     ///
@@ -65,7 +76,7 @@ fn no_checkpoints() -> Error {
 /// model file.
 #[derive(Debug)]
 pub struct TrainingLoop<'a> {
-    /// Updates to run.
+    /// Updates to run, at most; `u64::MAX` where the model alone knows.
     pub steps: u64,
     /// Updates between two checks of all weights and gradients, at least 1. One check costs a
     /// pass over them.
@@ -82,6 +93,11 @@ impl<'a> TrainingLoop<'a> {
     /// So many updates, checked every 100, without a stop rule.
     pub fn new(steps: u64) -> Self {
         Self { steps, check_every: 100, stop: None }
+    }
+
+    /// Updates until the model says that it has [finished](Trainee::finished), checked every 100.
+    pub fn until_finished() -> Self {
+        Self::new(u64::MAX)
     }
 
     /// The same with a rule that may end the training early.
@@ -105,13 +121,15 @@ impl<'a> TrainingLoop<'a> {
             ended = self.restore(trainee, &state)?;
             done = state.step;
         }
-        ctx.observer.event(&Event::Start { phase: Phase::Train, total: Some(self.steps) });
-        while done < self.steps && !ended {
+        let total = (self.steps < u64::MAX).then_some(self.steps);
+        ctx.observer.event(&Event::Start { phase: Phase::Train, total });
+        while done < self.steps && !ended && !trainee.finished() {
             done += 1;
             let losses = trainee.step(done)?;
             self.check(trainee, done, &losses)?;
             ended = self.stop.as_mut().is_some_and(|rule| rule.stop(done, &losses));
             let wish = ctx.observer.step(Phase::Train, done, &losses);
+            trainee.notes().iter().for_each(|note| ctx.observer.note(note));
             self.keep(trainee, done, ended, wish.is_err(), ctx)?;
             if !wish? {
                 break;
@@ -150,7 +168,8 @@ impl<'a> TrainingLoop<'a> {
         ctx: &mut FitContext<'_>,
     ) -> Result<()> {
         let Some(sink) = &mut ctx.checkpoints else { return Ok(()) };
-        let due = done.is_multiple_of(sink.every.get()) && done < self.steps && !ended;
+        let over = done >= self.steps || ended || trainee.finished();
+        let due = done.is_multiple_of(sink.every.get()) && !over;
         if !due && !interrupted {
             return Ok(());
         }

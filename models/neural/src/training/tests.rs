@@ -193,3 +193,59 @@ fn a_model_without_checkpoints_says_so() {
     let error = TrainingLoop::new(5).run(&mut Forgetful, &mut ctx).unwrap_err();
     assert!(error.to_string().contains("keeps no checkpoints"), "{error}");
 }
+
+/// Knows by itself when it is done, and tells of every update.
+struct Countdown(u64);
+
+impl Trainee for Countdown {
+    fn step(&mut self, _: u64) -> Result<Losses> {
+        self.0 -= 1;
+        Ok(Vec::new())
+    }
+
+    fn finished(&self) -> bool {
+        self.0 == 0
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        vec![format!("{} to go", self.0)]
+    }
+
+    fn not_finite(&mut self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
+        state.put("left", &self.0)
+    }
+
+    fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        self.0 = state.part("left")?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_model_that_knows_when_it_is_done_is_asked() {
+    let run = |interrupt: u64, resume: Option<TrainingState>| {
+        let mut kept = Vec::new();
+        let mut keep = |state: TrainingState| {
+            kept.push(state);
+            Ok(())
+        };
+        let mut observer = Listens(Interrupts(interrupt, 0), Vec::new());
+        let context = FitContext::new(Seed(1), &mut observer);
+        let checkpoints = Some(CheckpointSink { every: NonZeroU64::MIN, keep: &mut keep });
+        let mut ctx = FitContext { checkpoints, resume, ..context };
+        let end = TrainingLoop::until_finished().run(&mut Countdown(3), &mut ctx);
+        (end, kept, observer.1)
+    };
+    let (end, kept, notes) = run(u64::MAX, None);
+    assert_eq!(end.unwrap(), 3);
+    assert_eq!(kept.len(), 2, "there is nothing to go on with behind the last update");
+    assert_eq!(notes, ["2 to go", "1 to go", "0 to go"]);
+    let (end, mut kept, _) = run(3, None);
+    assert!(matches!(end, Err(Error::Interrupted)));
+    let (end, _, notes) = run(u64::MAX, kept.pop());
+    assert_eq!((end.unwrap(), notes), (3, Vec::new()), "nothing is left to do");
+}
