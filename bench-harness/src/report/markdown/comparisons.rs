@@ -19,6 +19,9 @@ pub(super) fn write(text: &mut String, report: &Report<'_>) {
 
 type Pick = fn(&ModelSummary, &str) -> Option<Spread>;
 
+/// Name, heading and place of a score.
+type Column = (&'static str, &'static str, Pick);
+
 const METRIC: Pick = |model, name| model.metrics.get(name).copied();
 const LEARNERS: Pick = |model, name| model.utility.get(name).copied();
 
@@ -66,12 +69,12 @@ fn by_model(
     text: &mut String,
     report: &Report<'_>,
     [heading, about]: [&str; 2],
-    (scores, has): (Vec<(&str, &str, Pick)>, &dyn Fn(Spread) -> bool),
+    (scores, has): (Vec<Column>, &dyn Fn(Spread) -> bool),
     cell: &dyn Fn(Option<Spread>) -> String,
 ) {
     let models = || report.tables.iter().flat_map(|table| &table.models);
     let some = |name: &str, pick: Pick| models().any(|own| pick(own, name).is_some_and(has));
-    let scores: Vec<(&str, &str, Pick)> =
+    let scores: Vec<Column> =
         scores.into_iter().filter(|(name, _, pick)| some(name, *pick)).collect();
     if scores.is_empty() {
         return;
