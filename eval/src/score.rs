@@ -45,8 +45,8 @@ pub struct Score {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
     /// Of indicators and attacks, the least share of synthetic rows that must be copies of training
-    /// rows for the score to show it at these numbers of rows, four times in five by a one-sided test
-    /// at 5 %; `None` where no share would, or nobody can say.
+    /// rows for the score to show it at these numbers of rows if the others are as fresh rows, four
+    /// times in five by a one-sided test at 5 %; `None` where no share would, or nobody can say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_leak: Option<f64>,
     /// Real rows used.
