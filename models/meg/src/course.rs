@@ -91,6 +91,14 @@ impl<'a> Course<'a> {
         Ok(losses)
     }
 
+    /// Refuses weights that are not finite, before a model is made of them.
+    fn check(&self, number: u64) -> Result<()> {
+        match self.not_finite()? {
+            None => Ok(()),
+            Some(tensor) => Err(not_finite(tensor, number)),
+        }
+    }
+
     /// Goes over to the next stage, where one is finished.
     fn go_on(&mut self, number: u64) -> Result<()> {
         let (material, split) = (&self.material, self.split);
@@ -104,6 +112,7 @@ impl<'a> Course<'a> {
         if !over {
             return Ok(());
         }
+        self.check(number)?;
         self.before += self.stage.as_ref().map_or(0, Stage::steps);
         let (next, note) = match self.stage.take() {
             Some(Stage::HoldOut(stage)) => {
@@ -168,6 +177,7 @@ impl<'a> Course<'a> {
         if self.steps() == 0 {
             return Ok(None);
         }
+        self.check(number)?;
         let (material, split) = (&self.material, self.split);
         match self.stage.take() {
             Some(Stage::HoldOut(mut stage)) => {
@@ -281,6 +291,10 @@ fn in_folds(material: &Material<'_>, split: &Split) -> bool {
     split.small && material.layout.weights() <= FOLDED_WEIGHTS
 }
 
+fn not_finite(tensor: String, step: u64) -> Error {
+    Error::Training { step, problem: format!("{tensor}; lower the learning rate") }
+}
+
 /// The rest of a training on all rows, of which nothing is reported any more.
 fn to_the_end(
     material: &Material<'_>,
@@ -296,7 +310,7 @@ fn to_the_end(
     }
     match whole.not_finite()? {
         None => Ok(whole.learned()),
-        Some(problem) => Err(Error::Training { step: number, problem }),
+        Some(tensor) => Err(not_finite(tensor, number)),
     }
 }
 
