@@ -1,8 +1,10 @@
 //! The update on the CPU: every gradient written out.
 
 use crate::batch::Batch;
-use crate::network::{DROPPED, Discriminator, Generator, NETWORKS};
+use crate::network::{AVERAGE, DROPPED, Discriminator, Generator, NETWORKS};
+
 use crate::settings::VanillaGan;
+use meg_core::{Result, TrainingState};
 use neural::kernels::{relu, relu_dropout_backward, scale_by};
 use neural::{Adam, Dense, Parameter, Threads};
 
@@ -64,6 +66,8 @@ pub(crate) struct FusedTrainer {
     made: Vec<Vec<f32>>,
     /// The same of the discriminator.
     judged: Vec<Vec<f32>>,
+    /// Moving averages of the generator's parameters, in their order; empty without them.
+    averages: Vec<Vec<f32>>,
     /// What flows back to the outputs of a layer, and to its inputs.
     down: Vec<f32>,
     up: Vec<f32>,
@@ -72,11 +76,16 @@ pub(crate) struct FusedTrainer {
 impl FusedTrainer {
     pub(crate) fn new(
         recipe: &VanillaGan,
-        generator: Generator,
+        mut generator: Generator,
         discriminator: Discriminator,
         threads: &Threads,
     ) -> Self {
+        let averages = match recipe.average {
+            0.0 => Vec::new(),
+            _ => generator.named_mut().iter().map(|(_, cells)| cells.value.clone()).collect(),
+        };
         Self {
+            averages,
             recipe: recipe.clone(),
             threads: threads.clone(),
             made: vec![Vec::new(); generator.layers.len()],
@@ -112,6 +121,37 @@ impl FusedTrainer {
         let discriminator = self.discriminator.named_mut().into_iter();
         let named = generator.map(|(name, cells)| (format!("{one}{name}"), cells));
         named.chain(discriminator.map(|(name, cells)| (format!("{other}{name}"), cells))).collect()
+    }
+
+    /// Writes weights, moments and averages.
+    pub(crate) fn save(&mut self, state: &mut TrainingState) {
+        for (name, parameter) in self.named_mut() {
+            parameter.save(&name, state);
+        }
+        for ((name, parameter), average) in self.generator.named_mut().iter().zip(&self.averages) {
+            state.put_tensor(format!("{AVERAGE}{name}"), &parameter.shape, average.clone());
+        }
+    }
+
+    /// Reads what [`FusedTrainer::save`] wrote.
+    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        for (name, parameter) in self.named_mut() {
+            parameter.restore(&name, state)?;
+        }
+        let named = self.generator.named_mut();
+        for ((name, parameter), average) in named.iter().zip(&mut self.averages) {
+            let read = state.tensor(&format!("{AVERAGE}{name}"), &parameter.shape)?;
+            average.clone_from(&read.data);
+        }
+        Ok(())
+    }
+
+    /// The generator that rows are drawn by.
+    pub(crate) fn generator(mut self) -> Generator {
+        for (average, (_, parameter)) in self.averages.into_iter().zip(self.generator.named_mut()) {
+            parameter.value = average;
+        }
+        self.generator
     }
 
     /// The records lie in a buffer of this trainer, which the discriminator is to write to.
@@ -206,6 +246,12 @@ impl FusedTrainer {
         }
         let (adam, step) = optimiser(&self.recipe, Turn::Generator, number);
         Dense::step_all(&mut self.generator.layers, &adam, step, &self.threads);
+        let past = self.recipe.average as f32;
+        for (average, (_, new)) in self.averages.iter_mut().zip(self.generator.named_mut()) {
+            for (average, new) in average.iter_mut().zip(&new.value) {
+                *average = past * *average + (1.0 - past) * new;
+            }
+        }
     }
 
     /// From the gradient behind the activation of a layer of the discriminator to that before it. The

@@ -26,10 +26,10 @@ pub const ENTRY: ModelEntry = ModelEntry::new::<VanillaGan>(
 .variants(&[
     Variant {
         name: "vanilla-gan",
-        about: "the published networks over ranks instead of powers, finer bins, and more and \
-                larger batches",
-        settings: "encoding = \"ranks\"\nbin_edges = \"quantile\"\nbins = 100\nsteps = 20000\n\
-                   batch_size = 128",
+        about: "the published networks over ranks instead of powers, with finer bins, larger \
+                batches and averaged weights",
+        settings: "encoding = \"ranks\"\nbin_edges = \"quantile\"\nbins = 100\nsteps = 6000\n\
+                   batch_size = 64\nbeta2 = 0.9\naverage = 0.99",
     },
     Variant {
         name: "vanilla-gan-paper",

@@ -22,6 +22,9 @@ pub(crate) struct Discriminator {
 /// What the names of the parameters of generator and discriminator begin with in a checkpoint.
 pub(crate) const NETWORKS: [&str; 2] = ["generator.", "discriminator."];
 
+/// What the names of the generator's averages begin with there.
+pub(crate) const AVERAGE: &str = "average.";
+
 /// Hidden layers of the discriminator with dropout.
 pub(crate) const DROPPED: usize = 2;
 

@@ -3,13 +3,13 @@
 
 use crate::batch::Batch;
 use crate::fused::{Losses, Turn, optimiser};
-use crate::network::{DROPPED, Discriminator, Generator, NETWORKS};
+use crate::network::{AVERAGE, DROPPED, Discriminator, Generator, NETWORKS};
 use crate::settings::VanillaGan;
 use candle_core::{DType, Device as TensorDevice, Result as TensorResult, Tensor};
 use meg_core::{Device, Result, TrainingState};
 use neural::layers::activation::relu;
 use neural::layers::loss::binary_cross_entropy_to;
-use neural::layers::{Initial, Optimiser, ParameterStore, host_tensor};
+use neural::layers::{Initial, Optimiser, ParameterStore, WeightAverage, host_tensor};
 use neural::{Parameter, tensor_device, tensor_error};
 
 /// The networks in training on any candle device. Parameters have the names and shapes of the
@@ -22,6 +22,8 @@ pub(crate) struct PlainTrainer {
     /// The generator's parameters and the discriminator's.
     stores: [ParameterStore; 2],
     optimisers: [Optimiser; 2],
+    /// Of the generator's parameters, if rows are drawn of it.
+    average: Option<WeightAverage>,
 }
 
 const GENERATOR: usize = 0;
@@ -45,8 +47,12 @@ impl PlainTrainer {
         };
         let (first, one) = made(generator.named_mut()).map_err(tensor_error)?;
         let (second, other) = made(discriminator.named_mut()).map_err(tensor_error)?;
+        let average = (recipe.average > 0.0)
+            .then(|| WeightAverage::new(first.trainable(), recipe.average))
+            .transpose()
+            .map_err(tensor_error)?;
         let (stores, optimisers) = ([first, second], [one, other]);
-        Ok(Self { recipe: recipe.clone(), generator, stores, optimisers })
+        Ok(Self { recipe: recipe.clone(), generator, stores, optimisers, average })
     }
 
     /// One update; `number` counts from 1.
@@ -65,6 +71,9 @@ impl PlainTrainer {
         let records = self.records(batch, 1)?;
         let loss = binary_cross_entropy_to(&self.logits(&records, batch, 2)?, 1.0)?;
         let generator = self.learn(GENERATOR, &loss, Turn::Generator, number)?;
+        if let Some(average) = &mut self.average {
+            average.update()?;
+        }
         Ok(Losses { real, fake, generator })
     }
 
@@ -100,8 +109,11 @@ impl PlainTrainer {
         Ok(cells)
     }
 
-    /// Reads the trained generator back.
+    /// Reads back the generator that rows are drawn by.
     pub(crate) fn generator(mut self) -> Result<Generator> {
+        if let Some(average) = &mut self.average {
+            average.swap().map_err(tensor_error)?;
+        }
         let entries = self.stores[GENERATOR].entries();
         for ((_, parameter), entry) in self.generator.named_mut().into_iter().zip(entries) {
             let cells = || entry.var.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
@@ -116,7 +128,7 @@ impl PlainTrainer {
             store.save(network, &mut state.tensors)?;
             optimiser.save(network, state)?;
         }
-        Ok(())
+        self.average.as_ref().map_or(Ok(()), |average| average.save(AVERAGE, state))
     }
 
     /// Reads what [`PlainTrainer::save`] wrote.
@@ -126,7 +138,7 @@ impl PlainTrainer {
             self.stores[at].load(network, find)?;
             self.optimisers[at].load(network, state)?;
         }
-        Ok(())
+        self.average.as_mut().map_or(Ok(()), |average| average.load(AVERAGE, state))
     }
 
     /// A phrase about the first tensor with a value that is not finite. Gradients are not kept

@@ -45,6 +45,9 @@ meg_core::recipe! {
         pub beta2: f64 = 0.999,
         /// Added to the root of the optimiser's second moment.
         pub epsilon: f64 = 1e-7,
+        /// Share of the past in a moving average of the generator's weights, of which rows are drawn;
+        /// 0: they are drawn of the last weights.
+        pub average: f64 = 0.0,
         /// Both networks share one optimiser, which counts the updates of both; false: each counts
         /// its own.
         pub shared_optimiser: bool = true,
@@ -80,9 +83,12 @@ impl Synthesizer for VanillaGan {
                 return Err(out_of_range(key, value, "above 0"));
             }
         }
-        for (key, value) in
-            [("dropout", self.dropout), ("beta1", self.beta1), ("beta2", self.beta2)]
-        {
+        for (key, value) in [
+            ("dropout", self.dropout),
+            ("beta1", self.beta1),
+            ("beta2", self.beta2),
+            ("average", self.average),
+        ] {
             if !(0.0..1.0).contains(&value) {
                 return Err(out_of_range(key, value, "in [0, 1)"));
             }

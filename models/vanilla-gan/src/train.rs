@@ -77,9 +77,7 @@ impl Trainee for Training<'_> {
         state.put(NOISE_PART, &StreamPosition::of(self.source.noise()))?;
         match &mut self.trainer {
             Trainer::Fused(trainer) => {
-                for (name, parameter) in trainer.named_mut() {
-                    parameter.save(&name, state);
-                }
+                trainer.save(state);
                 Ok(())
             }
             Trainer::Plain(trainer) => trainer.save(state),
@@ -89,12 +87,7 @@ impl Trainee for Training<'_> {
     fn restore(&mut self, state: &TrainingState) -> Result<()> {
         state.part::<StreamPosition>(NOISE_PART)?.restore(self.source.noise())?;
         match &mut self.trainer {
-            Trainer::Fused(trainer) => {
-                for (name, parameter) in trainer.named_mut() {
-                    parameter.restore(&name, state)?;
-                }
-                Ok(())
-            }
+            Trainer::Fused(trainer) => trainer.restore(state),
             Trainer::Plain(trainer) => trainer.restore(state),
         }
     }
@@ -124,7 +117,7 @@ impl Trainer {
 
     fn generator(self) -> Result<Generator> {
         match self {
-            Trainer::Fused(trainer) => Ok(trainer.generator),
+            Trainer::Fused(trainer) => Ok(trainer.generator()),
             Trainer::Plain(trainer) => trainer.generator(),
         }
     }
