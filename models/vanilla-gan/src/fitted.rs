@@ -3,8 +3,8 @@ use crate::codec::Codec;
 use crate::network::Generator;
 use crate::settings::VanillaGan;
 use meg_core::{
-    Artifact, Error, Event, Fitted, Observer, Phase, Rejection, Result, Rng, SampleContext,
-    SampleRequest, Seed, Synthesizer, Table, parallel, sample_by_rejection,
+    Artifact, Chunks, Error, Fitted, Observer, Rejection, Result, Rng, SampleContext,
+    SampleRequest, Seed, Synthesizer, Table, sample_by_rejection,
 };
 use neural::Randomness;
 use neural::training::all_finite;
@@ -28,12 +28,8 @@ struct State {
 
 /// Rows drawn at a time.
 const CHUNK: usize = 500;
-/// Chunks drawn between two words to the observer, for each thread.
-const CHUNKS_PER_THREAD: usize = 8;
 
 impl FittedVanillaGan {
-    /// Chunks are drawn from streams of their own, which follow from their position, so that the
-    /// rows do not depend on how many threads share the chunks.
     fn draw(
         &self,
         rows: usize,
@@ -43,19 +39,10 @@ impl FittedVanillaGan {
     ) -> Result<Table> {
         let seed = Seed(rng.next_u64());
         let mut records = Vec::new();
-        let chunks = if self.codec.width() > 0 { rows.div_ceil(CHUNK) } else { 0 };
-        let mut first = 0;
-        while first < chunks {
-            let count = (chunks - first).min(threads.max(1) * CHUNKS_PER_THREAD);
-            let drawn = parallel::map(threads, count, |ahead| {
-                let at = first + ahead;
-                self.records(CHUNK.min(rows - at * CHUNK), seed.stream(&format!("chunk/{at}")))
-            });
-            for cells in drawn {
-                records.extend(cells?);
-            }
-            first += count;
-            observer.step(Phase::Sample, rows.min(first * CHUNK) as u64, &[])?;
+        if self.codec.width() > 0 {
+            let chunks = Chunks { rows, size: CHUNK, threads, seed };
+            let chunk = |rows, stream| self.records(rows, stream);
+            chunks.draw(observer, chunk, |cells| records.extend(cells))?;
         }
         self.codec.decode(&records, rows, seed, threads)
     }
@@ -80,14 +67,9 @@ impl Fitted for FittedVanillaGan {
     /// Conditions are met by rejection alone.
     fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
         let (rng, threads) = (&mut ctx.rng, ctx.threads);
-        let total = request.rows as u64;
-        ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(total) });
-        let table =
-            sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
-                self.draw(rows, rng, threads, observer)
-            })?;
-        ctx.observer.event(&Event::End { phase: Phase::Sample });
-        Ok(table)
+        sample_by_rejection(request, Rejection::default(), ctx.observer, |rows, observer| {
+            self.draw(rows, rng, threads, observer)
+        })
     }
 
     fn save(&self) -> Result<Artifact> {
