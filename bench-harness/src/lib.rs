@@ -43,6 +43,7 @@ pub const MODELS: &[ModelEntry] = &[
     tvae::ENTRY,
     table_gan::ENTRY,
     tgan::ENTRY,
+    vanilla_gan::ENTRY,
     meg::ENTRY,
     meg::MUG,
     meg::CLASSIC,

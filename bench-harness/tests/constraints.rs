@@ -17,6 +17,7 @@ fn quick(model: &str) -> toml::Table {
         "tvae" => "epochs = 20",
         "table-gan" => "epochs = 2\nmin_updates = 20\nchannels = 4",
         "tgan" => "steps_per_epoch = 20\nlstm_dim = 12\nfeature_dim = 10\ndiscriminator_dim = [16]",
+        "vanilla-gan" => "steps = 20\nlayers_dim = 16",
         "meg-classic" => "epochs = 20",
         // With a small budget it learns ranges so wide that cents are lost in double precision.
         "priv-bayes" => "epsilon = 1000.0",

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod check;
+mod dense;
 mod device;
 pub mod kernels;
 pub mod layers;
@@ -9,6 +10,7 @@ mod randomness;
 mod threads;
 pub mod training;
 
+pub use dense::Dense;
 pub use device::{tensor_device, tensor_error};
 pub use parameter::{Adam, Parameter, step_all};
 pub use randomness::Randomness;

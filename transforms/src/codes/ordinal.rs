@@ -82,6 +82,16 @@ impl Ordinal {
         self.codes.len()
     }
 
+    /// Codes of the levels, in the order of their numbers.
+    pub fn codes(&self) -> &[u32] {
+        &self.codes
+    }
+
+    /// Whether a number may decode to a missing cell.
+    pub fn knows_missing(&self) -> bool {
+        self.codes.is_empty() || (self.nullable && self.missing.is_some())
+    }
+
     fn missing_is_apart(&self) -> bool {
         let beyond = self.numbers.last().map_or(0.0, |most| most + 1.0);
         self.missing.is_none_or(|number| number.is_finite() && (number <= -1.0 || number >= beyond))
