@@ -31,7 +31,7 @@ use transforms::masking::Report;
     training.csv                   losses and, where a discriminator plays, its accuracy, by update\n  \
     report.md, report.html         scores, and pictures in the page\n  \
     cells.jsonl, run.json, details the same for programs and for `meg report DIR`\n\n\
-    data/ holds real people's rows unless the rules have masked all of what tells them; share synthetic.csv and not the folder. `meg mask --help` shows how rules are written.")]
+    data/ holds real people's rows unless the rules have masked all of what tells them; share synthetic.csv and not the folder. report.html shows up to 400 of them as dots along two principal components. `meg mask --help` shows how rules are written.")]
 pub(crate) struct Twin {
     /// CSV or Parquet file.
     file: PathBuf,
