@@ -13,7 +13,7 @@ const SWEEPS: usize = 50;
 /// Variances and directions of some rows, largest first.
 #[derive(Debug)]
 pub(crate) struct Spectrum {
-    means: Vec<f64>,
+    pub(crate) means: Vec<f64>,
     /// Variance along each direction (of the population).
     pub(crate) variances: Vec<f64>,
     /// One direction after the other, each of length 1, the largest part positive.

@@ -122,6 +122,7 @@ impl Metric for Membership {
             name if name.ends_with("auc") => Some(0.5),
             name if name.ends_with("at_1") => Some(0.01),
             name if name.ends_with("at_01") => Some(0.001),
+            "membership_epsilon" => Some(0.0),
             _ => None,
         };
         let copies = game.train.rows() as f64 / game.synthetic.rows() as f64;
@@ -132,7 +133,12 @@ impl Metric for Membership {
             .map(|(kind, reading)| {
                 let reference = chance(kind).filter(|_| reading.value.is_ok());
                 let score = Score::new(kind, &[], reading).with_reference(reference);
-                score.with_least_leak(least(kind))
+                // The rows that are planted to learn what a copy gets are ordinary ones; what a
+                // copied outlier gets is not known.
+                match kind.name.ends_with("outlier_auc") {
+                    true => score,
+                    false => score.with_least_leak(least(kind)),
+                }
             })
             .collect()
     }
@@ -379,8 +385,7 @@ fn least_leak(name: &str, attacks: &[Attack]) -> Option<f64> {
         false => (own, 1),
     };
     let of_one = |attack: &&Attack| {
-        let sides = if name.ends_with("outlier_auc") { &attack.outliers } else { &attack.scores };
-        let (sides, planted) = (sides.as_ref().ok()?, attack.planted.as_ref().ok()?);
+        let (sides, planted) = (attack.scores.as_ref().ok()?, attack.planted.as_ref().ok()?);
         if name == "membership_epsilon" {
             return sides.least_for_epsilon(planted, attacks.len());
         }
@@ -423,7 +428,8 @@ fn limit(others: &[f64], share: f64) -> f64 {
 
 impl Sides {
     /// The share that must be copied for the limits of both rates to part, at the threshold that suits
-    /// best. Hits are taken one fifth of the way down their law.
+    /// best. Hits are taken one tenth of the way down their law, false hits one tenth from its
+    /// top: the threshold that looks best on the other half of the rows is not quite the best.
     fn least_for_epsilon(&self, planted: &[f64], attacks: usize) -> Option<f64> {
         let alpha = 0.05 / 4.0 / attacks as f64;
         let (members, others) = (self.members.len() / 2, self.others.len() / 2);
@@ -435,8 +441,10 @@ impl Sides {
         let refutes = |share: f64, (chance, told): (f64, f64)| {
             let hit = chance + share * (told - chance);
             let expected = members as f64 * hit;
-            let hits = (expected - 0.842 * (expected * (1.0 - hit)).sqrt()).max(0.0) as usize;
-            let false_hits = (others as f64 * chance).ceil() as usize;
+            let hits = (expected - 1.282 * (expected * (1.0 - hit)).sqrt()).max(0.0) as usize;
+            let expected = others as f64 * chance;
+            let false_hits = expected + 1.282 * (expected * (1.0 - chance)).sqrt();
+            let false_hits = (false_hits.ceil() as usize).min(others);
             lower(hits, members, alpha) > upper(false_hits, others, alpha)
         };
         let shares = || (1..=1_000).map(|step| f64::from(step) / 1_000.0);
@@ -577,7 +585,7 @@ mod tests {
         assert!((370..=440).contains(&seen), "{seen}");
         // The threshold that looks best on the other half is not always as good as it looked.
         let seen = (0..200).filter(|_| play(epsilon_leak).epsilon(1).unwrap() > 0.0).count();
-        assert!((100..=195).contains(&seen), "{seen} {epsilon_leak}");
+        assert!((150..=199).contains(&seen), "{seen} {epsilon_leak}");
     }
 
     #[test]

@@ -35,7 +35,8 @@ const KINDS: [[Kind; 3]; 3] = [
 /// synthetic rows and tested on the other (TSTS: what somebody who has nothing else would believe).
 ///
 /// AUC and macro F1 of a category target, in 0..=1, R² of a number target, up to 1; higher is
-/// better; the reference of all is training and testing on real rows (TRTR). A TRTS or TSTS above it
+/// better; the reference is training and testing on real rows (TRTR), for TSTS on two halves of as
+/// many training rows. A TRTS or TSTS above it
 /// is no praise: the synthetic labels are then easier than real ones. Skipped and undefined as the
 /// `tstr` scores; scores of the other kind of target are skipped.
 #[derive(Debug)]
@@ -67,15 +68,20 @@ impl Metric for Exchange {
         let both =
             train.clone().concat(synthetic.clone()).map_err(|error| Gap::failed(error.to_string()));
         let reference = readings(comparison, Ok(train), holdout);
-        let [learned, tested] = halves(comparison);
+        let rows = train.rows().min(synthetic.rows());
+        let half = |table, purpose| halves(table, rows, comparison, purpose);
+        let [learned, tested] = half(synthetic, "synthetic rows to learn from");
+        let [real_learned, real_tested] = half(train, "training rows to learn from");
+        let by_halves = readings(comparison, Ok(&real_learned), Some(&real_tested));
+        let references = [&reference, &reference, &by_halves];
         let runs = [
             readings(comparison, Ok(train), Some(synthetic)),
             readings(comparison, both.as_ref().map_err(Clone::clone), holdout),
             readings(comparison, Ok(&learned), Some(&tested)),
         ];
         let mut scores = Vec::new();
-        for (kinds, readings) in KINDS.iter().zip(runs) {
-            for ((kind, reading), reference) in kinds.iter().zip(readings).zip(&reference) {
+        for ((kinds, readings), references) in KINDS.iter().zip(runs).zip(references) {
+            for ((kind, reading), reference) in kinds.iter().zip(readings).zip(references) {
                 scores.push(Score::new(kind, &[], reading).with_reference(reference.ok()));
             }
         }
@@ -83,15 +89,18 @@ impl Metric for Exchange {
     }
 }
 
-/// The synthetic rows in two random halves, in the order of the table.
-fn halves(comparison: &Comparison<'_>) -> [Table; 2] {
-    let Comparison { synthetic, seed, .. } = *comparison;
-    let rows = synthetic.rows();
-    let first = subsample(rows, rows.div_ceil(2), seed, "synthetic rows to learn from");
-    let mut is_first = vec![false; rows];
-    first.iter().for_each(|&row| is_first[row] = true);
-    let second: Vec<usize> = (0..rows).filter(|&row| !is_first[row]).collect();
-    [synthetic.select_rows(&first), synthetic.select_rows(&second)]
+/// So many rows of the table in two random halves, in the order of the table.
+fn halves(table: &Table, rows: usize, comparison: &Comparison<'_>, purpose: &str) -> [Table; 2] {
+    let seed = comparison.seed;
+    let chosen = subsample(table.rows(), rows, seed, &format!("{purpose}, all"));
+    let first = subsample(chosen.len(), chosen.len().div_ceil(2), seed, purpose);
+    let mut is_first = vec![false; chosen.len()];
+    first.iter().for_each(|&at| is_first[at] = true);
+    let half = |wanted| {
+        let own = chosen.iter().zip(&is_first).filter(|(_, first)| **first == wanted);
+        table.select_rows(&own.map(|(row, _)| *row).collect::<Vec<_>>())
+    };
+    [half(true), half(false)]
 }
 
 /// AUC, macro F1 and R² of learning from one table and being tested on another.

@@ -47,21 +47,22 @@ fn documentation(text: &mut String, report: &Report<'_>) {
     ];
     let row = |table: &TableReport, model: &ModelSummary| {
         let (above, v) = categories(report, &table.dataset, &model.model);
+        let f1 = model.utility.get("f1").or_else(|| model.utility.get("macro_f1"));
         vec![
-            shown(model.metrics.get("wasserstein").copied()),
-            shown(model.metrics.get("ks_complement").copied().map(from_one)),
-            shown(model.utility.get("f1").or_else(|| model.utility.get("macro_f1")).copied()),
+            shown(model.metrics.get("wasserstein").copied(), model.ok),
+            shown(model.metrics.get("ks_complement").copied().map(from_one), model.ok),
+            shown(f1.copied(), model.ok),
             seconds(model.fit_seconds),
             model.peak_memory_bytes.map_or(NONE.into(), units::show_bytes),
             above,
-            shown(v),
-            shown(model.metrics.get("pca_variance_difference").copied()),
+            shown(v, model.ok),
+            shown(model.metrics.get("pca_variance_difference").copied(), model.ok),
         ]
     };
     rows(text, report, &head, row);
     line(
         text,
-        "\nMeans over columns and seeds; in brackets what unseen real rows score, for F1 real training rows. Wasserstein distances of number columns are in interquartile ranges. F1 is that of classifiers trained on synthetic rows and tested on real ones (tree, logistic regression, boosted trees), of the rarer class, or of all classes where there are more than two. The chi-square test is made for each category and seed; its p falls with the number of rows whatever the difference, so that Cramér's V (0 is best) stands beside it. PCA difference is half of the sum of differences of the shares of variance along the principal components (0 is best, 1 worst); the plots are in the HTML report.",
+        "\nMeans over columns and seeds; in brackets what unseen real rows score, for F1 real training rows. Wasserstein distances of number columns are in interquartile ranges. F1 is that of classifiers trained on synthetic rows and tested on real ones (all learners of the run), of the rarer class, or of all classes where there are more than two. The chi-square test is made for each category and seed; its p falls with the number of rows whatever the difference, so that Cramér's V (0 is best) stands beside it. PCA difference is half of the sum of differences of the shares of variance along the principal components (0 is best, 1 worst); the plots are in the HTML report. \"2 of 3\" after a value: only so many seeds have one.",
     );
 }
 
@@ -85,7 +86,7 @@ fn masked_generator(text: &mut String, report: &Report<'_>) {
         "largest risk",
     ];
     let row = |table: &TableReport, model: &ModelSummary| {
-        let metric = |name: &str| shown(model.metrics.get(name).copied());
+        let metric = |name: &str| shown(model.metrics.get(name).copied(), model.ok);
         let end = |names: &[&str], last: bool| {
             names.iter().find_map(|name| end_of(report, (&table.dataset, &model.model), name, last))
         };
@@ -97,27 +98,30 @@ fn masked_generator(text: &mut String, report: &Report<'_>) {
         };
         let utility = ["auc", "macro_f1", "r2"].iter().find_map(|score| model.utility.get(*score));
         let risks = ["singling_out_risk", "linkability_risk", "inference_risk"];
-        let risks = risks.iter().filter_map(|name| model.metrics.get(*name));
-        let largest = risks.copied().max_by(|a, b| a.mean.total_cmp(&b.mean));
+        // Without one of the three the largest is not known.
+        let risks: Option<Vec<Spread>> =
+            risks.iter().map(|name| model.metrics.get(*name).copied()).collect();
+        let largest =
+            risks.and_then(|all| all.into_iter().max_by(|a, b| a.mean.total_cmp(&b.mean)));
         vec![
             metric("shape"),
             metric("trend"),
             metric("kl_real_synthetic"),
             metric("kl_synthetic_real"),
-            shown(utility.copied()),
+            shown(utility.copied(), model.ok),
             told(end(&["generator_loss", "loss"], true)),
             told(end(&["discriminator_loss", "critic_loss"], true)),
             accuracies,
             metric("detection_boost_auc"),
             metric("feature_obfuscation"),
             metric("membership_auc"),
-            shown(largest),
+            shown(largest, model.ok),
         ]
     };
     rows(text, report, &head, row);
     line(
         text,
-        "\nIn brackets what unseen real rows score, for utility (TSTR) real training rows. KL in nats, mean over columns. Losses and accuracy are means over the last (or first) tenth of the training's updates; accuracy counts real and drawn rows of the batches before the discriminator learns from them, 0.5 cannot tell, and a dash is a training without a discriminator that tells it. Detection AUC is the same question asked of the finished rows. Feature obfuscation is best near its bracket. The largest risk is that of singling out, linkability and attribute inference beyond unseen rows: 0 is best.",
+        "\nIn brackets what unseen real rows score, for utility (TSTR) real training rows. KL in nats, mean over columns. Losses and accuracy are means over the last (or first) tenth of the training's updates; accuracy counts real and drawn rows of the batches before the discriminator learns from them, 0.5 cannot tell, and a dash is a training without a discriminator that tells it. Detection AUC is the same question asked of the finished rows. Feature obfuscation is best near its bracket. \"2 of 3\" after a value: only so many seeds have one. The largest risk is that of singling out, linkability and attribute inference beyond unseen rows: 0 is best.",
     );
 }
 
@@ -147,10 +151,12 @@ fn rows(
     }
 }
 
-fn shown(spread: Option<Spread>) -> String {
+/// A mean over seeds, with how many of those that went well have a value, where not all have.
+fn shown(spread: Option<Spread>, ok: usize) -> String {
     let Some(spread) = spread else { return NONE.into() };
     let reference = spread.reference.map_or(String::new(), |r| format!(" ({})", number(r)));
-    number(spread.mean) + &sd(&spread) + &reference
+    let part = if spread.n < ok { format!(", {} of {ok}", spread.n) } else { String::new() };
+    number(spread.mean) + &sd(&spread) + &reference + &part
 }
 
 /// A complement turned back into what it is the complement of.
@@ -258,6 +264,7 @@ mod tests {
             of_column("chi_square_v", "age", 0.6, Some("p = 1.00e-99")),
             score("shape", 0.9, Some(0.98)),
             score("singling_out_risk", 0.01, None),
+            score("linkability_risk", 0.02, None),
             score("inference_risk", 0.03, None),
         ];
         let planned = Planned {

@@ -25,6 +25,8 @@ use std::f64::consts::{PI, SQRT_2};
 pub fn clinic_log_probability(table: &Table) -> Result<Vec<f64>> {
     let columns = Columns::of(table)?;
     let row = |row| match columns.row(row) {
+        // Beside a cell that cannot be, another cell's factor may be no number.
+        Some(row) if row.factors().contains(&f64::NEG_INFINITY) => f64::NEG_INFINITY,
         Some(row) => row.factors().iter().sum(),
         None => f64::NEG_INFINITY,
     };
