@@ -63,9 +63,14 @@ impl Sum {
         }
     }
 
-    /// Twice the loss that a leaf with these rows saves.
-    fn worth(self, penalty: f64) -> f64 {
-        self.gradient * self.gradient / (self.hessian + penalty)
+    /// Twice the loss that a leaf with these rows saves, at a value that the growth allows.
+    fn worth(self, penalty: f64, growth: Growth) -> f64 {
+        let curvature = self.hessian + penalty;
+        let (slope, most) = (self.gradient.abs(), growth.most_value);
+        if slope <= most * curvature {
+            return slope * slope / curvature;
+        }
+        most * (2.0 * slope - curvature * most)
     }
 }
 
@@ -265,7 +270,8 @@ impl Grower<'_> {
             {
                 return;
             }
-            let gain = left.worth(penalty) + right.worth(penalty) - sum.worth(penalty);
+            let worth = |sum: Sum| sum.worth(penalty, self.growth);
+            let gain = worth(left) + worth(right) - worth(sum);
             if gain > 1e-9 && best.is_none_or(|best| gain > best.gain) {
                 best = Some(Split { gain, feature: at, left_bins: bins, left });
             }
