@@ -135,18 +135,19 @@ impl Observer for Watch {
 
 /// Seconds of user and system time of this process. Linux counts in hundredths.
 fn cpu() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = text.rsplit(')').next().unwrap_or_default();
+    let text = std::fs::read_to_string("/proc/self/stat").expect("this runs on Linux");
+    let (_, fields) = text.rsplit_once(')').expect("the name of the program stands in brackets");
     let ticks = |at: usize| -> f64 {
-        fields.split_whitespace().nth(at).and_then(|field| field.parse().ok()).unwrap_or(f64::NAN)
+        let field = fields.split_whitespace().nth(at).expect("the line has more fields");
+        field.parse().expect("ticks are a number")
     };
     (ticks(11) + ticks(12)) / 100.0
 }
 
 /// A line of `/proc/self/status`, in MiB.
 fn memory(key: &str) -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default();
-    let kib = line.split_whitespace().nth(1).and_then(|field| field.parse::<u64>().ok());
-    kib.unwrap_or(0) / 1024
+    let text = std::fs::read_to_string("/proc/self/status").expect("this runs on Linux");
+    let line = text.lines().find(|line| line.starts_with(key)).expect("the key is one of Linux's");
+    let kib = line.split_whitespace().nth(1).expect("a value follows the key");
+    kib.parse::<u64>().expect("the value is in KiB") / 1024
 }
