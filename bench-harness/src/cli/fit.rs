@@ -1,13 +1,13 @@
 use super::options::{Common, TableOptions, WorkOptions, check_table_path};
 use super::progress::Progress;
 use super::stopwatch::{Stopwatch, TimedPhase};
-use super::{candle_threads, output};
+use super::{candle_threads, guessed, output};
 use bench_harness::registry::{self, Choice};
 use bench_harness::{VERSION, cell, checkpoint, files, memory, plan, twin, units};
 use clap::Args;
 use meg_core::{
-    Artifact, Checkpoint, CheckpointSink, ColumnKind, DataError, Device, Error, FitContext, Fitted,
-    Identity, Kernels, Observer, Result, Schema, Seed, Table, TrainingState,
+    Artifact, Checkpoint, CheckpointSink, Device, Error, FitContext, Fitted, Identity, Kernels,
+    Observer, Result, Schema, Seed, Table, TrainingState,
 };
 use serde_json::json;
 use std::num::NonZeroU64;
@@ -217,8 +217,7 @@ impl Fit {
     fn read(&self, common: &Common, schema: Option<&Schema>) -> Result<Table> {
         let table = self.table.read(&self.data, schema).map_err(|error| self.named(error))?;
         if schema.is_none() {
-            datasets::remarks(&table).iter().for_each(|told| common.remark(told));
-            refuse_guessed_keys(&self.data.display().to_string(), table.schema())?;
+            guessed::check(common, &self.data, &table, "")?;
         }
         Ok(table)
     }
@@ -296,25 +295,4 @@ fn left_over(path: &Path) -> String {
 /// Whether both paths lead to one file; `false` where either leads nowhere.
 fn same_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-// A person who wrote `identifier` into a schema means it. A guess may be wrong both ways, and a
-// key or a note that is silently replaced or learned by heart is the worst surprise here.
-fn refuse_guessed_keys(file: &str, schema: &Schema) -> Result<()> {
-    let guessed: Vec<&str> = schema
-        .columns
-        .iter()
-        .filter(|column| matches!(column.kind, ColumnKind::Identifier | ColumnKind::Text))
-        .map(|column| column.name.as_str())
-        .collect();
-    let Some(first) = guessed.first() else { return Ok(()) };
-    let drops: Vec<String> = guessed.iter().map(|name| format!("--drop {name:?}")).collect();
-    Err(DataError::new("looks like identifiers or free text, which no model of tables can learn")
-        .file(file)
-        .column(if guessed.len() == 1 { (*first).to_owned() } else { guessed.join("\", \"") })
-        .advice(format!(
-            "leave out with {}, or write a schema with `meg schema infer`, review it and pass it with --schema",
-            drops.join(" ")
-        ))
-        .into())
 }

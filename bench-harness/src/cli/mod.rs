@@ -7,6 +7,7 @@ mod density;
 mod encode;
 mod evaluate;
 mod fit;
+mod guessed;
 mod impute;
 mod inspect;
 mod interrupt;

@@ -1,8 +1,8 @@
 use super::datasets_command::check_new_folder;
 use super::masking::{self, Masking};
 use super::options::{Common, TableOptions, WorkOptions};
-use super::output;
 use super::progress::Progress;
+use super::{guessed, output};
 use bench_harness::cell::Job;
 use bench_harness::plan::{self, Plan, PlanModel};
 use bench_harness::registry::{self, Choice};
@@ -12,7 +12,7 @@ use bench_harness::twin::{self, Twin as Made};
 use bench_harness::{details, files};
 use clap::Args;
 use datasets::Dataset;
-use meg_core::{Artifact, ColumnKind, DataError, Error, Result, Role, Schema, Seed, Table};
+use meg_core::{Artifact, DataError, Error, Result, Role, Schema, Seed, Table};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use transforms::masking::Report;
@@ -122,8 +122,7 @@ impl Twin {
             None => (table, None),
         };
         if schema.is_none() {
-            datasets::remarks(&table).iter().for_each(|told| common.remark(told));
-            self.refuse_guessed_keys(table.schema())?;
+            guessed::check(common, &self.file, &table, " or by a rule (method = \"drop\")")?;
         }
         if let Some(target) = &self.target {
             table = with_target(&table, target)?;
@@ -151,20 +150,6 @@ impl Twin {
                 ));
             }
         }
-    }
-
-    /// As `meg fit`: a guessed key or note must not be replaced or learned silently.
-    fn refuse_guessed_keys(&self, schema: &Schema) -> Result<()> {
-        let guessed = schema
-            .columns
-            .iter()
-            .find(|column| matches!(column.kind, ColumnKind::Identifier | ColumnKind::Text));
-        let Some(column) = guessed else { return Ok(()) };
-        Err(DataError::new("looks like identifiers or free text, which no model of tables can learn")
-            .file(self.file.display().to_string())
-            .column(&column.name)
-            .advice("leave it out with --drop or by a rule (method = \"drop\"), or write a schema with `meg schema infer`, review it and pass it with --schema")
-            .into())
     }
 
     fn divided(&self, table: &Table) -> Result<Dataset> {
