@@ -74,6 +74,7 @@ impl Attacked {
             control: Rate::of(&self.others),
             planted: Rate::of(&self.planted),
             guessing: self.guessing,
+            as_many: None,
         }
     }
 }

@@ -96,5 +96,6 @@ fn attack(comparison: &Comparison<'_>) -> Result<Outcome, Gap> {
         control: rate(&among, targets.holdout, &targets.others),
         planted: rate(&with_copies, targets.holdout, &targets.others),
         guessing: Rate { successes: guessed, attacks: targets.members.len() },
+        as_many: None,
     })
 }

@@ -6,6 +6,7 @@ mod game;
 mod inference;
 mod linkability;
 mod membership;
+mod more_rows;
 mod risk;
 mod singling;
 

@@ -1,3 +1,4 @@
+use super::more_rows::Estimate;
 use crate::{
     Comparison, Score,
     power::{Law, Sizes, least_share},
@@ -13,7 +14,7 @@ const MOST_TARGETS: usize = 500;
 const LEAST_TARGETS: usize = 20;
 
 /// Half-width of a 95 % interval in standard deviations.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// Successes of an attack.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,12 +30,16 @@ impl Rate {
         Self { successes: count, attacks: successes.len() }
     }
 
-    /// Centre and half-width of Wilson's interval.
-    fn wilson(self) -> (f64, f64) {
+    /// Wilson's interval about its centre.
+    pub(super) fn wilson(self) -> Estimate {
         let (k, n) = (self.successes as f64, self.attacks as f64);
-        let centre = (k + Z * Z / 2.0) / (n + Z * Z);
+        let value = (k + Z * Z / 2.0) / (n + Z * Z);
         let half = Z / (n + Z * Z) * ((k * (n - k) / n) + Z * Z / 4.0).sqrt();
-        (centre, half)
+        Estimate { value, half }
+    }
+
+    fn always(self) -> bool {
+        self.successes == self.attacks
     }
 
     pub(super) fn plus(self, other: Self) -> Self {
@@ -48,15 +53,18 @@ impl Rate {
 ///
 /// `None` where an attack on either side was not made, or always succeeds on unseen rows.
 pub(super) fn risk(main: Rate, control: Rate) -> Option<(f64, [f64; 2])> {
-    if main.attacks == 0 || control.attacks == 0 {
-        return None;
-    }
-    let ((m, dm), (c, dc)) = (main.wilson(), control.wilson());
-    let left = 1.0 - c;
-    let value = (m - c) / left;
-    let error = ((dm / left).powi(2) + ((m - 1.0) / (left * left) * dc).powi(2)).sqrt();
+    let made = main.attacks > 0 && control.attacks > 0;
+    (made && !control.always()).then(|| risk_beside(main, control.wilson()))
+}
+
+/// The same beside a control that is below 1.
+fn risk_beside(main: Rate, control: Estimate) -> (f64, [f64; 2]) {
+    let (main, left) = (main.wilson(), 1.0 - control.value);
+    let value = (main.value - control.value) / left;
+    let slope = (main.value - 1.0) / (left * left);
+    let error = ((main.half / left).powi(2) + (slope * control.half).powi(2)).sqrt();
     let cut = |value: f64| value.clamp(0.0, 1.0);
-    value.is_finite().then(|| (cut(value), [cut(value - error), cut(value + error)]))
+    (cut(value), [cut(value - error), cut(value + error)])
 }
 
 /// What an attack reached: on training rows, on unseen rows, on unseen rows that were put among the
@@ -67,26 +75,48 @@ pub(super) struct Outcome {
     pub(super) control: Rate,
     pub(super) planted: Rate,
     pub(super) guessing: Rate,
+    /// What stands in for the control and the planted rows where the attack depends on how many rows
+    /// there are, and more training rows than unseen rows are attacked.
+    pub(super) as_many: Option<AsMany>,
+}
+
+/// What an attack would reach if there were as many unseen rows as training rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AsMany {
+    pub(super) control: Estimate,
+    /// The share of the planted rows that it would find.
+    pub(super) planted: f64,
 }
 
 impl Outcome {
+    /// Attacks of both together, none of which depends on how many rows there are.
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
             main: self.main.plus(other.main),
             control: self.control.plus(other.control),
             planted: self.planted.plus(other.planted),
             guessing: self.guessing.plus(other.guessing),
+            as_many: None,
         }
     }
 
     /// The share of the attacks on training rows that must go as they go on planted rows for the risk
     /// to show: see [`least_share`].
     pub(super) fn least_share(&self) -> Option<f64> {
+        if self.main.attacks == 0 || self.control.attacks == 0 || self.planted.attacks == 0 {
+            return None;
+        }
         let law = |rate: Rate| Law::successes(rate.successes as f64, rate.attacks);
-        let sizes = Sizes::new(self.main.attacks, Some(self.control.attacks));
-        (sizes.ours > 0 && self.control.attacks > 0 && self.planted.attacks > 0)
-            .then(|| least_share(law(self.control), law(self.planted), sizes))
-            .flatten()
+        let (plain, planted, control_rows) = match self.as_many {
+            None => (law(self.control), law(self.planted), self.control.attacks),
+            Some(AsMany { control, planted }) => {
+                let plain = Law::share(control.value);
+                // So many attacks would know the control as well.
+                let rows = plain.variance / (control.half / Z).powi(2);
+                (plain, Law::share(planted), rows.max(1.0) as usize)
+            }
+        };
+        least_share(plain, planted, Sizes::new(self.main.attacks, Some(control_rows)))
     }
 
     /// The risk as a score; 0 is what rows have that know no person. The reason says how often the
@@ -99,16 +129,24 @@ impl Outcome {
         least_leak: Option<f64>,
     ) -> Score {
         let rows = (self.main.attacks, self.control.attacks);
-        let Some((value, interval)) = risk(self.main, self.control) else {
-            let gap = match rows {
-                (0, _) | (_, 0) => Gap::undefined("no attack could be made"),
-                _ => Gap::undefined("the attack always succeeds on unseen rows too"),
-            };
-            return Score::new(kind, columns, Reading::new(Err(gap), rows.0, rows.1));
+        let gap = match rows {
+            (0, _) | (_, 0) => Some("no attack could be made"),
+            _ if self.control.always() => Some("the attack always succeeds on unseen rows too"),
+            _ => None,
         };
+        if let Some(reason) = gap {
+            let reading = Reading::new(Err(Gap::undefined(reason)), rows.0, rows.1);
+            return Score::new(kind, columns, reading);
+        }
+        let control = self.as_many.map_or_else(|| self.control.wilson(), |all| all.control);
+        let (value, interval) = risk_beside(self.main, control);
         let share = |rate: Rate| format!("{} of {}", rate.successes, rate.attacks);
+        let as_many = match self.as_many {
+            Some(all) => format!(" ({:.3} of them among as many rows)", all.control.value),
+            None => String::new(),
+        };
         let mut reason = format!(
-            "{note}{} training rows, {} unseen rows, {} by guessing",
+            "{note}{} training rows, {} unseen rows{as_many}, {} by guessing",
             share(self.main),
             share(self.control),
             share(self.guessing)
@@ -197,6 +235,17 @@ mod tests {
         assert!((value - 0.043).abs() < 5e-4, "{value}");
         assert!(((high - low) / 2.0 - 0.040).abs() < 1.5e-3, "{low} {high}");
         assert_eq!(risk(rate(40), rate(60)).unwrap().0, 0.0);
-        assert!(risk(rate(1), Rate::default()).is_none());
+    }
+
+    #[test]
+    fn an_attack_that_was_not_made_or_always_succeeds_has_no_risk() {
+        let rate = |successes| Rate { successes, attacks: 20 };
+        let value = |main, control| {
+            let outcome = Outcome { main, control, ..Outcome::default() };
+            outcome.score(&Kind::distance("risk"), &[], "", None).value
+        };
+        assert_eq!(value(rate(1), Rate::default()), None);
+        assert_eq!(value(rate(20), rate(20)), None);
+        assert!(value(rate(20), rate(19)).is_some());
     }
 }

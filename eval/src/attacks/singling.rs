@@ -1,4 +1,7 @@
-use super::risk::{Outcome, Rate, Targets, without};
+use super::{
+    more_rows::Counts,
+    risk::{AsMany, Outcome, Rate, Targets, without},
+};
 use crate::{
     Comparison, Group, Metric, Score,
     numbers::{observed, quantile_of_sorted},
@@ -30,8 +33,9 @@ const WIDTH: usize = 3;
 /// share. The risk is how much better that goes on training rows than on as many unseen rows,
 /// `(main - control) / (1 - control)`, in 0..=1, lower is better, with an interval from Wilson's.
 ///
-/// As many training as unseen rows are used, because fewer rows are singled out more easily. 500
-/// predicates at most; of fewer, the share is of those that were found. Undefined without any.
+/// Where there are fewer unseen rows than training rows, the control is what as many would give: see
+/// [`Counts::singled_out`]. 500 predicates at most; of fewer, the share is of those that were found.
+/// Undefined without any.
 /// Source: anonymeter (Giomi et al. 2023), which divides by the number that was asked for.
 #[derive(Debug)]
 pub(crate) struct SinglingOut;
@@ -75,6 +79,7 @@ impl Metric for SinglingOut {
             univariate(synthetic, &columns, &mut rng),
         ];
         let mut rng = seed.stream("singling out guessing");
+        let everyone: Vec<usize> = (0..comparison.train.rows()).collect();
         KINDS
             .iter()
             .zip(found)
@@ -84,31 +89,43 @@ impl Metric for SinglingOut {
                     .iter()
                     .map(|_| guess(synthetic, &columns, width, &mut rng))
                     .collect();
-                let rate = |predicates: &[Predicate], table: &Table, rows: &[usize]| {
+                let rate = |predicates: &[Predicate]| {
                     let single =
-                        |tests: &&Predicate| holds_once(tests, table, rows.iter().copied());
+                        |tests: &&Predicate| holding(tests, comparison.train, &everyone) == 1;
                     let successes = predicates.iter().filter(single).count();
                     Rate { successes, attacks: predicates.len() }
                 };
-                // One row fulfils the predicate of a copied row; it is singled out if no other does,
-                // which is as likely as that no unseen row does.
-                let nobody = |tests: &Predicate| {
-                    let mut rows = targets.others.iter();
-                    !rows.any(|&row| holds(tests, targets.holdout, row))
-                };
+                let unseen = unseen(&predicates, &targets);
+                let times = everyone.len() as f64 / targets.others.len() as f64;
                 let outcome = Outcome {
-                    main: rate(&predicates, comparison.train, &targets.members),
-                    control: rate(&predicates, targets.holdout, &targets.others),
-                    planted: Rate::of(&predicates.iter().map(nobody).collect::<Vec<_>>()),
-                    guessing: rate(&guesses, comparison.train, &targets.members),
+                    main: rate(&predicates),
+                    control: Rate { successes: unseen.one, attacks: predicates.len() },
+                    // One row fulfils the predicate of a copied row; it is singled out if no other
+                    // does, which is as likely as that no unseen row does.
+                    planted: Rate { successes: unseen.none, attacks: predicates.len() },
+                    guessing: rate(&guesses),
+                    as_many: (times > 1.0 && !predicates.is_empty()).then(|| AsMany {
+                        control: unseen.singled_out(times),
+                        planted: unseen.unmatched(times),
+                    }),
                 };
-                // Predicates come from synthetic rows, and find copies of the attacked rows alone.
-                let attacked = targets.members.len() as f64 / comparison.train.rows() as f64;
-                let least = outcome.least_share().map(|share| share / attacked);
-                outcome.score(kind, &[], "", least)
+                outcome.score(kind, &[], "", outcome.least_share())
             })
             .collect()
     }
+}
+
+/// How many of the predicates none, and exactly one, of the unseen rows fulfils.
+fn unseen(predicates: &[Predicate], targets: &Targets<'_>) -> Counts {
+    let mut counts = Counts { predicates: predicates.len(), ..Counts::default() };
+    for tests in predicates {
+        match holding(tests, targets.holdout, &targets.others) {
+            0 => counts.none += 1,
+            1 => counts.one += 1,
+            _ => {}
+        }
+    }
+    counts
 }
 
 /// Conditions that must hold together.
@@ -153,13 +170,14 @@ fn holds(tests: &[Test], table: &Table, row: usize) -> bool {
     tests.iter().all(|test| test.holds(table, row))
 }
 
-fn holds_once(tests: &[Test], table: &Table, rows: impl Iterator<Item = usize>) -> bool {
-    let mut fulfilling = rows.filter(|&row| holds(tests, table, row));
-    fulfilling.next().is_some() && fulfilling.next().is_none()
+/// How many of the rows fulfil all conditions, counted up to 2.
+fn holding(tests: &[Test], table: &Table, rows: &[usize]) -> usize {
+    rows.iter().filter(|&&row| holds(tests, table, row)).take(2).count()
 }
 
 fn multivariate(synthetic: &Table, columns: &[usize], rng: &mut Rng) -> Vec<Predicate> {
     let medians = medians(synthetic, columns);
+    let all: Vec<usize> = (0..synthetic.rows()).collect();
     let mut found = Vec::new();
     for _ in 0..MOST_ATTACKS * DRAWS {
         if found.len() == MOST_ATTACKS {
@@ -173,7 +191,7 @@ fn multivariate(synthetic: &Table, columns: &[usize], rng: &mut Rng) -> Vec<Pred
                 Test::of(synthetic, columns[at], row, is_low)
             })
             .collect();
-        if holds_once(&tests, synthetic, 0..synthetic.rows()) {
+        if holding(&tests, synthetic, &all) == 1 {
             found.push(tests);
         }
     }
@@ -205,7 +223,8 @@ fn univariate(synthetic: &Table, columns: &[usize], rng: &mut Rng) -> Vec<Predic
         own.truncate(share);
         found.extend(own.into_iter().map(|test| vec![test]));
     }
-    found.retain(|tests| holds_once(tests, synthetic, 0..synthetic.rows()));
+    let all: Vec<usize> = (0..synthetic.rows()).collect();
+    found.retain(|tests| holding(tests, synthetic, &all) == 1);
     found
 }
 

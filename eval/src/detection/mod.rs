@@ -46,8 +46,9 @@ pub(crate) static LOGISTIC: Detection = Detection {
 /// not learn from: 5 folds, as many rows of either kind, 5 000 of each at most.
 ///
 /// `..._auc`: the mean area under the ROC curve over the folds, in 0..=1; best is 0.5, which two
-/// samples of one law have. The interval is DeLong's; where it holds 0.5 the note of the trees says
-/// "indistinguishable from fresh data at this sample size". The note names the five columns that tell
+/// samples of one law have. The interval is DeLong's; where it holds 0.5 the note says
+/// "indistinguishable from fresh data at this sample size", of logistic regression that dependence
+/// is not seen. The note names the five columns that tell
 /// most: by the loss that splits on them saved (trees) or by the sum of their squared
 /// standardised coefficients (logistic regression). `..._rounded_auc`: the same after synthetic
 /// numbers were rounded to the decimals of the training rows, because trees see formatting that
@@ -70,6 +71,18 @@ pub(crate) struct Detection {
 enum Detector {
     Trees,
     Logistic,
+}
+
+impl Detector {
+    /// What it means when it tells nothing.
+    fn not_told(self) -> &'static str {
+        match self {
+            Detector::Trees => "; indistinguishable from fresh data at this sample size",
+            Detector::Logistic => {
+                "; indistinguishable from fresh data at this sample size to a model that sees no dependence"
+            }
+        }
+    }
 }
 
 /// What one test found.
@@ -125,9 +138,8 @@ impl Metric for Detection {
                 let area = Area::mean(&found.areas);
                 let [low, high] = area.interval();
                 let mut note = found.telling(comparison.train);
-                // Logistic regression sees no dependence, so that its silence says nothing.
-                if matches!(self.detector, Detector::Trees) && low <= 0.5 && 0.5 <= high {
-                    note += "; indistinguishable from fresh data at this sample size";
+                if low <= 0.5 && 0.5 <= high {
+                    note += self.detector.not_told();
                 }
                 Reading::new(Ok(area.value), rows, rows)
                     .interval(Some([low, high]))
@@ -137,7 +149,7 @@ impl Metric for Detection {
         };
         let mut second = reading(again);
         if nothing_to_round {
-            second.note = Some("rounding changes no synthetic cell".into());
+            second.note = Some("rounding changes no synthetic cell: as without".into());
         }
         let score =
             Reading::new(found.as_ref().map(Found::score).map_err(Clone::clone), rows, rows);

@@ -28,16 +28,8 @@ impl Area {
 pub(crate) fn area(positive: &[f64], negative: &[f64]) -> Area {
     let own = sorted(positive);
     let others = sorted(negative);
-    let above = |scores: &[f64], sorted: &[f64]| -> Vec<f64> {
-        let place = |&score: &f64| {
-            let below = sorted.partition_point(|&other| other < score);
-            let ties = sorted[below..].partition_point(|&other| other <= score);
-            (below as f64 + ties as f64 / 2.0) / sorted.len() as f64
-        };
-        scores.iter().map(place).collect()
-    };
-    let of_positive = above(positive, &others);
-    let of_negative = above(negative, &own);
+    let of_positive = places(positive, &others);
+    let of_negative = places(negative, &own);
     let value = of_positive.iter().sum::<f64>() / positive.len() as f64;
     let variance = |places: &[f64]| match places.len() {
         0 | 1 => 0.0,
@@ -48,6 +40,20 @@ pub(crate) fn area(positive: &[f64], negative: &[f64]) -> Area {
         }
     };
     Area { value, variance: variance(&of_positive) + variance(&of_negative) }
+}
+
+/// The share of the other scores below each, ties half: what a row gives to the area.
+pub(crate) fn area_places(scores: &[f64], others: &[f64]) -> Vec<f64> {
+    places(scores, &sorted(others))
+}
+
+fn places(scores: &[f64], sorted: &[f64]) -> Vec<f64> {
+    let place = |&score: &f64| {
+        let below = sorted.partition_point(|&other| other < score);
+        let ties = sorted[below..].partition_point(|&other| other <= score);
+        (below as f64 + ties as f64 / 2.0) / sorted.len() as f64
+    };
+    scores.iter().map(place).collect()
 }
 
 fn sorted(scores: &[f64]) -> Vec<f64> {

@@ -1,6 +1,6 @@
 use super::{
     Indicator, Law, Sizes,
-    distances::{Distances, Nearest},
+    distances::{Distances, Nearest, Pair, Sides},
     kind, least_below, least_in_mean, least_in_spread, least_share, quantile, share,
 };
 use crate::{numbers::mean_and_sd, score::Gap};
@@ -48,7 +48,8 @@ pub(super) const SD: Indicator = Indicator {
 /// row, ties counting half, in 0..=1.
 ///
 /// The larger side is cut to a seeded sample of the smaller one's size, so that 0.5 is expected of
-/// rows that know neither; that is the reference. Half credit for ties is what keeps it at 0.5 on
+/// rows that know neither; that is the reference. Its interval allows for another choice of real rows,
+/// see [`design_effect`]. Half credit for ties is what keeps it at 0.5 on
 /// tables of few categories. It moves little where few rows leak: see `tail_leak`. Source: the TabSyn
 /// paper (Zhang et al. 2024), whose strict comparison is replaced by half credit.
 pub(super) const SHARE: Indicator = Indicator {
@@ -68,7 +69,9 @@ fn share_closer(distances: &Distances) -> Result<f64, Gap> {
 /// 1 for a row that is closer to training rows, half for a tie.
 fn credits(distances: &Distances) -> Option<Vec<f64>> {
     let sides = distances.sides.as_ref()?;
-    let credit = |(train, holdout): (&f64, &f64)| match train.total_cmp(holdout) {
+    let credit = |(train, holdout): (&Pair, &Pair)| match train.distances[0]
+        .total_cmp(&holdout.distances[0])
+    {
         std::cmp::Ordering::Less => 1.0,
         std::cmp::Ordering::Equal => 0.5,
         std::cmp::Ordering::Greater => 0.0,
@@ -80,8 +83,42 @@ fn credits(distances: &Distances) -> Option<Vec<f64>> {
 fn interval(distances: &Distances) -> Option<[f64; 2]> {
     let credits = credits(distances)?;
     let (mean, sd) = mean_and_sd(&credits);
-    let half = 1.959_963_984_540_054 * sd / (credits.len() as f64).sqrt();
+    let rows = credits.len() as f64 / design_effect(distances.sides.as_ref()?);
+    let half = 1.959_963_984_540_054 * sd / rows.sqrt();
     Some([(mean - half).max(0.0), (mean + half).min(1.0)])
+}
+
+/// How many times the variance of the share is that of so many credits drawn on their own, at least
+/// 1: synthetic rows with the same nearest row are credited together, and which real rows were held
+/// out was chance.
+///
+/// If nothing leaks, each of the real rows of both samples could have been in the other one. A credit
+/// moves with a row among the `k` nearest by `2^(1 - k)`, exactly so for `k` up to 2, so that the share
+/// is a weighted sum over rows, of which a random half is chosen. A synthetic row with two nearest rows
+/// on either side is a tie whatever is chosen.
+fn design_effect(sides: &Sides) -> f64 {
+    let mut weights = [vec![0.0; sides.rows], vec![0.0; sides.rows]];
+    let mut alone = 0.0;
+    for pairs in sides.train.iter().zip(&sides.holdout) {
+        let pairs = [pairs.0, pairs.1];
+        let least = pairs[0].distances[0].min(pairs[1].distances[0]);
+        let equal = pairs.map(|pair| pair.distances.iter().filter(|&&own| own == least).count());
+        if equal == [2, 2] {
+            continue;
+        }
+        let chance = 0.5_f64.powi((equal[0] + equal[1]) as i32);
+        alone += chance / 2.0;
+        for (side, pair) in pairs.iter().enumerate() {
+            pair.rows[..equal[side]].iter().for_each(|&row| weights[side][row] += 2.0 * chance);
+        }
+    }
+    if alone == 0.0 {
+        return 1.0;
+    }
+    let (_, sd) = mean_and_sd(&weights.concat());
+    let rows = sides.rows as f64;
+    let together = rows * rows / (2.0 * rows - 1.0) * sd * sd;
+    (together / alone).max(1.0)
 }
 
 /// A copy is closer for sure if its row faces the holdout rows and none of them equals it; else it is
@@ -91,5 +128,76 @@ fn least(distances: &Distances, holdout: &Nearest) -> Option<f64> {
     let plain = Law { mean: 0.5, variance: (1.0 - ties) / 4.0 };
     let met = distances.facing_share * (1.0 - share(&holdout.first, |distance| distance == 0.0));
     let copied = Law::share(met + (1.0 - met) / 2.0);
-    least_share(plain, copied, Sizes::new(distances.rows(), None))
+    let rows = distances.rows() as f64 / design_effect(distances.sides.as_ref()?);
+    least_share(plain, copied, Sizes::new(rows.max(1.0) as usize, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(distances: [f64; 2], rows: [usize; 2]) -> Pair {
+        Pair { distances, rows }
+    }
+
+    /// The variance of the share over all choices of a half, counted out.
+    #[test]
+    fn the_design_effect_is_that_of_all_choices() {
+        // Places of six real rows on a line, the first three in training, and of synthetic rows.
+        let real: [f64; 6] = [0.0, 2.0, 5.0, 1.0, 7.0, 8.0];
+        let synthetic = [-0.2, 0.1, 0.2, 0.3, 0.4, 0.5, 6.0, 7.1, 2.1, 5.2];
+        let nearest = |from: f64, rows: &[usize]| {
+            let mut found: Vec<(f64, usize)> =
+                rows.iter().enumerate().map(|(at, &row)| ((real[row] - from).abs(), at)).collect();
+            found.sort_by(|a, b| a.0.total_cmp(&b.0));
+            pair([found[0].0, found[1].0], [found[0].1, found[1].1])
+        };
+        let sides = |train: &[usize], holdout: &[usize]| Sides {
+            train: synthetic.iter().map(|&from| nearest(from, train)).collect(),
+            holdout: synthetic.iter().map(|&from| nearest(from, holdout)).collect(),
+            rows: 3,
+        };
+        let share = |sides: &Sides| {
+            let credit = |(train, holdout): (&Pair, &Pair)| match train.distances[0]
+                .total_cmp(&holdout.distances[0])
+            {
+                std::cmp::Ordering::Less => 1.0,
+                std::cmp::Ordering::Equal => 0.5,
+                std::cmp::Ordering::Greater => 0.0,
+            };
+            let credits: Vec<f64> = sides.train.iter().zip(&sides.holdout).map(credit).collect();
+            mean_and_sd(&credits).0
+        };
+        let halves: Vec<Vec<usize>> = (0..64_u32)
+            .filter(|chosen| chosen.count_ones() == 3)
+            .map(|chosen| (0..6).filter(|row| chosen >> row & 1 == 1).collect())
+            .collect();
+        let shares: Vec<f64> = halves
+            .iter()
+            .map(|train| {
+                let holdout: Vec<usize> = (0..6).filter(|row| !train.contains(row)).collect();
+                share(&sides(train, &holdout))
+            })
+            .collect();
+        let (mean, _) = mean_and_sd(&shares);
+        let variance =
+            shares.iter().map(|share| (share - mean).powi(2)).sum::<f64>() / shares.len() as f64;
+        assert!((mean - 0.5).abs() < 1e-12);
+        // Two ties of 10 rows: 8 vary by a quarter, two by an eighth.
+        let alone = (8.0 / 4.0 + 2.0 / 8.0) / 100.0;
+        let found = design_effect(&sides(&[0, 1, 2], &[3, 4, 5]));
+        assert!((found - variance / alone).abs() < 1e-9, "{found} {}", variance / alone);
+    }
+
+    #[test]
+    fn rows_apart_have_no_effect_and_certain_ties_none() {
+        // Each synthetic row has a real row of its own.
+        let own = |side: usize| -> Vec<Pair> {
+            let distance = |row: usize| if row % 2 == side { 0.0 } else { 0.5 };
+            (0..8).map(|row| pair([distance(row), 1.0], [row / 2, 0])).collect()
+        };
+        assert_eq!(design_effect(&Sides { train: own(0), holdout: own(1), rows: 4 }), 1.0);
+        let tied = vec![pair([0.0, 0.0], [0, 1]); 100];
+        assert_eq!(design_effect(&Sides { train: tied.clone(), holdout: tied, rows: 50 }), 1.0);
+    }
 }

@@ -51,11 +51,32 @@ pub(super) struct Nearest {
     pub(super) second: Vec<f64>,
 }
 
-/// For each synthetic row looked up, the distances to the nearest row of two samples of equal size.
+/// For each synthetic row looked up, the nearest rows of two samples of equal size.
 #[derive(Debug)]
 pub(super) struct Sides {
-    pub(super) train: Vec<f64>,
-    pub(super) holdout: Vec<f64>,
+    pub(super) train: Vec<Pair>,
+    pub(super) holdout: Vec<Pair>,
+    /// Rows of either sample.
+    pub(super) rows: usize,
+}
+
+/// The two nearest rows of a sample.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    /// Infinite where there is no such row.
+    pub(super) distances: [f64; 2],
+    /// Places of the rows in the sample; 0 where there is no such row.
+    pub(super) rows: [usize; 2],
+}
+
+impl Pair {
+    fn new(best: &Best, columns: f64) -> Self {
+        let mut rows = best.rows();
+        Self {
+            distances: [best.distance(0) / columns, best.distance(1) / columns],
+            rows: [0; 2].map(|_| rows.next().unwrap_or(0)),
+        }
+    }
 }
 
 impl Distances {
@@ -99,6 +120,7 @@ impl Distances {
             sides: facing.as_ref().map(|_| Sides {
                 train: ours.iter().map(|found| found.facing_train).collect(),
                 holdout: ours.iter().map(|found| found.facing_holdout).collect(),
+                rows: equal,
             }),
             facing_share: equal as f64 / train.rows() as f64,
             twins: twins(train),
@@ -152,8 +174,8 @@ fn twins(table: &Table) -> f64 {
 struct Found {
     first: f64,
     second: f64,
-    facing_train: f64,
-    facing_holdout: f64,
+    facing_train: Pair,
+    facing_holdout: Pair,
 }
 
 impl Nearest {
@@ -179,9 +201,9 @@ fn search(
         let count = BLOCK.min(queries.rows() - from);
         let mut best = vec![Best::of(2); count];
         space.search((queries, from), train, 0..equal, &mut best);
-        let facing_train: Vec<f64> = best.iter().map(|best| best.distance(0) / columns).collect();
+        let facing_train: Vec<Pair> = best.iter().map(|best| Pair::new(best, columns)).collect();
         space.search((queries, from), train, equal..train.rows(), &mut best);
-        let mut others = vec![Best::of(1); count];
+        let mut others = vec![Best::of(2); count];
         if let Some(facing) = facing {
             space.search((queries, from), facing, 0..facing.rows(), &mut others);
         }
@@ -191,7 +213,7 @@ fn search(
                 first: best.distance(0) / columns,
                 second: best.distance(1) / columns,
                 facing_train,
-                facing_holdout: other.distance(0) / columns,
+                facing_holdout: Pair::new(&other, columns),
             })
             .collect()
     };
@@ -247,7 +269,7 @@ mod tests {
             threads: 1,
         };
         let sides = Distances::new(&comparison, Limits::USUAL).unwrap().sides.unwrap();
-        assert_eq!(sides.holdout, [0.0; 5]);
-        assert!(sides.train.iter().any(|&distance| distance > 0.0));
+        assert!(sides.holdout.iter().all(|pair| pair.distances[0] == 0.0));
+        assert!(sides.train.iter().any(|pair| pair.distances[0] > 0.0));
     }
 }

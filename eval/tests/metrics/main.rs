@@ -10,5 +10,6 @@ mod order;
 mod people;
 mod robust;
 mod selftest;
+mod small_holdout;
 mod threads;
 mod utility;
