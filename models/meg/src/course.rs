@@ -1,7 +1,7 @@
 //! The training of one member from its first update to its last.
 
 use crate::adversary::Adversary;
-use crate::folds::{Folds, Whole};
+use crate::folds::{Folds, Whole, rows_of_whole};
 use crate::learn::{HoldOut, Learned, Material};
 use crate::network::Weights;
 use crate::train::Split;
@@ -24,8 +24,8 @@ pub(crate) struct Course<'a> {
     before: u64,
 }
 
-/// What the training of a member goes through: held-out rows and perhaps an adversarial phase, or
-/// folds and all rows.
+/// What the training of a member goes through: folds (of a large table one, the held-out rows) and
+/// all rows, or, with one state for all columns, held-out rows and perhaps an adversarial phase.
 #[derive(Debug)]
 enum Stage {
     HoldOut(Box<HoldOut>),
@@ -66,8 +66,8 @@ impl<'a> Course<'a> {
         let stage = if material.layout.codes.is_empty() {
             let weights = Weights { generators: Vec::new(), embeddings: Vec::new() };
             Stage::Learned(Learned::one(&material.layout, weights, f64::INFINITY))
-        } else if in_folds(&material, split) {
-            Stage::Folds(Box::new(Folds::new(&material, &split.all())?))
+        } else if is_learned_twice(&material, split) {
+            Stage::Folds(Box::new(Folds::new(&material, split)?))
         } else {
             Stage::HoldOut(Box::new(HoldOut::new(&material, split)?))
         };
@@ -131,7 +131,7 @@ impl<'a> Course<'a> {
                 (Some(Stage::Learned(learned)), Some(note))
             }
             Some(Stage::Folds(stage)) => {
-                let (whole, note) = stage.learned(material, split.all())?;
+                let (whole, note) = stage.learned(material, split)?;
                 let whole = if whole.finished() {
                     Stage::Learned(whole.learned())
                 } else {
@@ -193,7 +193,11 @@ impl<'a> Course<'a> {
                 Ok(Some(learned))
             }
             Some(Stage::Folds(stage)) => {
-                let (whole, note) = stage.learned(material, split.all())?;
+                let so_far = stage.so_far(material)?;
+                if so_far.is_some() {
+                    return Ok(so_far);
+                }
+                let (whole, note) = stage.learned(material, split)?;
                 self.notes.push(note);
                 to_the_end(material, whole, number, observer).map(Some)
             }
@@ -258,7 +262,7 @@ impl<'a> Course<'a> {
         let first = matches!(kind, Kind::Folds | Kind::HoldOut);
         let refined = material.recipe.adversarial_steps > 0 && !split.held.is_empty();
         let fits = !material.layout.codes.is_empty()
-            && folded == in_folds(&material, split)
+            && folded == is_learned_twice(&material, split)
             && first == (before == 0)
             && (kind != Kind::Adversary || refined);
         if !fits {
@@ -271,7 +275,7 @@ impl<'a> Course<'a> {
                 Stage::HoldOut(Box::new(stage))
             }
             Kind::Folds => {
-                let mut stage = Folds::new(&material, &split.all())?;
+                let mut stage = Folds::new(&material, split)?;
                 stage.restore(&material, state, done)?;
                 Stage::Folds(Box::new(stage))
             }
@@ -280,15 +284,21 @@ impl<'a> Course<'a> {
                 Stage::Adversary(Box::new(stage))
             }
             Kind::Whole => {
-                Stage::Whole(Box::new(Whole::restore(&material, split.all(), state, done)?))
+                let rows = rows_of_whole(&material, split);
+                Stage::Whole(Box::new(Whole::restore(&material, rows, state, done)?))
             }
         };
         Ok(Self { material, split, stage: Some(stage), notes: Vec::new(), before })
     }
 }
 
-fn in_folds(material: &Material<'_>, split: &Split) -> bool {
-    split.small && material.layout.weights() <= FOLDED_WEIGHTS
+/// Whether held-out rows tell how long to learn from all rows. The adversarial phase is judged by
+/// rows that were never learned from, and goes on from one state.
+fn is_learned_twice(material: &Material<'_>, split: &Split) -> bool {
+    match split.small {
+        true => material.layout.weights() <= FOLDED_WEIGHTS,
+        false => recipe.snapshots > 1 && recipe.adversarial_steps == 0 && !split.held.is_empty(),
+    }
 }
 
 fn not_finite(tensor: String, step: u64) -> Error {

@@ -1,15 +1,17 @@
-//! Training one member on a small table: folds tell how long, then all rows are learned from.
+//! Training one member twice: held-out rows tell how long, for each column, then all rows are
+//! learned from.
 
 use crate::curves::{Chosen, Curves};
 use crate::learn::{Batches, Learned, Material, does_not_fit};
 use crate::learner::Learner;
 use crate::network::Weights;
+use crate::train::Split;
 use meg_core::{Result, TrainingState};
 use neural::Losses;
 use serde::{Deserialize, Serialize};
 
 /// As many trainings as folds, each without its fold, tell together how many passes over the rows
-/// are best, for each column.
+/// are best, for each column. A large table has one fold, the held-out rows.
 ///
 /// A column that is a function of another one may need ten times the steps after which a column of
 /// many levels is learned by heart. So the training on all rows that follows keeps a few of its
@@ -40,22 +42,26 @@ struct FoldsMemory {
 const FOLDS_PART: &str = "folds";
 
 impl Folds {
-    /// Cuts these rows, which are in random order.
-    pub(crate) fn new(material: &Material<'_>, rows: &[u32]) -> Result<Self> {
+    pub(crate) fn new(material: &Material<'_>, split: &Split) -> Result<Self> {
         let recipe = material.recipe;
-        let count = recipe.folds;
-        let fold = |fold: usize| {
-            let own = |(at, &row): (usize, &u32)| (at % count == fold).then_some(row);
-            let others = |(at, &row): (usize, &u32)| (at % count != fold).then_some(row);
-            let held = rows.iter().enumerate().filter_map(own).collect();
-            let rest: Vec<u32> = rows.iter().enumerate().filter_map(others).collect();
-            let seed = material.seed.derive(&format!("meg/fold/{fold}"));
+        let parts = match split.small {
+            true => cut(&split.all(), recipe.folds),
+            false => vec![(split.held.clone(), split.rows.clone())],
+        };
+        let alone = parts.len() == 1;
+        let fold = |(at, (held, rest)): (usize, (Vec<u32>, Vec<u32>))| {
+            // The training that follows a single one begins as it did.
+            let seed = match alone {
+                true => material.seed,
+                false => material.seed.derive(&format!("meg/fold/{at}")),
+            };
             let trainer = material.trainer(&rest, seed)?;
             Ok(Fold { trainer, batches: Batches::new(rest, material.batch, seed), held })
         };
-        let mut folds: Vec<Fold> = (0..count).map(fold).collect::<Result<_>>()?;
+        let mut folds: Vec<Fold> =
+            parts.into_iter().enumerate().map(fold).collect::<Result<_>>()?;
         let interval = material.interval(&folds[0].batches);
-        let curves = Curves::new(scores(material, &mut folds)?, recipe.snapshots > 1);
+        let curves = Curves::new(scores(material, &mut folds)?, material.most_states() > 1);
         Ok(Self { folds, interval, curves, misses: 0, done: 0 })
     }
 
@@ -79,25 +85,39 @@ impl Folds {
         self.done >= recipe.max_steps || self.misses >= 2 * recipe.patience
     }
 
-    /// The training on all rows that the folds ask for, and a sentence about them.
-    pub(crate) fn learned(
-        self,
-        material: &Material<'_>,
-        rows: Vec<u32>,
-    ) -> Result<(Whole, String)> {
-        let Chosen { steps, choice, score } = self.curves.choose(material.recipe.snapshots);
+    /// The training that the folds ask for, and a sentence about them.
+    ///
+    /// It is on all rows, but where several members are to be mixed by the held-out rows of a large
+    /// table: those stay unseen.
+    pub(crate) fn learned(self, material: &Material<'_>, split: &Split) -> Result<(Whole, String)> {
+        let Chosen { steps, choice, score } = self.curves.choose(material.most_states());
+        let over = match self.folds.len() {
+            1 => String::new(),
+            folds => format!(" over {folds} folds"),
+        };
         let note = format!(
-            "best validation loss over {} folds {score:.4} nats per row, after {} steps",
-            self.folds.len(),
+            "best validation loss{over} {score:.4} nats per row, after {} steps",
             steps.iter().map(u64::to_string).collect::<Vec<_>>().join(" or ")
         );
-        let folds = self.folds.len() as f64;
+        let rows = rows_of_whole(material, split);
+        // As many passes: there may be more rows now.
+        let growth = match self.folds.len() {
+            1 => rows.len() as f64 / split.rows.len() as f64,
+            folds => folds as f64 / (folds as f64 - 1.0),
+        };
         // The trainers of the folds are of no use any more, and large.
         drop(self.folds);
-        // As many passes: there are more rows now.
-        let scaled = |steps: &u64| (*steps as f64 * folds / (folds - 1.0)).round() as u64;
+        let scaled = |steps: &u64| (*steps as f64 * growth).round() as u64;
         let plan = Wanted { steps: steps.iter().map(scaled).collect(), choice, score };
         Ok((Whole::new(material, rows, plan)?, note))
+    }
+
+    /// What the one training of a large table has learned so far, for those who cannot wait for
+    /// another one.
+    pub(crate) fn so_far(&self, material: &Material<'_>) -> Result<Option<Learned>> {
+        let [fold] = &*self.folds else { return Ok(None) };
+        let averages = fold.trainer.averages()?;
+        Ok(Some(Learned::one(&material.layout, averages, self.curves.latest())))
     }
 
     pub(crate) fn steps(&self) -> u64 {
@@ -140,6 +160,24 @@ impl Folds {
     }
 }
 
+/// The rows of the second training.
+pub(crate) fn rows_of_whole(material: &Material<'_>, split: &Split) -> Vec<u32> {
+    match split.small || material.recipe.members == 1 {
+        true => split.all(),
+        false => split.rows.clone(),
+    }
+}
+
+/// Cuts rows in random order into folds, each with the rows beside it.
+fn cut(rows: &[u32], folds: usize) -> Vec<(Vec<u32>, Vec<u32>)> {
+    let part = |fold: usize| {
+        let parts = rows.iter().enumerate().partition::<Vec<_>, _>(|(at, _)| at % folds == fold);
+        let rows = |part: Vec<(usize, &u32)>| part.into_iter().map(|(_, &row)| row).collect();
+        (rows(parts.0), rows(parts.1))
+    };
+    (0..folds).map(part).collect()
+}
+
 /// By place, nats per row, each row under the training that did not see it.
 fn scores(material: &Material<'_>, folds: &mut [Fold]) -> Result<Vec<f64>> {
     let rows: usize = folds.iter().map(|fold| fold.held.len()).sum();
@@ -152,7 +190,7 @@ fn scores(material: &Material<'_>, folds: &mut [Fold]) -> Result<Vec<f64>> {
     Ok(sums)
 }
 
-/// One training on all rows; its running averages are kept after some of its steps.
+/// The second training; its running averages are kept after some of its steps.
 #[derive(Debug)]
 pub(crate) struct Whole {
     trainer: Learner,

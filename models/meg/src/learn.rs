@@ -71,6 +71,12 @@ impl Material<'_> {
         self.recipe.optimiser(self.codes.rows)
     }
 
+    /// States of a training, at most, of which each column takes the one that suits it. Of dynamic
+    /// masks one: held-out rows score a column by those before it alone, and it must learn from any.
+    pub(crate) fn most_states(&self) -> usize {
+        if self.layout.plan.dynamic { 1 } else { self.recipe.snapshots }
+    }
+
     /// Steps between two validations.
     pub(crate) fn interval(&self, batches: &Batches) -> u64 {
         batches.per_pass().clamp(self.recipe.least_interval, self.recipe.most_interval)

@@ -93,9 +93,9 @@ meg_core::recipe! {
         pub max_validation: usize = 50_000,
         /// A table with fewer rows is cut into folds, which tell how long to train on all of its rows.
         pub fold_below: usize = 2_000,
-        /// Folds of a small table; 1: held-out rows as in a large one.
+        /// Folds of a small table; 1: held-out rows as in a large one, which tell how long to train on all rows.
         pub folds: usize = 5,
-        /// States of the training of a table in folds, at most, of which each column takes the best one for itself; 1: all columns the same.
+        /// States of a training, at most, of which each column takes the best one for itself; 1: all columns the same, and a large table is trained once, without its held-out rows.
         pub snapshots: usize = 4,
         /// Steps between two validations, at least; between the bounds it is one pass over the rows.
         pub least_interval: u64 = 20,
@@ -105,13 +105,13 @@ meg_core::recipe! {
         pub least_gain: f64 = 5e-4,
         /// Validations without a gain after which the rate is cut, or training ends.
         pub patience: u32 = 2,
-        /// How many times the rate is cut before training ends; each cut goes on from the best state.
+        /// How many times the rate of a large table with one state is cut before training ends; each cut goes on from the best state.
         pub rate_cuts: u32 = 2,
         /// What the rate is multiplied by at a cut, in (0, 1].
         pub rate_cut: f64 = 0.3,
         /// Steps, at most.
         pub max_steps: u64 = 20_000,
-        /// Steps against a discriminator of whole rows, after the likelihood phase; 0: none. Kept only where held-out rows are then harder to tell from drawn ones. Not for tables in folds.
+        /// Steps against a discriminator of whole rows, after the likelihood phase; 0: none. Kept only where held-out rows are then harder to tell from drawn ones. A large table then has one state; not for tables in folds.
         pub adversarial_steps: u64 = 0,
         /// What a drawn row's log-odds count for beside a training row's likelihood, in [0, 10].
         pub adversarial_weight: f64 = 0.1,

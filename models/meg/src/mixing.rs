@@ -11,21 +11,22 @@ const ROUNDS: usize = 100;
 
 /// For each place, the weights of the members under which the held-out rows are likeliest when
 /// probabilities are mixed (the steps of Dempster, Laird and Rubin 1977 for the shares of a mixture
-/// with known components). Equal weights without held-out rows.
+/// with known components). Equal weights without held-out rows. Of each member there are its states,
+/// and by place the position of the one that makes its column.
 pub(crate) fn weights(
-    members: &[&Member],
+    members: &[Vec<Member>],
+    choices: &[Vec<usize>],
     codes: &Codes,
     held: &[u32],
     threads: usize,
 ) -> Vec<Vec<f32>> {
-    let places = members[0].layout.codes.len();
+    let places = choices[0].len();
     let count = members.len();
     if count == 1 || held.is_empty() {
         return vec![vec![1.0 / count as f32; count]; places];
     }
-    let chances: Vec<Vec<Vec<f32>>> = parallel::map(threads, count, |at| {
-        chances_of(MemberView::new(&members[at].layout, &members[at].weights), codes, held)
-    });
+    let chances: Vec<Vec<Vec<f32>>> =
+        parallel::map(threads, count, |at| chances_of(&members[at], &choices[at], codes, held));
     let of = |place: usize| {
         let columns: Vec<&[f32]> = chances.iter().map(|places| &*places[place]).collect();
         shares(&columns)
@@ -52,10 +53,10 @@ pub(crate) fn spread(
 }
 
 /// By place and row, the chance that the member gives to the row's own code.
-fn chances_of(member: MemberView<'_>, codes: &Codes, rows: &[u32]) -> Vec<Vec<f32>> {
-    let layout = member.layout;
+fn chances_of(states: &[Member], choice: &[usize], codes: &Codes, rows: &[u32]) -> Vec<Vec<f32>> {
+    let layout = &states[0].layout;
     let order = &layout.plan.order;
-    let ensemble = Ensemble { members: vec![member], mixing: &[], temperature: 1.0 };
+    let states: Vec<Ensemble<'_>> = states.iter().map(alone).collect();
     let mut scratch = Scratch::default();
     let mut all = vec![Vec::with_capacity(rows.len()); order.len()];
     for chunk in rows.chunks(CHUNK) {
@@ -65,12 +66,17 @@ fn chances_of(member: MemberView<'_>, codes: &Codes, rows: &[u32]) -> Vec<Vec<f3
         let batch: Vec<Vec<u16>> = order.iter().map(of).collect();
         for (place, out) in all.iter_mut().enumerate() {
             let made = |at: usize| (at < place).then(|| &*batch[at]);
-            let chances = ensemble.chances(place, chunk.len(), made, &mut scratch);
+            let chances = states[choice[place]].chances(place, chunk.len(), made, &mut scratch);
             let own = chances.chunks_exact(layout.codes[place]).zip(&batch[place]);
             out.extend(own.map(|(chances, &code)| chances[usize::from(code)]));
         }
     }
     all
+}
+
+fn alone(state: &Member) -> Ensemble<'_> {
+    let members = vec![MemberView::new(&state.layout, &state.weights)];
+    Ensemble { members, mixing: &[], temperature: 1.0 }
 }
 
 /// The shares of the components, given what each says of every row.

@@ -36,13 +36,12 @@ pub(crate) fn fit(recipe: &Meg, train: &Table, ctx: &mut FitContext<'_>) -> Resu
     let mut training = Training::new(task)?;
     let steps = TrainingLoop::until_finished().run(&mut training, ctx)?;
     let learned = training.conclude(steps, ctx.observer)?;
-    let held =
-        if learned.iter().all(|one| one.learned.score.is_finite()) { &*split.held } else { &[] };
+    // Folds have learned from all rows.
+    let unseen = !split.small && learned.iter().all(|one| one.learned.score.is_finite());
+    let held = if unseen { &*split.held } else { &[] };
     let choices: Vec<Vec<usize>> = learned.iter().map(|one| one.learned.choice.clone()).collect();
     let members: Vec<Vec<Member>> = learned.into_iter().map(Trained::members).collect();
-    // Only tables in folds have several states of a member, and they hold no rows out.
-    let first: Vec<&Member> = members.iter().map(|states| &states[0]).collect();
-    let shares = mixing::weights(&first, &codes, held, ctx.threads);
+    let shares = mixing::weights(&members, &choices, &codes, held, ctx.threads);
     let states: Vec<usize> = members.iter().map(Vec::len).collect();
     let mixing = mixing::spread(&shares, &choices, &states);
     let members = members.into_iter().flatten().collect();

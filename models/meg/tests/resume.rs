@@ -46,15 +46,32 @@ fn a_training_in_folds_can_be_interrupted_and_resumed() {
     assert_eq!(said("the target is made"), 1, "{notes:?}");
 }
 
-/// Held-out rows with cuts of the rate, for both places of the target.
+/// Held-out rows with cuts of the rate and one state, for both places of the target.
 #[test]
 fn a_training_with_held_out_rows_can_be_interrupted_and_resumed() {
     let recipe = "folds = 1\nmax_steps = 14\nleast_interval = 1\nmost_interval = 2\nhidden = 8\n\
-        embedding = 4\nlearning_rate = 0.3\npatience = 1\nwarmup = 1";
+        embedding = 4\nlearning_rate = 0.3\npatience = 1\nwarmup = 1\nsnapshots = 1";
     let (training, notes) = counted(training(recipe, 150));
     assert!((10..28).contains(&training.updates), "{} updates: no rate was cut", training.updates);
     training.check();
     assert!(notes.iter().any(|note| note.starts_with("target last: best")), "{notes:?}");
+}
+
+/// Held-out rows, then all rows; with two members the held-out rows stay unseen, and mix them.
+#[test]
+fn a_second_training_on_all_rows_can_be_interrupted_and_resumed() {
+    for (label, members) in [("auto", 1), ("last", 2)] {
+        let recipe = format!(
+            "folds = 1\nmax_steps = 9\nleast_interval = 1\nmost_interval = 2\nhidden = 8\n\
+            embedding = 4\nlearning_rate = 0.05\nsnapshots = 3\nwarmup = 1\n\
+            label = \"{label}\"\nmembers = {members}"
+        );
+        let (training, notes) = counted(training(recipe.leak(), 150));
+        assert!(training.updates > 20, "{} updates: no second training", training.updates);
+        training.check();
+        let after = notes.iter().filter(|note| note.contains(", after "));
+        assert_eq!(after.count(), 2, "{notes:?}");
+    }
 }
 
 /// Two members of dynamic masks, each with an adversarial phase behind its held-out rows.
