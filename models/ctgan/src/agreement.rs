@@ -6,11 +6,12 @@ use crate::conditions::{ConditionSpace, TrainingSampler};
 use crate::fused::FusedTrainer;
 use crate::network::{Critic, Generator, heads};
 use crate::plain::PlainTrainer;
-use crate::state::{self, critic_names, generator_names};
+use crate::state::{critic_names, generator_names};
 use candle_core::{DType, Tensor};
 use meg_core::{
     Column, ColumnSpec, Device, Schema, Seed, Silent, Table, TrainingState, conformance,
 };
+use neural::training::Lasting;
 use neural::{Parameter, Threads};
 use transforms::{Encoded, EncoderOptions, TableEncoder};
 
@@ -154,7 +155,7 @@ fn fused_update(bench: &Bench, trainer: &mut FusedTrainer, batch: &Batch<'_>, st
     let gradients = parameters.into_iter().map(|parameter| doubles(&parameter.gradient));
     let gradients = names.into_iter().zip(gradients).collect();
     let mut after = TrainingState::at(step);
-    state::save(trainer, &mut after);
+    trainer.save(&mut after).unwrap();
     Update { losses, gradients, after }
 }
 
@@ -217,7 +218,7 @@ fn check_updates(bench: &Bench, dense_rows: bool, precisions: &[DType], steps: u
         source.generator(&mut generator);
         for batch in [Batch::Critic(&critic), Batch::Generator(&generator)] {
             let mut before = TrainingState::at(step - 1);
-            state::save(&mut fused, &mut before);
+            fused.save(&mut before).unwrap();
             let ours = fused_update(bench, &mut fused, &batch, step);
             for (plain, precision) in plains.iter_mut().zip(precisions) {
                 let exact = plain_update(bench, plain, &before, &batch, step, &ours.gradients);
@@ -292,7 +293,7 @@ fn both_ways_agree_on_whole_updates_with_several_of_the_discriminator() {
         source.fill(&mut batches);
         assert_eq!(batches.critic.len(), 3);
         let mut before = TrainingState::at(number - 1);
-        state::save(&mut fused, &mut before);
+        fused.save(&mut before).unwrap();
         plain.restore(&before).unwrap();
         let ours = fused.update(&bench.encoded, &bench.space, &batches, number);
         let exact = plain.update(&bench.encoded, &bench.space, &batches, number).unwrap();
@@ -303,7 +304,7 @@ fn both_ways_agree_on_whole_updates_with_several_of_the_discriminator() {
         }
         let [ours, exact] = {
             let (mut ours, mut exact) = (TrainingState::at(number), TrainingState::at(number));
-            state::save(&mut fused, &mut ours);
+            fused.save(&mut ours).unwrap();
             plain.save(&mut exact).unwrap();
             [ours.tensors, exact.tensors]
         };
@@ -329,7 +330,7 @@ fn a_small_slip_is_seen() {
         (bench.fused(1, true), bench.plain(DType::F32), CriticBatch::default());
     bench.source().critic(&mut batch);
     let mut before = TrainingState::at(0);
-    state::save(&mut fused, &mut before);
+    fused.save(&mut before).unwrap();
     let mut ours = fused_update(&bench, &mut fused, &Batch::Critic(&batch), 1);
     let exact =
         plain_update(&bench, &mut plain, &before, &Batch::Critic(&batch), 1, &ours.gradients);
@@ -386,7 +387,7 @@ fn threads_and_passes_run_ahead_change_no_bit() {
             }
         }
         let mut state = TrainingState::at(5);
-        state::save(&mut fused, &mut state);
+        fused.save(&mut state).unwrap();
         state.tensors
     };
     let one = run(1, true);

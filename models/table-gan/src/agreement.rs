@@ -10,6 +10,7 @@ use crate::trainer::{Losses, Place, Trainer};
 use candle_core::{DType, Device};
 use meg_core::{ModelEntry, Seed, Table, TrainingState, conformance};
 use neural::layers::KernelThreads;
+use neural::training::Lasting;
 
 struct Bench {
     recipe: TableGan,
@@ -63,7 +64,7 @@ impl Bench {
     }
 }
 
-fn save(trainer: &Trainer) -> TrainingState {
+fn save(trainer: &mut Trainer) -> TrainingState {
     let mut state = TrainingState::at(0);
     trainer.save(&mut state).unwrap();
     state
@@ -109,10 +110,10 @@ fn check_updates(mut recipe: TableGan, table: &Table) {
     let mut batch = Batch::default();
     for step in 1..=8 {
         source.fill(&mut batch, step);
-        exact.restore(&save(&ours)).unwrap();
+        exact.restore(&save(&mut ours)).unwrap();
         let (one, other) = (ours.update(&batch).unwrap(), exact.update(&batch).unwrap());
         assert_losses(&format!("step {step}"), one, other);
-        let (one, other) = (save(&ours), save(&exact));
+        let (one, other) = (save(&mut ours), save(&mut exact));
         assert_eq!(one.tensors.len(), other.tensors.len());
         for (name, tensor) in &one.tensors {
             let exact = &other.tensors[name].data;
@@ -165,7 +166,7 @@ fn threads_change_no_bit() {
             source.fill(&mut batch, step);
             trainer.update(&batch).unwrap();
         }
-        save(&trainer).tensors
+        save(&mut trainer).tensors
     };
     let one = run(1);
     assert!(one == run(2), "two threads give other weights");
@@ -180,7 +181,7 @@ fn the_losses_of_a_fixed_batch_by_hand() {
     let bench = Bench::new(variant(0), &table);
     for (dtype, threads) in [(DType::F32, Some(1)), (DType::F64, None)] {
         let mut trainer = bench.trainer(dtype, threads);
-        let mut state = save(&trainer);
+        let mut state = save(&mut trainer);
         for (name, tensor) in &mut state.tensors {
             if name.ends_with("weight") {
                 tensor.data.fill(0.0);

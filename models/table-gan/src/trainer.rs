@@ -8,7 +8,8 @@ use crate::plan::Plan;
 use crate::settings::TableGan;
 use candle_core::{DType, Device, Tensor};
 use meg_core::{Error, Result, Seed, Tensor as HostTensor, TrainingState};
-use neural::layers::{KernelThreads, Mode, Optimiser, ParameterStore, host_tensor};
+use neural::layers::{KernelThreads, Mode, Optimiser, ParameterStore, host_tensor, scalar};
+use neural::training::Lasting;
 use neural::{Adam, tensor_error};
 use std::collections::BTreeMap;
 
@@ -233,8 +234,20 @@ impl Trainer {
         self.generator.store.save("", &mut tensors)?;
         Ok(tensors)
     }
+}
 
-    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
+impl Lasting for Trainer {
+    fn not_finite(&mut self) -> Result<Option<String>> {
+        if let Some(phrase) = self.generator.not_finite()? {
+            return Ok(Some(phrase));
+        }
+        if let Some(phrase) = self.discriminator.not_finite()? {
+            return Ok(Some(phrase));
+        }
+        self.classifier.as_ref().map_or(Ok(None), |(classifier, _)| classifier.not_finite())
+    }
+
+    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
         self.generator.save(state)?;
         self.discriminator.save(state)?;
         if let Some((classifier, _)) = &self.classifier {
@@ -244,7 +257,7 @@ impl Trainer {
     }
 
     /// A state with tensors that none of the networks has is that of another training.
-    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
+    fn restore(&mut self, state: &TrainingState) -> Result<()> {
         self.generator.restore(state)?;
         self.discriminator.restore(state)?;
         if let Some((classifier, _)) = &mut self.classifier {
@@ -260,17 +273,6 @@ impl Trainer {
         let problem =
             format!("{} tensors, where {} belong", state.tensors.len(), own.tensors.len());
         Err(Error::Checkpoint(problem))
-    }
-
-    /// A phrase about the first tensor with a value that is not finite.
-    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
-        if let Some(phrase) = self.generator.not_finite()? {
-            return Ok(Some(phrase));
-        }
-        if let Some(phrase) = self.discriminator.not_finite()? {
-            return Ok(Some(phrase));
-        }
-        self.classifier.as_ref().map_or(Ok(None), |(classifier, _)| classifier.not_finite())
     }
 }
 
@@ -306,8 +308,4 @@ impl Rows {
             classes,
         })
     }
-}
-
-fn scalar(tensor: &Tensor) -> candle_core::Result<f64> {
-    tensor.to_dtype(DType::F64)?.to_scalar()
 }

@@ -10,6 +10,7 @@ use crate::plain::PlainTrainer;
 use candle_core::DType;
 use meg_core::{Device, FitContext, Seed, Silent, Table, TrainingState, conformance};
 use neural::check::cells;
+use neural::training::{Lasting, NamedParts};
 use neural::{Parameter, Randomness, Threads};
 
 struct Bench {
@@ -75,9 +76,7 @@ impl Bench {
 
 fn save(trainer: &mut FusedTrainer, step: u64) -> TrainingState {
     let mut state = TrainingState::at(step);
-    for (name, parameter) in trainer.named_mut() {
-        parameter.save(&name, &mut state);
-    }
+    trainer.save(&mut state).unwrap();
     state
 }
 

@@ -6,6 +6,7 @@ use crate::columns::{Output, Step};
 use crate::critic::Pass;
 use crate::lane::{Lane, fill_gradients, width};
 use crate::network::{Discriminator, Generator};
+use neural::training::NamedParts;
 use neural::{Adam, Parameter, Threads, step_all};
 
 /// Losses of one step. Weight decay is not among them.
@@ -78,13 +79,6 @@ impl FusedTrainer {
             rows: Vec::new(),
             row_gradient: Vec::new(),
         }
-    }
-
-    /// Every parameter by name, in one order.
-    pub(crate) fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
-        let mut all = self.generator.named_mut();
-        all.extend(self.critic.named_mut());
-        all
     }
 
     /// One update of both networks; `number` counts from 1.
@@ -166,6 +160,14 @@ impl FusedTrainer {
             divergence,
             discriminator: 0.5 * (real_weight * missed + taken),
         }
+    }
+}
+
+impl NamedParts for FusedTrainer {
+    fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        let mut all = self.generator.named_mut();
+        all.extend(self.critic.named_mut());
+        all
     }
 }
 

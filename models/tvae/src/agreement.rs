@@ -8,6 +8,7 @@ use crate::plain::PlainTrainer;
 use candle_core::DType;
 use meg_core::{Device, Seed, Silent, Table, TrainingState, conformance};
 use neural::check::cells;
+use neural::training::Lasting;
 use neural::{Parameter, Threads};
 use transforms::{Encoded, EncoderOptions, TableEncoder};
 
@@ -69,9 +70,7 @@ impl Bench {
 
 fn save(trainer: &mut FusedTrainer, step: u64) -> TrainingState {
     let mut state = TrainingState::at(step);
-    for (name, parameter) in trainer.model.named_mut() {
-        parameter.save(&name, &mut state);
-    }
+    trainer.save(&mut state).unwrap();
     state
 }
 

@@ -7,7 +7,8 @@ use neural::kernels::{
     HeadSpan, LikelihoodSums, Matrix, MatrixMut, RowLikelihood, add_column_sums, add_rows,
     draw_latent, fill_rows, latent_backward, multiply, relu, relu_dropout_backward, scatter_rows,
 };
-use neural::{Adam, Threads, step_all};
+use neural::training::NamedParts;
+use neural::{Adam, Parameter, Threads, step_all};
 
 /// Losses of one update.
 #[derive(Debug, Clone, Copy, Default)]
@@ -249,6 +250,12 @@ impl FusedTrainer {
             }
         }
         divergence
+    }
+}
+
+impl NamedParts for FusedTrainer {
+    fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        self.model.named_mut()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::settings::{Encoding, VanillaGan};
 use candle_core::DType;
 use meg_core::{Device, Seed, TrainingState, conformance};
 use neural::Threads;
+use neural::training::Lasting;
 
 struct Bench {
     recipe: VanillaGan,
@@ -51,7 +52,7 @@ fn small(encoding: Encoding) -> VanillaGan {
 
 fn save(trainer: &mut FusedTrainer, step: u64) -> TrainingState {
     let mut state = TrainingState::at(step);
-    trainer.save(&mut state);
+    trainer.save(&mut state).unwrap();
     state.put("generator.steps", &step).unwrap();
     state.put("discriminator.steps", &(2 * step)).unwrap();
     state

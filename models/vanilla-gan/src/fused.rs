@@ -2,10 +2,9 @@
 
 use crate::batch::Batch;
 use crate::network::{AVERAGE, DROPPED, Discriminator, Generator, NETWORKS};
-
 use crate::settings::VanillaGan;
-use meg_core::{Result, TrainingState};
 use neural::kernels::{relu, relu_dropout_backward, scale_by};
+use neural::training::{NamedParts, Statistic};
 use neural::{Adam, Dense, Parameter, Threads};
 
 /// Losses of one update.
@@ -112,38 +111,6 @@ impl FusedTrainer {
         self.give_back(records);
         self.generator_learns(&batch.noise[1], batch.rows, number);
         Losses { real, fake, generator }
-    }
-
-    /// Every parameter by its name in a checkpoint.
-    pub(crate) fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
-        let [one, other] = NETWORKS;
-        let generator = self.generator.named_mut().into_iter();
-        let discriminator = self.discriminator.named_mut().into_iter();
-        let named = generator.map(|(name, cells)| (format!("{one}{name}"), cells));
-        named.chain(discriminator.map(|(name, cells)| (format!("{other}{name}"), cells))).collect()
-    }
-
-    /// Writes weights, moments and averages.
-    pub(crate) fn save(&mut self, state: &mut TrainingState) {
-        for (name, parameter) in self.named_mut() {
-            parameter.save(&name, state);
-        }
-        for ((name, parameter), average) in self.generator.named_mut().iter().zip(&self.averages) {
-            state.put_tensor(format!("{AVERAGE}{name}"), &parameter.shape, average.clone());
-        }
-    }
-
-    /// Reads what [`FusedTrainer::save`] wrote.
-    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        for (name, parameter) in self.named_mut() {
-            parameter.restore(&name, state)?;
-        }
-        let named = self.generator.named_mut();
-        for ((name, parameter), average) in named.iter().zip(&mut self.averages) {
-            let read = state.tensor(&format!("{AVERAGE}{name}"), &parameter.shape)?;
-            average.clone_from(&read.data);
-        }
-        Ok(())
     }
 
     /// The generator that rows are drawn by.
@@ -263,5 +230,26 @@ impl FusedTrainer {
         let dropped = at < DROPPED && self.recipe.dropout > 0.0;
         let scale = if dropped { 1.0 / (1.0 - self.recipe.dropout as f32) } else { 1.0 };
         relu_dropout_backward(&mut self.down, &self.judged[at], scale);
+    }
+}
+
+impl NamedParts for FusedTrainer {
+    fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        let [one, other] = NETWORKS;
+        let generator = self.generator.named_mut().into_iter();
+        let discriminator = self.discriminator.named_mut().into_iter();
+        let named = generator.map(|(name, cells)| (format!("{one}{name}"), cells));
+        named.chain(discriminator.map(|(name, cells)| (format!("{other}{name}"), cells))).collect()
+    }
+
+    fn statistics_mut(&mut self) -> Vec<Statistic<'_>> {
+        let named = self.generator.named_mut().into_iter().zip(&mut self.averages);
+        let average = |((name, parameter), cells): ((String, &mut Parameter), _)| Statistic {
+            name: format!("{AVERAGE}{name}"),
+            shape: parameter.shape.clone(),
+            cells,
+            squares: false,
+        };
+        named.map(average).collect()
     }
 }

@@ -72,3 +72,11 @@ pub fn host_tensor(
 ) -> candle_core::Result<candle_core::Tensor> {
     candle_core::Tensor::from_vec(values, shape, device)?.to_dtype(dtype)
 }
+
+/// The one value of a tensor on the host.
+///
+/// # Errors
+/// When it has not exactly one, or those of the device.
+pub fn scalar(tensor: &candle_core::Tensor) -> candle_core::Result<f64> {
+    tensor.to_dtype(candle_core::DType::F64)?.to_scalar()
+}

@@ -2,12 +2,18 @@
 //! finite, early stopping, checkpoints.
 
 mod finite;
+mod lasting;
+mod noisy;
 mod stack;
 mod stop;
+mod ways;
 
-pub use finite::{all_finite, check_finite, first_not_finite};
+pub use finite::{all_finite, check_finite, check_output, first_not_finite};
+pub use lasting::{Lasting, NamedParts, Statistic};
+pub use noisy::NoisyTrainee;
 pub use stack::{DEEP_STACK_BYTES, on_deep_stack};
 pub use stop::{Patience, StopRule};
+pub use ways::{Ways, is_fused};
 
 use meg_core::{Error, Event, FitContext, Phase, Result, TrainingState};
 
