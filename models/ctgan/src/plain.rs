@@ -11,7 +11,7 @@ use candle_core::{DType, Device as TensorDevice, Shape, Tensor, Var, bail};
 use meg_core::{Device, Result, TrainingState};
 use neural::kernels::{HeadSpan, Heads};
 use neural::layers::activation::relu;
-use neural::layers::{Activation, Span, SpanHeads, scalar};
+use neural::layers::{Activation, Span, SpanHeads, host_cells, scalar};
 use neural::training::{Lasting, first_not_finite};
 use neural::{Adam, Parameter, tensor_device, tensor_error};
 use transforms::Encoded;
@@ -41,8 +41,7 @@ struct Trained {
 }
 
 fn read(tensor: &Tensor) -> Result<Vec<f32>> {
-    let cells = || tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
-    cells().map_err(tensor_error)
+    host_cells(tensor).map_err(tensor_error)
 }
 
 impl PlainTrainer {

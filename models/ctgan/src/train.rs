@@ -82,10 +82,10 @@ impl Trainee for Training<'_> {
         };
         let (losses, generator) = self.update(number, spare)?;
         Ok(vec![
-            ("discriminator loss", losses.wasserstein + losses.penalty),
-            ("gradient penalty", losses.penalty),
-            ("generator loss", generator.adversarial + generator.cross_entropy),
-            ("cross entropy", generator.cross_entropy),
+            ("discriminator_loss", losses.wasserstein + losses.penalty),
+            ("gradient_penalty", losses.penalty),
+            ("generator_loss", generator.adversarial + generator.cross_entropy),
+            ("cross_entropy", generator.cross_entropy),
         ])
     }
 

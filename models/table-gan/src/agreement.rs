@@ -86,6 +86,7 @@ fn assert_close(what: &str, ours: &[f32], exact: &[f32], least: f64) {
 fn assert_losses(place: &str, ours: Losses, exact: Losses) {
     for (ours, exact) in [
         (ours.discriminator, exact.discriminator),
+        (ours.accuracy, exact.accuracy),
         (ours.classifier, exact.classifier),
         (ours.original, exact.original),
         (ours.information, exact.information),

@@ -108,11 +108,12 @@ impl NoisyTrainee for Training<'_> {
         source.fill(batch, number);
         let losses = on_deep_stack(|| trainer.update(batch))??;
         Ok(vec![
-            ("discriminator", losses.discriminator),
-            ("classifier", losses.classifier),
-            ("generator", losses.original),
-            ("information", losses.information),
-            ("classification", losses.classification),
+            ("generator_loss", losses.original),
+            ("discriminator_loss", losses.discriminator),
+            ("discriminator_accuracy", losses.accuracy),
+            ("classifier_loss", losses.classifier),
+            ("information_loss", losses.information),
+            ("classification_loss", losses.classification),
         ])
     }
 

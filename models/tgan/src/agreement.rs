@@ -114,6 +114,7 @@ fn assert_losses(place: &str, ours: Losses, exact: Losses) {
         ("adversarial", ours.adversarial, exact.adversarial),
         ("divergence", ours.divergence, exact.divergence),
         ("discriminator", ours.discriminator, exact.discriminator),
+        ("accuracy", ours.accuracy, exact.accuracy),
     ];
     for (what, ours, exact) in pairs {
         let bound = RELATIVE * exact.abs().max(0.1);
@@ -297,7 +298,10 @@ fn the_losses_of_a_fixed_batch_by_hand() {
     let term = |p: f64, q: f64| p * ((p + 1e-4).ln() - (q + 1e-4).ln());
     let share = 1f64.exp() / (1f64.exp() + 1.0);
     let divergence = term(share, 0.5) + term(1.0 - share, 0.5) + term(0.25, 0.6) + term(0.75, 0.4);
-    let exact = Losses { adversarial, divergence, discriminator };
+    let right = real.iter().filter(|logit| **logit > 0.0).count()
+        + generated.iter().filter(|logit| **logit < 0.0).count();
+    let accuracy = right as f64 / 4.0;
+    let exact = Losses { adversarial, divergence, discriminator, accuracy };
 
     let threads = Threads::new(1).unwrap();
     let (one, other) = (generator.clone(), critic.clone());

@@ -6,6 +6,7 @@ use crate::columns::{Output, Step};
 use crate::critic::Pass;
 use crate::lane::{Lane, fill_gradients, width};
 use crate::network::{Discriminator, Generator};
+use neural::kernels::right_share;
 use neural::training::NamedParts;
 use neural::{Adam, Parameter, Threads, step_all};
 
@@ -19,6 +20,8 @@ pub(crate) struct Losses {
     pub divergence: f64,
     /// The discriminator's cross entropy.
     pub discriminator: f64,
+    /// Share of the rows, real and generated, that it tells rightly.
+    pub accuracy: f64,
 }
 
 /// Added to shares under the logarithm of the divergence.
@@ -159,6 +162,8 @@ impl FusedTrainer {
             adversarial: wrong,
             divergence,
             discriminator: 0.5 * (real_weight * missed + taken),
+            accuracy: 0.5
+                * (right_share(&real.logits, true) + right_share(&generated.logits, false)),
         }
     }
 }

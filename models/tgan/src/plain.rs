@@ -9,10 +9,12 @@ use crate::lane::width;
 use crate::network::{Discriminator, Generator};
 use candle_core::{DType, Result as TensorResult, Tensor};
 use meg_core::{Device, Result, TrainingState};
+use neural::kernels::right_share;
 use neural::layers::activation::{leaky_relu, sigmoid, softmax};
 use neural::layers::loss::{binary_cross_entropy_to, marginal_divergence};
 use neural::layers::{
-    Gradients, Named, Optimiser, ParameterStore, Segments, closeness, host_tensor, scalar,
+    Gradients, Named, Optimiser, ParameterStore, Segments, closeness, host_cells, host_tensor,
+    scalar,
 };
 use neural::training::Lasting;
 use neural::{tensor_device, tensor_error};
@@ -90,10 +92,13 @@ impl PlainTrainer {
         let missed = binary_cross_entropy_to(&real_logits, 1.0)?;
         let discriminator =
             (told.affine(0.5, 0.0)? + missed.affine(0.5 * self.recipe.real_weight, 0.0)?)?;
+        let right = right_share(&host_cells(&real_logits)?, true)
+            + right_share(&host_cells(&generated_logits)?, false);
         let losses = Losses {
             adversarial: scalar(&adversarial)?,
             divergence: scalar(&divergence)?,
             discriminator: scalar(&discriminator)?,
+            accuracy: 0.5 * right,
         };
         let weighted = divergence.affine(self.recipe.divergence_weight, 0.0)?;
         let [generator, critic] = &self.optimisers;

@@ -81,9 +81,10 @@ impl NoisyTrainee for Training<'_> {
             Ways::Plain(trainer) => on_deep_stack(|| trainer.update(batch))??,
         };
         Ok(vec![
-            ("generator loss", losses.adversarial),
+            ("generator_loss", losses.adversarial),
             ("divergence", losses.divergence),
-            ("discriminator loss", losses.discriminator),
+            ("discriminator_loss", losses.discriminator),
+            ("discriminator_accuracy", losses.accuracy),
         ])
     }
 

@@ -72,8 +72,12 @@ fn assert_close(what: &str, ours: &[f32], exact: &[f32]) {
 }
 
 fn assert_losses(place: &str, ours: Losses, exact: Losses) {
-    let pairs =
-        [(ours.real, exact.real), (ours.fake, exact.fake), (ours.generator, exact.generator)];
+    let pairs = [
+        (ours.real, exact.real),
+        (ours.fake, exact.fake),
+        (ours.generator, exact.generator),
+        (ours.accuracy, exact.accuracy),
+    ];
     for (ours, exact) in pairs {
         assert!((ours - exact).abs() <= RELATIVE * exact.abs().max(0.1), "{place}: {ours} {exact}");
     }
@@ -164,7 +168,8 @@ fn the_losses_of_a_fixed_batch_by_hand() {
         let after_real = step(-share(-0.5), 1);
         let fake = softplus(after_real);
         let after_fake = step(share(after_real), 2);
-        let exact = Losses { real, fake, generator: softplus(-after_fake) };
+        // A logit above 0 takes every row for a real one.
+        let exact = Losses { real, fake, generator: softplus(-after_fake), accuracy: 0.5 };
         let again = step(-share(-after_fake), if shared_optimiser { 4 } else { 3 });
         let second_exact = Losses { real: softplus(-after_fake), fake: softplus(again), ..exact };
         let mut plain = PlainTrainer::new(
@@ -178,6 +183,7 @@ fn the_losses_of_a_fixed_batch_by_hand() {
         let threads = Threads::new(1).unwrap();
         let mut fused = FusedTrainer::new(&bench.recipe, generator, discriminator, &threads);
         let check = |place: &str, ours: Losses, exact: Losses| {
+            assert_eq!(ours.accuracy, exact.accuracy, "{place}");
             for (ours, exact) in [(ours.real, exact.real), (ours.fake, exact.fake)] {
                 // A step moves the losses by 3e-4.
                 assert!((ours - exact).abs() < 2e-7, "{place}: {ours} {exact}");

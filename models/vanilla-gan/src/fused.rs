@@ -3,7 +3,7 @@
 use crate::batch::Batch;
 use crate::network::{AVERAGE, DROPPED, Discriminator, Generator, NETWORKS};
 use crate::settings::VanillaGan;
-use neural::kernels::{relu, relu_dropout_backward, scale_by};
+use neural::kernels::{relu, relu_dropout_backward, right_share, scale_by};
 use neural::training::{NamedParts, Statistic};
 use neural::{Adam, Dense, Parameter, Threads};
 
@@ -16,6 +16,8 @@ pub(crate) struct Losses {
     pub fake: f64,
     /// The generator's, after both.
     pub generator: f64,
+    /// Share of the rows of the first two that the discriminator tells rightly there.
+    pub accuracy: f64,
 }
 
 /// An optimiser's step of one of the networks.
@@ -99,10 +101,12 @@ impl FusedTrainer {
     /// One update; `number` counts from 1.
     pub(crate) fn update(&mut self, batch: &Batch, number: u64) -> Losses {
         let real = self.judge(&batch.real, batch, 0, true);
+        let right = right_share(self.logits(), true);
         self.discriminator_learns(&batch.real, batch.rows, Turn::Real, number);
         self.make(&batch.noise[0], batch.rows);
         let records = self.take_records();
         let fake = self.judge(&records, batch, 1, false);
+        let right = right + right_share(self.logits(), false);
         self.discriminator_learns(&records, batch.rows, Turn::Fake, number);
         self.give_back(records);
         self.make(&batch.noise[1], batch.rows);
@@ -110,7 +114,7 @@ impl FusedTrainer {
         let generator = self.judge(&records, batch, 2, true);
         self.give_back(records);
         self.generator_learns(&batch.noise[1], batch.rows, number);
-        Losses { real, fake, generator }
+        Losses { real, fake, generator, accuracy: 0.5 * right }
     }
 
     /// The generator that rows are drawn by.
@@ -160,11 +164,10 @@ impl FusedTrainer {
                 scale_by(&mut rest[0], &batch.masks[pass][at]);
             }
         }
-        let logits = &self.judged[layers.len() - 1];
         let sign = if for_real { -1.0 } else { 1.0 };
         self.down.clear();
         let mut loss = 0.0;
-        for &logit in logits {
+        for &logit in &self.judged[layers.len() - 1] {
             // softplus of minus the logit for real rows, of the logit for generated ones.
             let x = sign * f64::from(logit);
             loss += x.max(0.0) + (-x.abs()).exp().ln_1p();
@@ -172,6 +175,11 @@ impl FusedTrainer {
             self.down.push((sign * share / batch.rows as f64) as f32);
         }
         loss / batch.rows as f64
+    }
+
+    /// Those of the last judgement.
+    fn logits(&self) -> &[f32] {
+        &self.judged[self.judged.len() - 1]
     }
 
     fn discriminator_learns(&mut self, records: &[f32], rows: usize, turn: Turn, number: u64) {

@@ -7,9 +7,10 @@ use crate::network::{AVERAGE, DROPPED, Discriminator, Generator, NETWORKS};
 use crate::settings::VanillaGan;
 use candle_core::{DType, Result as TensorResult, Tensor};
 use meg_core::{Device, Result, TrainingState};
+use neural::kernels::right_share;
 use neural::layers::activation::relu;
 use neural::layers::loss::binary_cross_entropy_to;
-use neural::layers::{Optimiser, ParameterStore, WeightAverage, host_tensor, scalar};
+use neural::layers::{Optimiser, ParameterStore, WeightAverage, host_cells, host_tensor, scalar};
 use neural::training::Lasting;
 use neural::{Parameter, tensor_device, tensor_error};
 
@@ -64,10 +65,14 @@ impl PlainTrainer {
     fn run(&mut self, batch: &Batch, number: u64) -> TensorResult<Losses> {
         let width = batch.real.len() / batch.rows;
         let real = self.tensor(&batch.real, (batch.rows, width))?;
-        let loss = binary_cross_entropy_to(&self.logits(&real, batch, 0)?, 1.0)?;
+        let logits = self.logits(&real, batch, 0)?;
+        let right = right_share(&host_cells(&logits)?, true);
+        let loss = binary_cross_entropy_to(&logits, 1.0)?;
         let real = self.learn(DISCRIMINATOR, &loss, Turn::Real, number)?;
         let records = self.records(batch, 0)?.detach();
-        let loss = binary_cross_entropy_to(&self.logits(&records, batch, 1)?, 0.0)?;
+        let logits = self.logits(&records, batch, 1)?;
+        let right = right + right_share(&host_cells(&logits)?, false);
+        let loss = binary_cross_entropy_to(&logits, 0.0)?;
         let fake = self.learn(DISCRIMINATOR, &loss, Turn::Fake, number)?;
         let records = self.records(batch, 1)?;
         let loss = binary_cross_entropy_to(&self.logits(&records, batch, 2)?, 1.0)?;
@@ -75,7 +80,7 @@ impl PlainTrainer {
         if let Some(average) = &mut self.average {
             average.update()?;
         }
-        Ok(Losses { real, fake, generator })
+        Ok(Losses { real, fake, generator, accuracy: 0.5 * right })
     }
 
     fn learn(&mut self, of: usize, loss: &Tensor, turn: Turn, number: u64) -> TensorResult<f64> {

@@ -55,9 +55,9 @@ impl NoisyTrainee for Training<'_> {
             Ways::Plain(trainer) => on_deep_stack(|| trainer.update(batch, number))??,
         };
         Ok(vec![
-            ("generator loss", losses.generator),
-            ("discriminator loss, real rows", losses.real),
-            ("discriminator loss, generated rows", losses.fake),
+            ("generator_loss", losses.generator),
+            ("discriminator_loss", losses.real + losses.fake),
+            ("discriminator_accuracy", losses.accuracy),
         ])
     }
 

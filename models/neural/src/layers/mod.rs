@@ -73,6 +73,14 @@ pub fn host_tensor(
     candle_core::Tensor::from_vec(values, shape, device)?.to_dtype(dtype)
 }
 
+/// The cells of a tensor on the host, row-major.
+///
+/// # Errors
+/// Those of the device.
+pub fn host_cells(tensor: &candle_core::Tensor) -> candle_core::Result<Vec<f32>> {
+    tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1()
+}
+
 /// The one value of a tensor on the host.
 ///
 /// # Errors

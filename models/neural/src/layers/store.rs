@@ -1,4 +1,4 @@
-use super::{Initial, host_tensor};
+use super::{Initial, host_cells, host_tensor};
 use crate::{Parameter, tensor_error};
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use meg_core::{Error, Rng, Tensor as HostTensor};
@@ -171,10 +171,6 @@ impl ParameterStore {
         self.entries.push(Named { name: name.to_owned(), var: var.clone(), trainable });
         Ok(var)
     }
-}
-
-fn host_cells(tensor: &Tensor) -> Result<Vec<f32>> {
-    tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
 }
 
 /// Writes a tensor in `f32` under a new name.

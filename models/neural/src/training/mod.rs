@@ -18,6 +18,10 @@ pub use ways::{Ways, is_fused};
 use meg_core::{Error, Event, FitContext, Phase, Result, TrainingState};
 
 /// Named losses (and scores) of one update.
+///
+/// Reports compare models by these names: `generator_loss`, `discriminator_loss`, and
+/// `discriminator_accuracy`, the share of the rows of its batch, half real and half generated, that
+/// a discriminator tells rightly before it learns from them.
 pub type Losses = Vec<(&'static str, f64)>;
 
 /// A model in training, as the loop sees it.
