@@ -9,6 +9,7 @@ use crate::settings::TableGan;
 use crate::trainer::{Losses, Place, Trainer};
 use candle_core::{DType, Device};
 use meg_core::{ModelEntry, Seed, Table, TrainingState, conformance};
+use neural::check::assert_close;
 use neural::layers::KernelThreads;
 use neural::training::Lasting;
 
@@ -70,18 +71,8 @@ fn save(trainer: &mut Trainer) -> TrainingState {
     state
 }
 
-/// The largest relative distance between two ways of the same update, as the length of the
-/// difference over the length of the vector.
+/// The largest relative distance between two ways of the same update.
 const RELATIVE: f64 = 1e-5;
-
-fn assert_close(what: &str, ours: &[f32], exact: &[f32], least: f64) {
-    assert_eq!(ours.len(), exact.len(), "{what}");
-    let length = |cells: &mut dyn Iterator<Item = f64>| cells.map(|x| x * x).sum::<f64>().sqrt();
-    let pairs = ours.iter().zip(exact);
-    let away = length(&mut pairs.map(|(&ours, &exact)| f64::from(ours) - f64::from(exact)));
-    let size = length(&mut exact.iter().map(|&x| f64::from(x)));
-    assert!(away <= RELATIVE * size + least, "{what}: {away:e} of a vector of length {size:e}");
-}
 
 fn assert_losses(place: &str, ours: Losses, exact: Losses) {
     for (ours, exact) in [
@@ -120,7 +111,7 @@ fn check_updates(mut recipe: TableGan, table: &Table) {
             let exact = &other.tensors[name].data;
             // The gradient of a bias before a batch norm is 0 but for rounding.
             let least = if name.contains("bias") { 1e-6 } else { 1e-7 };
-            assert_close(&format!("step {step}: {name}"), &tensor.data, exact, least);
+            assert_close(&format!("step {step}: {name}"), &tensor.data, exact, RELATIVE, least);
         }
     }
 }
@@ -153,7 +144,7 @@ fn a_small_slip_is_seen() {
     let mut slipped = cells.clone();
     let largest = slipped.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
     *largest *= 1.001;
-    assert_close("a slip", &slipped, cells, 1e-7);
+    assert_close("a slip", &slipped, cells, RELATIVE, 1e-7);
 }
 
 #[test]
