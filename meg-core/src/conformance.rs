@@ -15,7 +15,7 @@ pub use interruptions::Training;
 
 use crate::{
     Artifact, CheckpointSink, Column, ColumnKind, ColumnSpec, Control, Error, Event, FitContext,
-    Fitted, Kernels, MISSING, ModelEntry, Observer, Phase, Role, SampleContext, SampleRequest,
+    Fitted, Kernels, MISSING, ModelEntry, Observer, Phase, Rng, Role, SampleContext, SampleRequest,
     Schema, Seed, Silent, Table, TrainingState,
 };
 use rand::Rng as _;
@@ -227,6 +227,62 @@ fn try_fit(
 /// When sampling fails or gives another number of rows.
 pub fn draw(model: &dyn Fitted, rows: usize, seed: u64) -> Table {
     draw_request(model, &SampleRequest::rows(rows), seed)
+}
+
+/// Draws rows given a level of a category; with the share of rows that met the condition by
+/// themselves.
+///
+/// # Panics
+/// When sampling fails, or a row without that level is drawn.
+pub fn draw_given(
+    model: &dyn Fitted,
+    train: &Table,
+    (column, level): (&str, &str),
+    rows: usize,
+) -> (Table, f64) {
+    let request = SampleRequest::rows(rows).with(train.schema(), column, level);
+    let request = request.expect("the condition fits the schema");
+    let mut acceptance = Acceptance::default();
+    let rng = Seed(2).stream("sample");
+    let mut ctx = SampleContext { rng, threads: 1, observer: &mut acceptance };
+    let table = model.sample(&request, &mut ctx).unwrap_or_else(|error| panic!("sample: {error}"));
+    assert!(table.rows() == rows, "{} rows for {rows} asked", table.rows());
+    let at = train.schema().position(column).expect("the column is there");
+    let wrong = (0..rows).find(|&row| table.text(row, at).as_deref() != Some(level));
+    assert!(wrong.is_none(), "row {wrong:?} has another {column} than {level:?}");
+    (table, acceptance.kept as f64 / acceptance.drawn as f64)
+}
+
+#[derive(Default)]
+struct Acceptance {
+    drawn: u64,
+    kept: u64,
+}
+
+impl Observer for Acceptance {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Acceptance { drawn, kept } = event {
+            (self.drawn, self.kept) = (*drawn, *kept);
+        }
+    }
+}
+
+/// Rows that are drawn in chunks of `size` do not depend on the number of threads, and no chunk is
+/// the one before it. `draw` is given rows, generator and threads.
+///
+/// # Panics
+/// When one of these is not so, or drawing fails.
+pub fn check_chunks(size: usize, draw: impl Fn(usize, &mut Rng, usize) -> crate::Result<Table>) {
+    let rows = 5 * size + 7;
+    let drawn = |threads| {
+        let table = draw(rows, &mut Seed(3).stream("sample"), threads);
+        table.unwrap_or_else(|error| panic!("draw: {error}"))
+    };
+    let one = drawn(1);
+    assert!(one.rows() == rows, "{} rows for {rows} asked", one.rows());
+    assert!(one == drawn(3), "threads change the rows");
+    let chunk = |at: usize| one.select_rows(&(at * size..(at + 1) * size).collect::<Vec<_>>());
+    assert!(chunk(0) != chunk(1), "two chunks are the same");
 }
 
 fn draw_request(model: &dyn Fitted, request: &SampleRequest, seed: u64) -> Table {

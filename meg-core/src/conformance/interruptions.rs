@@ -61,6 +61,16 @@ impl Training<'_> {
         }
     }
 
+    /// The kernels are really switched: both ways end close to each other, not in the same bytes.
+    ///
+    /// # Panics
+    /// When the settings differ, or the weights do not.
+    pub fn check_plain_is_another_computation(&self) {
+        let (fused, plain) = (self.files(Kernels::Fused), self.files(Kernels::Plain));
+        assert!(fused.0 == plain.0, "the settings depend on the kernels");
+        assert!(fused.1 != plain.1, "the weights should differ by rounding");
+    }
+
     /// The table of the training.
     pub fn table(&self) -> Table {
         mixed_table(self.rows, 3)

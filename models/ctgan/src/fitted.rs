@@ -7,7 +7,7 @@ use meg_core::{
 };
 use neural::Randomness;
 use neural::kernels::Heads;
-use neural::training::all_finite;
+use neural::training::check_output;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use transforms::{Encoded, TableEncoder};
@@ -123,8 +123,6 @@ impl<'a> RowSampler<'a> {
     }
 
     /// The generator's rows: probabilities in one-hot spans, places elsewhere.
-    ///
-    /// Weights that are finite but damaged may overflow; from NaN a row would still be drawn.
     fn probabilities(&self, rows: usize, randomness: &mut Randomness) -> Result<Vec<f32>> {
         let FittedCtgan { recipe, generator, .. } = self.model;
         let condition = |_| self.fixed.or_else(|| self.conditions.draw(&mut randomness.rng));
@@ -134,12 +132,7 @@ impl<'a> RowSampler<'a> {
             randomness.normals(&mut row[..recipe.embedding_dim]);
         }
         let logits = generator.sample_logits(&mut buffer, &conditions, 1);
-        if !all_finite(&logits) {
-            return Err(Error::Artifact(
-                "the generator's output is not finite: its weights are damaged; train it anew"
-                    .into(),
-            ));
-        }
+        check_output("generator", &logits)?;
         let mut out = vec![0.0; logits.len()];
         self.heads.forward(&logits, &self.no_noise[..logits.len()], &mut out);
         Ok(out)
@@ -262,18 +255,8 @@ mod tests {
     #[test]
     fn rows_do_not_depend_on_threads_and_chunks_differ() {
         let model = model();
-        let draw = |threads| {
-            let mut rng = Seed(3).stream("sample");
-            model
-                .draw(5 * TableEncoder::CHUNK + 7, None, &mut rng, threads, &mut meg_core::Silent)
-                .unwrap()
-        };
-        let one = draw(1);
-        assert_eq!(one.rows(), 5 * TableEncoder::CHUNK + 7);
-        assert_eq!(one, draw(3));
-        let rows = |chunk: usize| {
-            (chunk * TableEncoder::CHUNK..(chunk + 1) * TableEncoder::CHUNK).collect::<Vec<_>>()
-        };
-        assert_ne!(one.select_rows(&rows(0)), one.select_rows(&rows(1)));
+        conformance::check_chunks(TableEncoder::CHUNK, |rows, rng, threads| {
+            model.draw(rows, None, rng, threads, &mut meg_core::Silent)
+        });
     }
 }

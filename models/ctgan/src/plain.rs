@@ -6,14 +6,14 @@ use crate::batch::{Batches, CriticBatch, GeneratorBatch, GeneratorInput};
 use crate::conditions::ConditionSpace;
 use crate::fused::{CriticLosses, GeneratorLosses, LEAK, optimisers};
 use crate::network::{Critic, Generator};
-use crate::state::{check_running, critic_names, generator_names, running_names};
+use crate::state::{critic_names, generator_names, is_variance, running_names};
 use candle_core::{DType, Device as TensorDevice, Shape, Tensor, Var, bail};
-use meg_core::{Device, Error, Result, TrainingState};
+use meg_core::{Device, Result, TrainingState};
 use neural::kernels::{HeadSpan, Heads};
 use neural::layers::activation::relu;
-use neural::layers::{Activation, Span, SpanHeads};
-use neural::training::first_not_finite;
-use neural::{Adam, Parameter, tensor_device};
+use neural::layers::{Activation, Span, SpanHeads, host_cells, scalar};
+use neural::training::{Lasting, first_not_finite};
+use neural::{Adam, Parameter, tensor_device, tensor_error};
 use transforms::Encoded;
 
 /// The networks in training on any candle device.
@@ -41,12 +41,7 @@ struct Trained {
 }
 
 fn read(tensor: &Tensor) -> Result<Vec<f32>> {
-    let cells = || tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
-    cells().map_err(tensor_error)
-}
-
-fn tensor_error(error: candle_core::Error) -> Error {
-    Error::Tensor(error.to_string())
+    host_cells(tensor).map_err(tensor_error)
 }
 
 impl PlainTrainer {
@@ -140,54 +135,6 @@ impl PlainTrainer {
             norm.running_variance = read(variance)?;
         }
         Ok(generator)
-    }
-
-    /// Writes weights, moments and running statistics.
-    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
-        for (name, tensor) in self.tensors() {
-            state.put_tensor(name, tensor.dims(), read(tensor)?);
-        }
-        Ok(())
-    }
-
-    /// Reads what [`PlainTrainer::save`] wrote.
-    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        let (device, precision) = (self.device.clone(), self.precision);
-        let kept = |name: &str, like: &Tensor| -> Result<Tensor> {
-            let cells = &state.tensor(name, like.dims())?.data;
-            check_running(name, cells)?;
-            let tensor = Tensor::from_slice(cells, like.dims(), &device);
-            tensor.and_then(|tensor| tensor.to_dtype(precision)).map_err(tensor_error)
-        };
-        for (name, trained) in critic_names(self.critic.len())
-            .into_iter()
-            .zip(&mut self.critic)
-            .chain(generator_names(self.running.len()).into_iter().zip(&mut self.generator))
-        {
-            let value = kept(&name, trained.value.as_tensor())?;
-            trained.first = kept(&format!("{name}.first"), &trained.first)?;
-            trained.second = kept(&format!("{name}.second"), &trained.second)?;
-            trained.value = Var::from_tensor(&value).map_err(tensor_error)?;
-        }
-        for ([mean_name, variance_name], (mean, variance)) in
-            running_names(self.running.len()).into_iter().zip(&mut self.running)
-        {
-            *mean = kept(&mean_name, mean)?;
-            *variance = kept(&variance_name, variance)?;
-        }
-        Ok(())
-    }
-
-    /// A sentence about the first tensor with a value that is not finite. Gradients are not kept
-    /// between updates here; one that is not finite reaches weight and moments at once.
-    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
-        for (name, tensor) in self.tensors() {
-            let found = first_not_finite([(name, &read(tensor)?[..])]);
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
-        Ok(None)
     }
 
     /// Everything that lasts from update to update, by name.
@@ -423,6 +370,56 @@ impl PlainTrainer {
     }
 }
 
+impl Lasting for PlainTrainer {
+    /// Gradients are not kept between updates here; one that is not finite reaches weight and
+    /// moments at once.
+    fn not_finite(&mut self) -> Result<Option<String>> {
+        for (name, tensor) in self.tensors() {
+            let found = first_not_finite([(name, &read(tensor)?[..])]);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
+        for (name, tensor) in self.tensors() {
+            state.put_tensor(name, tensor.dims(), read(tensor)?);
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        let (device, precision) = (self.device.clone(), self.precision);
+        let kept = |name: &str, like: &Tensor| -> Result<Tensor> {
+            let cells = match is_variance(name) {
+                true => &state.squares(name, like.dims())?.data,
+                false => &state.tensor(name, like.dims())?.data,
+            };
+            let tensor = Tensor::from_slice(cells, like.dims(), &device);
+            tensor.and_then(|tensor| tensor.to_dtype(precision)).map_err(tensor_error)
+        };
+        for (name, trained) in critic_names(self.critic.len())
+            .into_iter()
+            .zip(&mut self.critic)
+            .chain(generator_names(self.running.len()).into_iter().zip(&mut self.generator))
+        {
+            let value = kept(&name, trained.value.as_tensor())?;
+            trained.first = kept(&format!("{name}.first"), &trained.first)?;
+            trained.second = kept(&format!("{name}.second"), &trained.second)?;
+            trained.value = Var::from_tensor(&value).map_err(tensor_error)?;
+        }
+        for ([mean_name, variance_name], (mean, variance)) in
+            running_names(self.running.len()).into_iter().zip(&mut self.running)
+        {
+            *mean = kept(&mean_name, mean)?;
+            *variance = kept(&variance_name, variance)?;
+        }
+        Ok(())
+    }
+}
+
 impl Trained {
     fn new(
         parameter: &Parameter,
@@ -487,8 +484,4 @@ fn span_heads(
     let spans: Vec<Span> = heads.spans().iter().map(span).collect();
     let temperature = f64::from(heads.temperature());
     Ok(SpanHeads::new(&spans, heads.width(), temperature, precision, device)?.as_expression())
-}
-
-fn scalar(tensor: &Tensor) -> candle_core::Result<f64> {
-    tensor.to_dtype(DType::F64)?.to_scalar()
 }

@@ -1,9 +1,8 @@
 //! The two networks in training by name: what a checkpoint holds and what must stay finite.
 
 use crate::fused::FusedTrainer;
-use meg_core::{Error, Result, TrainingState};
 use neural::Parameter;
-use neural::training::first_not_finite;
+use neural::training::{NamedParts, Statistic};
 
 /// Names of the generator's parameters, in their order.
 pub(crate) fn generator_names(layers: usize) -> Vec<String> {
@@ -32,64 +31,36 @@ pub(crate) fn running_names(layers: usize) -> Vec<[String; 2]> {
     (0..layers).map(names).collect()
 }
 
-/// Writes weights, moments and running statistics.
-pub(crate) fn save(trainer: &mut FusedTrainer, state: &mut TrainingState) {
-    for (name, parameter) in named(trainer) {
-        parameter.save(&name, state);
-    }
-    for (name, cells) in running(trainer) {
-        state.put_tensor(name, &[cells.len()], cells.clone());
-    }
+/// Whether a part of this name holds a variance: below 0 its square root would be NaN, which the
+/// ReLU behind it hides.
+pub(crate) fn is_variance(name: &str) -> bool {
+    name.ends_with("running_variance")
 }
 
-/// Reads what [`save`] wrote.
-pub(crate) fn restore(trainer: &mut FusedTrainer, state: &TrainingState) -> Result<()> {
-    for (name, parameter) in named(trainer) {
-        parameter.restore(&name, state)?;
+impl NamedParts for FusedTrainer {
+    fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        let layers = self.generator.layers.len();
+        let generator = self.generator.parameters_mut();
+        let critic = self.critic.parameters_mut();
+        let names = critic_names(critic.len()).into_iter().chain(generator_names(layers));
+        names.zip(critic.into_iter().chain(generator)).collect()
     }
-    for (name, cells) in running(trainer) {
-        cells.clone_from(&state.tensor(&name, &[cells.len()])?.data);
-        check_running(&name, cells)?;
-    }
-    Ok(())
-}
 
-/// A variance is not negative: its square root would be NaN, which the ReLU behind it hides.
-pub(crate) fn check_running(name: &str, cells: &[f32]) -> Result<()> {
-    match cells.iter().find(|&&cell| name.ends_with("running_variance") && cell < 0.0) {
-        Some(cell) => Err(Error::Checkpoint(format!("{name} holds {cell}, which is no variance"))),
-        None => Ok(()),
+    fn statistics_mut(&mut self) -> Vec<Statistic<'_>> {
+        let names = running_names(self.generator.layers.len());
+        let layers = self.generator.layers.iter_mut().zip(names);
+        let statistics = layers.flat_map(|((_, norm), [mean, variance])| {
+            [
+                statistic(mean, &mut norm.running_mean),
+                statistic(variance, &mut norm.running_variance),
+            ]
+        });
+        statistics.collect()
     }
 }
 
-/// A sentence about the first weight, gradient, moment or running statistic that is not finite.
-pub(crate) fn not_finite(trainer: &mut FusedTrainer) -> Option<String> {
-    let wrong = |(name, parameter): (String, &mut Parameter)| {
-        first_not_finite(
-            parameter.finite_parts().map(|(part, cells)| (format!("the {part} {name}"), cells)),
-        )
-    };
-    named(trainer).into_iter().find_map(wrong).or_else(|| {
-        let cells = running(trainer).into_iter().map(|(name, cells)| (name, &cells[..]));
-        first_not_finite(cells)
-    })
-}
-
-fn named(trainer: &mut FusedTrainer) -> Vec<(String, &mut Parameter)> {
-    let layers = trainer.generator.layers.len();
-    let generator = trainer.generator.parameters_mut();
-    let critic = trainer.critic.parameters_mut();
-    let names = critic_names(critic.len()).into_iter().chain(generator_names(layers));
-    names.zip(critic.into_iter().chain(generator)).collect()
-}
-
-fn running(trainer: &mut FusedTrainer) -> Vec<(String, &mut Vec<f32>)> {
-    let names = running_names(trainer.generator.layers.len());
-    let layers = trainer.generator.layers.iter_mut().zip(names);
-    let named = layers.flat_map(|((_, norm), [mean, variance])| {
-        [(mean, &mut norm.running_mean), (variance, &mut norm.running_variance)]
-    });
-    named.collect()
+fn statistic(name: String, cells: &mut Vec<f32>) -> Statistic<'_> {
+    Statistic { shape: vec![cells.len()], squares: is_variance(&name), name, cells }
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@ use crate::fitted::FittedCtgan;
 use crate::fused::{CriticLosses, FusedTrainer, GeneratorLosses};
 use crate::network::{Critic, Generator, heads};
 use crate::plain::PlainTrainer;
-use crate::state;
 use candle_core::DType;
-use meg_core::{Device, FitContext, Fitted, Kernels, Result, Rng, StreamPosition, TrainingState};
-use neural::training::on_deep_stack;
+use meg_core::{FitContext, Fitted, Result, Rng, StreamPosition, TrainingState};
+use neural::training::{Lasting, Ways, is_fused, on_deep_stack};
 use neural::{Losses, Threads, Trainee, TrainingLoop};
 use transforms::{Encoded, TableEncoder};
 
@@ -34,14 +33,17 @@ pub(crate) fn fit(
     let mut training = Training {
         encoded,
         space: &space,
-        trainer: Trainer::new(recipe, &encoder, encoded, &space, &threads, ctx)?,
+        trainer: trainer(recipe, &encoder, encoded, &space, &threads, ctx)?,
         threads,
         source: BatchSource::new(recipe, sampler, &space, width, ctx.seed),
         batches: Batches::default(),
         ahead: None,
     };
     TrainingLoop::new(steps).run(&mut training, ctx)?;
-    let generator = training.trainer.generator()?;
+    let generator = match training.trainer {
+        Ways::Fused(trainer) => trainer.generator,
+        Ways::Plain(trainer) => trainer.generator()?,
+    };
     Ok(Box::new(FittedCtgan { recipe: recipe.clone(), encoder, space, generator }))
 }
 
@@ -55,7 +57,7 @@ fn updates(recipe: &Ctgan, rows: usize) -> u64 {
 struct Training<'a> {
     encoded: &'a Encoded,
     space: &'a ConditionSpace,
-    trainer: Trainer,
+    trainer: Ways<FusedTrainer, PlainTrainer>,
     threads: Threads,
     source: BatchSource<'a>,
     batches: Batches,
@@ -80,18 +82,15 @@ impl Trainee for Training<'_> {
         };
         let (losses, generator) = self.update(number, spare)?;
         Ok(vec![
-            ("discriminator loss", losses.wasserstein + losses.penalty),
-            ("gradient penalty", losses.penalty),
-            ("generator loss", generator.adversarial + generator.cross_entropy),
-            ("cross entropy", generator.cross_entropy),
+            ("discriminator_loss", losses.wasserstein + losses.penalty),
+            ("gradient_penalty", losses.penalty),
+            ("generator_loss", generator.adversarial + generator.cross_entropy),
+            ("cross_entropy", generator.cross_entropy),
         ])
     }
 
     fn not_finite(&mut self) -> Result<Option<String>> {
-        match &mut self.trainer {
-            Trainer::Fused(trainer) => Ok(state::not_finite(trainer)),
-            Trainer::Plain(trainer) => trainer.not_finite(),
-        }
+        self.trainer.not_finite()
     }
 
     fn save(&mut self, state: &mut TrainingState) -> Result<()> {
@@ -99,13 +98,7 @@ impl Trainee for Training<'_> {
         for (name, rng) in self.ahead.as_ref().map_or(&now, |ahead| &ahead.before) {
             state.put(name, &StreamPosition::of(rng))?;
         }
-        match &mut self.trainer {
-            Trainer::Fused(trainer) => {
-                state::save(trainer, state);
-                Ok(())
-            }
-            Trainer::Plain(trainer) => trainer.save(state),
-        }
+        self.trainer.save(state)
     }
 
     fn restore(&mut self, state: &TrainingState) -> Result<()> {
@@ -113,10 +106,7 @@ impl Trainee for Training<'_> {
         for (name, rng) in self.source.streams() {
             state.part::<StreamPosition>(name)?.restore(rng)?;
         }
-        match &mut self.trainer {
-            Trainer::Fused(trainer) => state::restore(trainer, state),
-            Trainer::Plain(trainer) => trainer.restore(state),
-        }
+        self.trainer.restore(state)
     }
 }
 
@@ -130,10 +120,10 @@ impl Training<'_> {
         let Self { trainer, source, batches, .. } = self;
         let (encoded, space) = (self.encoded, self.space);
         let trainer = match trainer {
-            Trainer::Plain(trainer) => {
+            Ways::Plain(trainer) => {
                 return on_deep_stack(|| trainer.update(encoded, space, batches, number))?;
             }
-            Trainer::Fused(trainer) => trainer,
+            Ways::Fused(trainer) => trainer,
         };
         if self.threads.count() == 1 {
             return Ok(trainer.update(encoded, space, batches, number));
@@ -147,51 +137,25 @@ impl Training<'_> {
     }
 }
 
-/// Two ways of the same updates: fused kernels on the CPU; candle on other devices and where the
-/// plain way is asked for.
-enum Trainer {
-    Fused(Box<FusedTrainer>),
-    Plain(Box<PlainTrainer>),
-}
-
-impl Trainer {
-    fn new(
-        recipe: &Ctgan,
-        encoder: &TableEncoder,
-        encoded: &Encoded,
-        space: &ConditionSpace,
-        threads: &Threads,
-        ctx: &FitContext<'_>,
-    ) -> Result<Self> {
-        let width = encoder.width();
-        let mut init = ctx.seed.stream("ctgan/init");
-        let generator = Generator::new(recipe, space.width(), width, &mut init);
-        let critic = Critic::new(recipe, space.width(), width, &mut init);
-        let heads = heads(encoder.spans(), width, recipe.temperature);
-        Ok(match (ctx.device, ctx.kernels) {
-            // Tensors of no width are no tensors for candle, and there is nothing to learn.
-            (device, kernels)
-                if width == 0 || (device, kernels) == (Device::Cpu, Kernels::Fused) =>
-            {
-                let units = encoded.place_units.len() + encoded.hot_per_row;
-                let trainer = FusedTrainer::new(recipe, generator, critic, heads, units, threads);
-                Self::Fused(Box::new(trainer))
-            }
-            (device, _) => Self::Plain(Box::new(PlainTrainer::new(
-                recipe,
-                generator,
-                critic,
-                heads,
-                device,
-                DType::F32,
-            )?)),
-        })
+fn trainer(
+    recipe: &Ctgan,
+    encoder: &TableEncoder,
+    encoded: &Encoded,
+    space: &ConditionSpace,
+    threads: &Threads,
+    ctx: &FitContext<'_>,
+) -> Result<Ways<FusedTrainer, PlainTrainer>> {
+    let width = encoder.width();
+    let mut init = ctx.seed.stream("ctgan/init");
+    let generator = Generator::new(recipe, space.width(), width, &mut init);
+    let critic = Critic::new(recipe, space.width(), width, &mut init);
+    let heads = heads(encoder.spans(), width, recipe.temperature);
+    // Tensors of no width are no tensors for candle, and there is nothing to learn.
+    if width == 0 || is_fused(ctx) {
+        let units = encoded.place_units.len() + encoded.hot_per_row;
+        let trainer = FusedTrainer::new(recipe, generator, critic, heads, units, threads);
+        return Ok(Ways::Fused(Box::new(trainer)));
     }
-
-    fn generator(self) -> Result<Generator> {
-        match self {
-            Trainer::Fused(trainer) => Ok(trainer.generator),
-            Trainer::Plain(trainer) => trainer.generator(),
-        }
-    }
+    let trainer = PlainTrainer::new(recipe, generator, critic, heads, ctx.device, DType::F32)?;
+    Ok(Ways::Plain(Box::new(trainer)))
 }

@@ -1,4 +1,4 @@
-//! Support for tests: automatic gradients against central differences.
+//! Support for tests: automatic gradients against central differences, two ways against each other.
 //!
 //! A layer is right when the gradient that it sends to each input and each parameter is the one
 //! that moving that cell a little shows. Everything runs in `f64`, where a central difference
@@ -11,6 +11,30 @@ use rand_distr::StandardNormal;
 
 /// Half the distance between the two points of a central difference.
 const STEP: f64 = 1e-5;
+
+/// Asserts that two ways of the same computation agree: the length of the difference is at most
+/// `relative` times that of the exact vector, and `least` more. Cell by cell rounding forbids such a
+/// bound, because two ways add in another order.
+///
+/// # Panics
+/// When it is more, or the vectors are not of the same length.
+pub fn assert_close<A: Copy + Into<f64>, B: Copy + Into<f64>>(
+    what: &str,
+    ours: &[A],
+    exact: &[B],
+    relative: f64,
+    least: f64,
+) {
+    assert_eq!(ours.len(), exact.len(), "{what}");
+    let length = |cells: &mut dyn Iterator<Item = f64>| cells.map(|x| x * x).sum::<f64>().sqrt();
+    let pairs = ours.iter().zip(exact);
+    let away = length(&mut pairs.map(|(&ours, &exact)| ours.into() - exact.into()));
+    let size = length(&mut exact.iter().map(|&exact| exact.into()));
+    assert!(
+        away <= relative * size + least,
+        "{what}: {away:e} away from a vector of length {size:e}"
+    );
+}
 
 /// Where a gradient and its central difference differ most.
 #[derive(Debug, Clone, PartialEq)]

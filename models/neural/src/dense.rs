@@ -1,7 +1,7 @@
 use crate::kernels::{Matrix, MatrixMut, add_column_sums, fill_rows, multiply};
 use crate::layers::Initial;
 use crate::{Adam, Parameter, Threads, step_all};
-use meg_core::{Artifact, Result, Rng};
+use meg_core::{Artifact, Result, Rng, Tensor};
 
 /// A linear layer with hand-written gradients, for the CPU.
 #[derive(Debug, Clone)]
@@ -53,6 +53,14 @@ impl Dense {
     /// Both parameters by name: `name.weight`, `name.bias`.
     pub fn named_mut(&mut self, name: &str) -> [(String, &mut Parameter); 2] {
         [(format!("{name}.weight"), &mut self.weight), (format!("{name}.bias"), &mut self.bias)]
+    }
+
+    /// The same as tensors of an artifact.
+    pub fn tensors(&self, name: &str) -> [(String, Tensor); 2] {
+        [
+            (format!("{name}.weight"), self.weight.tensor()),
+            (format!("{name}.bias"), self.bias.tensor()),
+        ]
     }
 
     /// `out = inputs * weight + bias`, row-major; `out` gets the size that it needs.

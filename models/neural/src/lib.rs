@@ -5,6 +5,7 @@ mod dense;
 mod device;
 pub mod kernels;
 pub mod layers;
+pub mod learning;
 mod parameter;
 mod randomness;
 mod threads;

@@ -11,7 +11,7 @@ use meg_core::{
     SampleRequest, Seed, Synthesizer, Table, Tensor, sample_by_rejection,
 };
 use neural::layers::{Mode, ParameterStore};
-use neural::training::all_finite;
+use neural::training::check_output;
 use neural::{Randomness, tensor_error};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
@@ -125,13 +125,7 @@ impl Sampler {
             cells
         });
         let mut matrices = self.logits(noise, told, rows).map_err(tensor_error)?;
-        // Weights that are finite but damaged may overflow; tanh would make a row of it.
-        if !all_finite(&matrices) {
-            return Err(Error::Artifact(
-                "the generator's output is not finite: its weights are damaged; train it anew"
-                    .into(),
-            ));
-        }
+        check_output("generator", &matrices)?;
         matrices.iter_mut().for_each(|cell| *cell = cell.tanh());
         let (cells, side) = (self.plan.matrix.cells(), self.plan.matrix.side());
         let mut records = vec![0.0; rows * cells];

@@ -6,10 +6,8 @@ use crate::plan::Plan;
 use crate::settings::TableGan;
 use crate::trainer::{Place, Trainer};
 use candle_core::DType;
-use meg_core::{
-    Device, FitContext, Fitted, Kernels, Observer, Result, StreamPosition, Table, TrainingState,
-};
-use neural::training::on_deep_stack;
+use meg_core::{FitContext, Fitted, Observer, Result, Rng, Table};
+use neural::training::{Lasting, NoisyTrainee, is_fused, on_deep_stack};
 use neural::{Losses, Trainee, TrainingLoop, tensor_device};
 
 /// Trains generator, discriminator and classifier together.
@@ -31,8 +29,7 @@ pub(crate) fn fit(
     let place = Place {
         device: tensor_device(ctx.device)?,
         dtype: DType::F32,
-        threads: ((ctx.device, ctx.kernels) == (Device::Cpu, Kernels::Fused))
-            .then_some(ctx.threads.max(1)),
+        threads: is_fused(ctx).then_some(ctx.threads.max(1)),
     };
     let steps = updates(recipe, table.rows(), ctx.observer);
     let mut training = Training {
@@ -105,35 +102,27 @@ struct Training<'a> {
     batch: Batch,
 }
 
-/// Name of the noise's position in a checkpoint.
-const NOISE_PART: &str = "stream of noise";
-
-impl Trainee for Training<'_> {
+impl NoisyTrainee for Training<'_> {
     fn step(&mut self, number: u64) -> Result<Losses> {
         let Self { trainer, source, batch } = self;
         source.fill(batch, number);
         let losses = on_deep_stack(|| trainer.update(batch))??;
         Ok(vec![
-            ("discriminator", losses.discriminator),
-            ("classifier", losses.classifier),
-            ("generator", losses.original),
-            ("information", losses.information),
-            ("classification", losses.classification),
+            ("generator_loss", losses.original),
+            ("discriminator_loss", losses.discriminator),
+            ("discriminator_accuracy", losses.accuracy),
+            ("classifier_loss", losses.classifier),
+            ("information_loss", losses.information),
+            ("classification_loss", losses.classification),
         ])
     }
 
-    fn not_finite(&mut self) -> Result<Option<String>> {
-        self.trainer.not_finite()
+    fn networks(&mut self) -> &mut dyn Lasting {
+        &mut self.trainer
     }
 
-    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
-        state.put(NOISE_PART, &StreamPosition::of(self.source.noise()))?;
-        self.trainer.save(state)
-    }
-
-    fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        state.part::<StreamPosition>(NOISE_PART)?.restore(self.source.noise())?;
-        self.trainer.restore(state)
+    fn noise(&mut self) -> &mut Rng {
+        self.source.noise()
     }
 }
 

@@ -8,7 +8,11 @@ use crate::plan::Plan;
 use crate::settings::TableGan;
 use candle_core::{DType, Device, Tensor};
 use meg_core::{Error, Result, Seed, Tensor as HostTensor, TrainingState};
-use neural::layers::{KernelThreads, Mode, Optimiser, ParameterStore, host_tensor};
+use neural::kernels::right_share;
+use neural::layers::{
+    KernelThreads, Mode, Optimiser, ParameterStore, host_cells, host_tensor, scalar,
+};
+use neural::training::Lasting;
 use neural::{Adam, tensor_error};
 use std::collections::BTreeMap;
 
@@ -40,6 +44,8 @@ struct Player<N> {
 pub(crate) struct Losses {
     /// The discriminator's original loss.
     pub discriminator: f64,
+    /// Share of the rows, real and generated, that it tells rightly before it learns from them.
+    pub accuracy: f64,
     /// The classifier's loss on real rows.
     pub classifier: f64,
     /// The generator's original loss, at its last step.
@@ -149,7 +155,7 @@ impl Trainer {
         let mut losses = Losses::default();
         let rows = Rows::new(self, batch)?;
         let mut fake = self.generated(&rows)?;
-        losses.discriminator = self.discriminate(&rows, &fake)?;
+        (losses.discriminator, losses.accuracy) = self.discriminate(&rows, &fake)?;
         losses.classifier = self.classify(&rows)?;
         for step in 0..self.recipe.generator_steps {
             if step > 0 {
@@ -172,13 +178,16 @@ impl Trainer {
         self.generator.network.forward(&rows.noise, rows.classes.as_ref(), Mode::Training)
     }
 
-    fn discriminate(&mut self, rows: &Rows, fake: &Tensor) -> candle_core::Result<f64> {
+    /// The loss, and the share of rows told rightly.
+    fn discriminate(&mut self, rows: &Rows, fake: &Tensor) -> candle_core::Result<(f64, f64)> {
         let Player { network, optimiser, .. } = &mut self.discriminator;
         let real = network.forward(&rows.matrices, rows.classes.as_ref())?.logits;
         let fake = network.forward(&fake.detach(), rows.classes.as_ref())?.logits;
         let loss = original_of_discriminator(&real, &fake, self.recipe.log_floor)?;
         optimiser.minimise(&loss)?;
-        scalar(&loss)
+        let right =
+            right_share(&host_cells(&real)?, true) + right_share(&host_cells(&fake)?, false);
+        Ok((scalar(&loss)?, 0.5 * right))
     }
 
     /// The classifier is never told the class: it would have nothing left to predict.
@@ -233,8 +242,20 @@ impl Trainer {
         self.generator.store.save("", &mut tensors)?;
         Ok(tensors)
     }
+}
 
-    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
+impl Lasting for Trainer {
+    fn not_finite(&mut self) -> Result<Option<String>> {
+        if let Some(phrase) = self.generator.not_finite()? {
+            return Ok(Some(phrase));
+        }
+        if let Some(phrase) = self.discriminator.not_finite()? {
+            return Ok(Some(phrase));
+        }
+        self.classifier.as_ref().map_or(Ok(None), |(classifier, _)| classifier.not_finite())
+    }
+
+    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
         self.generator.save(state)?;
         self.discriminator.save(state)?;
         if let Some((classifier, _)) = &self.classifier {
@@ -244,7 +265,7 @@ impl Trainer {
     }
 
     /// A state with tensors that none of the networks has is that of another training.
-    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
+    fn restore(&mut self, state: &TrainingState) -> Result<()> {
         self.generator.restore(state)?;
         self.discriminator.restore(state)?;
         if let Some((classifier, _)) = &mut self.classifier {
@@ -260,17 +281,6 @@ impl Trainer {
         let problem =
             format!("{} tensors, where {} belong", state.tensors.len(), own.tensors.len());
         Err(Error::Checkpoint(problem))
-    }
-
-    /// A phrase about the first tensor with a value that is not finite.
-    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
-        if let Some(phrase) = self.generator.not_finite()? {
-            return Ok(Some(phrase));
-        }
-        if let Some(phrase) = self.discriminator.not_finite()? {
-            return Ok(Some(phrase));
-        }
-        self.classifier.as_ref().map_or(Ok(None), |(classifier, _)| classifier.not_finite())
     }
 }
 
@@ -306,8 +316,4 @@ impl Rows {
             classes,
         })
     }
-}
-
-fn scalar(tensor: &Tensor) -> candle_core::Result<f64> {
-    tensor.to_dtype(DType::F64)?.to_scalar()
 }

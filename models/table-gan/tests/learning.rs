@@ -1,16 +1,10 @@
 //! table-GAN learns what it must: shares of levels, dependence, missing cells, conditions; and its
 //! two further losses act in the direction that the paper claims.
 
-use meg_core::conformance::{draw, fit};
-use meg_core::{
-    Column, ColumnSpec, Role, SampleContext, SampleRequest, Schema, Seed, Silent, Table,
-};
+use meg_core::conformance::{draw, draw_given, fit};
+use meg_core::{Column, ColumnSpec, Role, Schema, Seed, Table};
+use neural::learning::{mean, rounded};
 use rand_distr::{Distribution, StandardNormal};
-
-fn mean(cells: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = cells.fold((0.0, 0.0), |(sum, count), cell| (sum + cell, count + 1.0));
-    sum / count
-}
 
 fn deviation(cells: &[f64]) -> f64 {
     let centre = mean(cells.iter().copied());
@@ -47,7 +41,6 @@ fn cohort(rows: usize) -> Table {
     specs.push(ColumnSpec::category("ill", ["no", "yes"]).role(Role::Target));
     let mut rng = Seed(1).stream("table");
     let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
-    let rounded = |cell: f64| (cell * 1e3).round() / 1e3;
     let mut numbers: [Vec<f64>; 5] = Default::default();
     let (mut stages, mut ills) = (vec![], vec![]);
     for row in 0..rows {
@@ -101,11 +94,7 @@ fn shares_dependence_missing_cells_and_conditions_are_learned() {
         assert!((seen - real).abs() < 0.2, "the correlation of {what}: {seen} for {real}");
     }
 
-    let request = SampleRequest::rows(500).with(train.schema(), "ill", "yes").unwrap();
-    let rng = Seed(2).stream("sample");
-    let mut ctx = SampleContext { rng, threads: 1, observer: &mut Silent };
-    let conditioned = model.sample(&request, &mut ctx).unwrap();
-    assert!(conditioned.codes(ILL).iter().all(|&code| code == 1));
+    let (conditioned, _) = draw_given(model.as_ref(), &train, ("ill", "yes"), 500);
     let (given, all) = (conditioned.numbers(A), drawn.numbers(A));
     let more = mean(given.iter().copied()) - mean(all.iter().copied());
     assert!(more > 0.3, "a is {more} larger given the illness; in training 0.7");

@@ -1,6 +1,6 @@
 //! The discriminator over one batch, with hand-written gradients.
 
-use crate::lane::{copy_columns, through, weight_gradient};
+use crate::lane::{copy_columns, forward, through, weight_gradient};
 use crate::network::{CriticLayer, Discriminator};
 use neural::kernels::{
     add_column_sums, closeness, closeness_backward, leaky_dropout, scale_by, transpose,
@@ -59,7 +59,7 @@ impl Pass {
         }
         self.logits.resize(rows, 0.0);
         let last = &self.layers[critic.layers.len() - 1].active;
-        critic.output.forward(last, &mut self.logits, 1);
+        forward(&critic.output, last, &mut self.logits, 1);
     }
 
     /// The gradient of the inputs from that of the logits, in `out`; weights are left alone.
@@ -113,7 +113,7 @@ impl Layer {
     fn forward(&mut self, layer: &CriticLayer, inputs: &[f32], rows: usize, mask: &[f32]) {
         let (units, width) = (layer.linear.outputs(), layer.shift.shape[0]);
         self.features.resize(rows * units, 0.0);
-        layer.linear.forward(inputs, &mut self.features, units);
+        forward(&layer.linear, inputs, &mut self.features, units);
         self.normalised.resize(rows * width, 0.0);
         copy_columns((&self.features, units, 0), (&mut self.normalised, width, 0), units);
         self.compare(layer, rows);
@@ -136,7 +136,7 @@ impl Layer {
         let (units, width) = (layer.linear.outputs(), layer.shift.shape[0]);
         let (kernels, cells) = (width - units, diversity.outputs());
         self.projected.resize(rows * cells, 0.0);
-        diversity.forward(&self.features, &mut self.projected, cells);
+        forward(diversity, &self.features, &mut self.projected, cells);
         self.turned.resize(rows * cells, 0.0);
         transpose(&self.projected, cells, &mut self.turned);
         self.pairs.resize(kernels * rows * rows, 0.0);

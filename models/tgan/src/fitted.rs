@@ -7,7 +7,7 @@ use meg_core::{
     SampleRequest, Seed, Synthesizer, Table, sample_by_rejection,
 };
 use neural::Randomness;
-use neural::training::all_finite;
+use neural::training::check_output;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +48,6 @@ impl Fitted for FittedTgan {
 }
 
 impl FittedTgan {
-    /// Chunks are drawn from streams of their own, which follow from their position, so that the
-    /// rows do not depend on how many threads share the chunks.
     fn draw(
         &self,
         rows: usize,
@@ -66,8 +64,6 @@ impl FittedTgan {
     }
 
     /// The cells of the rows of one chunk.
-    ///
-    /// Weights that are finite but damaged may overflow; from NaN a row would still be drawn.
     fn chunk(&self, rows: usize, stream: Rng) -> Result<Vec<Column>> {
         let mut randomness = Randomness::new(stream);
         let mut units = vec![0.0; rows * width(&self.steps)];
@@ -76,12 +72,7 @@ impl FittedTgan {
             randomness.normals(&mut noise);
             Lane::default().forward(&self.generator, &self.steps, &noise, &mut units, false);
         }
-        if !all_finite(&units) {
-            return Err(Error::Artifact(
-                "the generator's output is not finite: its weights are damaged; train it anew"
-                    .into(),
-            ));
-        }
+        check_output("generator", &units)?;
         Ok(self.columns.decode(&units, rows, &mut randomness.rng))
     }
 }
@@ -117,7 +108,7 @@ pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meg_core::conformance::mixed_table;
+    use meg_core::conformance::{check_chunks, mixed_table};
     use meg_core::{FitContext, Silent};
 
     fn model() -> FittedTgan {
@@ -133,15 +124,7 @@ mod tests {
     #[test]
     fn rows_do_not_depend_on_threads_and_chunks_differ() {
         let model = model();
-        let draw = |threads| {
-            let mut rng = Seed(3).stream("sample");
-            model.draw(5 * CHUNK + 7, &mut rng, threads, &mut Silent).unwrap()
-        };
-        let one = draw(1);
-        assert_eq!(one.rows(), 5 * CHUNK + 7);
-        assert_eq!(one, draw(3));
-        let rows = |chunk: usize| (chunk * CHUNK..(chunk + 1) * CHUNK).collect::<Vec<_>>();
-        assert_ne!(one.select_rows(&rows(0)), one.select_rows(&rows(1)));
+        check_chunks(CHUNK, |rows, rng, threads| model.draw(rows, rng, threads, &mut Silent));
     }
 
     /// Sampling keeps one step's buffers, training those of all steps.

@@ -6,6 +6,8 @@ use crate::columns::{Output, Step};
 use crate::critic::Pass;
 use crate::lane::{Lane, fill_gradients, width};
 use crate::network::{Discriminator, Generator};
+use neural::kernels::right_share;
+use neural::training::NamedParts;
 use neural::{Adam, Parameter, Threads, step_all};
 
 /// Losses of one step. Weight decay is not among them.
@@ -18,6 +20,8 @@ pub(crate) struct Losses {
     pub divergence: f64,
     /// The discriminator's cross entropy.
     pub discriminator: f64,
+    /// Share of the rows, real and generated, that it tells rightly.
+    pub accuracy: f64,
 }
 
 /// Added to shares under the logarithm of the divergence.
@@ -78,13 +82,6 @@ impl FusedTrainer {
             rows: Vec::new(),
             row_gradient: Vec::new(),
         }
-    }
-
-    /// Every parameter by name, in one order.
-    pub(crate) fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
-        let mut all = self.generator.named_mut();
-        all.extend(self.critic.named_mut());
-        all
     }
 
     /// One update of both networks; `number` counts from 1.
@@ -165,7 +162,17 @@ impl FusedTrainer {
             adversarial: wrong,
             divergence,
             discriminator: 0.5 * (real_weight * missed + taken),
+            accuracy: 0.5
+                * (right_share(&real.logits, true) + right_share(&generated.logits, false)),
         }
+    }
+}
+
+impl NamedParts for FusedTrainer {
+    fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        let mut all = self.generator.named_mut();
+        all.extend(self.critic.named_mut());
+        all
     }
 }
 

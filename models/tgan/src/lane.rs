@@ -2,12 +2,12 @@
 //! Rows depend on each other nowhere in it, so that groups are computed at the same time.
 
 use crate::columns::{Output, Step, likeliest};
-use crate::network::{Generator, Linear, StepLayers};
-use neural::Threads;
+use crate::network::{Generator, StepLayers};
 use neural::kernels::{
-    Matrix, MatrixMut, add_column_sums, lstm_cell, lstm_cell_backward, mix_states,
+    Matrix, MatrixMut, add_column_sums, fill_rows, lstm_cell, lstm_cell_backward, mix_states,
     mix_states_backward, multiply, softmax_rows, softmax_rows_backward, tanh, tanh_backward,
 };
+use neural::{Dense, Threads};
 
 /// What a group of rows needs of every step. Buffers are of all steps, one after the other.
 #[derive(Debug, Default)]
@@ -173,11 +173,11 @@ impl Lane {
         let units = layers.features.outputs();
         let features = part_mut(&mut self.features, kept, rows * units);
         let hidden = part(&self.hidden, at, rows * layers.features.inputs());
-        layers.features.forward(hidden, features, units);
+        forward(&layers.features, hidden, features, units);
         tanh(features);
         let outputs = &mut self.outputs[at];
         outputs.resize(rows * step.width, 0.0);
-        layers.output.forward(features, outputs, step.width);
+        forward(&layers.output, features, outputs, step.width);
         match step.output {
             Output::Place => tanh(outputs),
             _ => softmax_rows(outputs, step.width, 1.0, &mut self.normalisers),
@@ -203,7 +203,7 @@ impl Lane {
                     }
                 }
             }
-            (Some(next), _) => next.forward(&self.outputs[at], inputs, stride),
+            (Some(next), _) => forward(next, &self.outputs[at], inputs, stride),
             (None, _) => {
                 let features = part(&self.features, kept, rows * size.features);
                 copy_columns((features, size.features, 0), (inputs, stride, 0), size.features);
@@ -399,8 +399,28 @@ fn fill_step(layers: &mut StepLayers, output: Output, lanes: &[Lane; 2], at: usi
     }
 }
 
+/// `out = inputs * weight + bias`, row-major; rows of `out` begin `stride` cells apart.
+pub(crate) fn forward(layer: &Dense, inputs: &[f32], out: &mut [f32], stride: usize) {
+    let (width, outputs) = (layer.inputs(), layer.outputs());
+    let rows = inputs.len() / width;
+    if stride == outputs {
+        fill_rows(out, &layer.bias.value, &[], &[]);
+    } else {
+        for out in out.chunks_mut(stride) {
+            out[..outputs].copy_from_slice(&layer.bias.value);
+        }
+    }
+    multiply(
+        &mut MatrixMut::strided(out, rows, outputs, stride),
+        1.0,
+        Matrix::new(inputs, rows, width),
+        Matrix::new(&layer.weight.value, width, outputs),
+        1,
+    );
+}
+
 /// `weight.gradient = keep * old + inputs^T * gradient`, and that of the bias.
-pub(crate) fn weight_gradient(layer: &mut Linear, inputs: &[f32], gradient: &[f32], keep: f32) {
+pub(crate) fn weight_gradient(layer: &mut Dense, inputs: &[f32], gradient: &[f32], keep: f32) {
     let (width, outputs) = (layer.inputs(), layer.outputs());
     let rows = inputs.len() / width;
     multiply(
@@ -414,7 +434,7 @@ pub(crate) fn weight_gradient(layer: &mut Linear, inputs: &[f32], gradient: &[f3
 }
 
 /// The same where the inputs are one-hot rows.
-fn level_gradient(layer: &mut Linear, levels: &[usize], gradient: &[f32], keep: f32) {
+fn level_gradient(layer: &mut Dense, levels: &[usize], gradient: &[f32], keep: f32) {
     let outputs = layer.outputs();
     if keep == 0.0 {
         layer.weight.gradient.fill(0.0);
@@ -428,7 +448,7 @@ fn level_gradient(layer: &mut Linear, levels: &[usize], gradient: &[f32], keep: 
     bias_gradient(layer, gradient, keep);
 }
 
-fn bias_gradient(layer: &mut Linear, gradient: &[f32], keep: f32) {
+fn bias_gradient(layer: &mut Dense, gradient: &[f32], keep: f32) {
     if keep == 0.0 {
         layer.bias.gradient.fill(0.0);
     }
@@ -436,7 +456,7 @@ fn bias_gradient(layer: &mut Linear, gradient: &[f32], keep: f32) {
 }
 
 /// `out = keep * out + gradient * weight^T`: the gradient of a layer's inputs.
-pub(crate) fn through(layer: &Linear, gradient: &[f32], out: &mut [f32], keep: f32) {
+pub(crate) fn through(layer: &Dense, gradient: &[f32], out: &mut [f32], keep: f32) {
     let (width, outputs) = (layer.inputs(), layer.outputs());
     let rows = gradient.len() / outputs;
     multiply(

@@ -1,19 +1,9 @@
 use crate::Tgan;
 use crate::columns::{Output, Step};
 use meg_core::{Artifact, Result, Rng, Tensor};
-use neural::Parameter;
-use neural::kernels::{Matrix, MatrixMut, fill_rows, multiply};
 use neural::layers::Initial;
+use neural::{Dense, Parameter};
 use std::collections::BTreeMap;
-
-/// A linear layer.
-#[derive(Debug, Clone)]
-pub(crate) struct Linear {
-    /// Inputs x outputs.
-    pub weight: Parameter,
-    /// One per output.
-    pub bias: Parameter,
-}
 
 /// The generator: an LSTM over the steps of a row, each with layers of its own.
 #[derive(Debug, Clone)]
@@ -34,12 +24,12 @@ pub(crate) struct Generator {
 #[derive(Debug, Clone)]
 pub(crate) struct StepLayers {
     /// From the hidden state to the features.
-    pub features: Linear,
+    pub features: Dense,
     /// From the features to the units of the row.
-    pub output: Linear,
+    pub output: Dense,
     /// From those units to the features that the next step gets. After a place these are the
     /// features themselves, and after the last step there is none.
-    pub next: Option<Linear>,
+    pub next: Option<Dense>,
     /// Logits of the weights of the hidden states so far, this step's included, in the context of
     /// the next step.
     pub attention: Option<Parameter>,
@@ -50,58 +40,16 @@ pub(crate) struct StepLayers {
 #[derive(Debug, Clone)]
 pub(crate) struct Discriminator {
     pub layers: Vec<CriticLayer>,
-    pub output: Linear,
+    pub output: Dense,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct CriticLayer {
-    pub linear: Linear,
+    pub linear: Dense,
     /// The projections of the minibatch discrimination, if there is one.
-    pub diversity: Option<Linear>,
+    pub diversity: Option<Dense>,
     /// Shift of the batch norm, over the units of both.
     pub shift: Parameter,
-}
-
-impl Linear {
-    /// tensorpack's first values: He's, and biases of 0.
-    fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
-        Self::with(Initial::he_truncated(inputs), inputs, outputs, rng)
-    }
-
-    fn with(initial: Initial, inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
-        Self {
-            weight: drawn(initial, &[inputs, outputs], rng),
-            bias: Parameter::constant(&[outputs], 0.0),
-        }
-    }
-
-    pub(crate) fn inputs(&self) -> usize {
-        self.weight.shape[0]
-    }
-
-    pub(crate) fn outputs(&self) -> usize {
-        self.weight.shape[1]
-    }
-
-    /// `out = inputs * weight + bias`, row-major; rows of `out` begin `stride` cells apart.
-    pub(crate) fn forward(&self, inputs: &[f32], out: &mut [f32], stride: usize) {
-        let (width, outputs) = (self.inputs(), self.outputs());
-        let rows = inputs.len() / width;
-        if stride == outputs {
-            fill_rows(out, &self.bias.value, &[], &[]);
-        } else {
-            for out in out.chunks_mut(stride) {
-                out[..outputs].copy_from_slice(&self.bias.value);
-            }
-        }
-        multiply(
-            &mut MatrixMut::strided(out, rows, outputs, stride),
-            1.0,
-            Matrix::new(inputs, rows, width),
-            Matrix::new(&self.weight.value, width, outputs),
-            1,
-        );
-    }
 }
 
 impl Generator {
@@ -116,10 +64,10 @@ impl Generator {
         let bias = Parameter::constant(&[4 * lstm_dim], 0.0);
         let layers = |(at, step): (usize, &Step)| {
             let last = at + 1 == steps.len();
-            let features = Linear::new(lstm_dim, feature_dim, rng);
-            let output = Linear::new(feature_dim, step.width, rng);
+            let features = he_layer(lstm_dim, feature_dim, rng);
+            let output = he_layer(feature_dim, step.width, rng);
             let feeds = !last && step.output != Output::Place;
-            let next = feeds.then(|| Linear::new(step.width, feature_dim, rng));
+            let next = feeds.then(|| he_layer(step.width, feature_dim, rng));
             // A tensor of (at + 1) x 1 x 1 there, which counts as a convolution of that length.
             let law = Initial::glorot(at + 1, at + 1);
             let attention = (!last).then(|| drawn(law, &[at + 1], rng));
@@ -153,10 +101,10 @@ impl Generator {
             ("generator.bias".to_owned(), &mut self.bias),
         ];
         for (at, step) in self.steps.iter_mut().enumerate() {
-            push(&mut all, format!("generator.step{at}.features"), &mut step.features);
-            push(&mut all, format!("generator.step{at}.output"), &mut step.output);
+            all.extend(step.features.named_mut(&format!("generator.step{at}.features")));
+            all.extend(step.output.named_mut(&format!("generator.step{at}.output")));
             if let Some(next) = &mut step.next {
-                push(&mut all, format!("generator.step{at}.next"), next);
+                all.extend(next.named_mut(&format!("generator.step{at}.next")));
             }
             if let Some(attention) = &mut step.attention {
                 all.push((format!("generator.step{at}.attention"), attention));
@@ -203,37 +151,37 @@ impl Discriminator {
                 0 => Initial::TruncatedNormal { deviation: 0.1 },
                 _ => Initial::he_truncated(inputs),
             };
-            let linear = Linear::with(law, inputs, units, rng);
-            let diversity = (kernels > 0).then(|| Linear::new(units, kernels * dimensions, rng));
+            let linear = Dense::new((inputs, units), law, Initial::Constant(0.0), rng);
+            let diversity = (kernels > 0).then(|| he_layer(units, kernels * dimensions, rng));
             inputs = units + kernels;
             let shift = Parameter::constant(&[inputs], 0.0);
             layers.push(CriticLayer { linear, diversity, shift });
         }
-        Self { layers, output: Linear::new(inputs, 1, rng) }
+        Self { layers, output: he_layer(inputs, 1, rng) }
     }
 
     /// Every parameter by name, in one order.
     pub(crate) fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
         let mut all = Vec::new();
         for (at, layer) in self.layers.iter_mut().enumerate() {
-            push(&mut all, format!("discriminator.layer{at}"), &mut layer.linear);
+            all.extend(layer.linear.named_mut(&format!("discriminator.layer{at}")));
             if let Some(diversity) = &mut layer.diversity {
-                push(&mut all, format!("discriminator.layer{at}.diversity"), diversity);
+                all.extend(diversity.named_mut(&format!("discriminator.layer{at}.diversity")));
             }
             all.push((format!("discriminator.layer{at}.shift"), &mut layer.shift));
         }
-        push(&mut all, "discriminator.output".into(), &mut self.output);
+        all.extend(self.output.named_mut("discriminator.output"));
         all
     }
 }
 
-fn drawn(initial: Initial, shape: &[usize], rng: &mut Rng) -> Parameter {
-    Parameter::new(shape, initial.draw(shape.iter().product(), rng))
+/// tensorpack's first values: He's, and biases of 0.
+fn he_layer(inputs: usize, outputs: usize, rng: &mut Rng) -> Dense {
+    Dense::new((inputs, outputs), Initial::he_truncated(inputs), Initial::Constant(0.0), rng)
 }
 
-fn push<'a>(all: &mut Vec<(String, &'a mut Parameter)>, name: String, layer: &'a mut Linear) {
-    all.push((format!("{name}.weight"), &mut layer.weight));
-    all.push((format!("{name}.bias"), &mut layer.bias));
+fn drawn(initial: Initial, shape: &[usize], rng: &mut Rng) -> Parameter {
+    Parameter::new(shape, initial.draw(shape.iter().product(), rng))
 }
 
 #[cfg(test)]

@@ -7,14 +7,17 @@ use crate::columns::{Output, Step};
 use crate::fused::{Losses, SHARE_FLOOR, optimiser};
 use crate::lane::width;
 use crate::network::{Discriminator, Generator};
-use candle_core::{DType, Device as TensorDevice, Result as TensorResult, Tensor};
+use candle_core::{DType, Result as TensorResult, Tensor};
 use meg_core::{Device, Result, TrainingState};
+use neural::kernels::right_share;
 use neural::layers::activation::{leaky_relu, sigmoid, softmax};
 use neural::layers::loss::{binary_cross_entropy_to, marginal_divergence};
 use neural::layers::{
-    Gradients, Initial, Named, Optimiser, ParameterStore, Segments, closeness, host_tensor,
+    Gradients, Named, Optimiser, ParameterStore, Segments, closeness, host_cells, host_tensor,
+    scalar,
 };
-use neural::{Parameter, tensor_device, tensor_error};
+use neural::training::Lasting;
+use neural::{tensor_device, tensor_error};
 use std::collections::HashMap;
 
 /// The networks in training on any candle device. Parameters have the names and shapes of the
@@ -48,7 +51,7 @@ impl PlainTrainer {
             let mut named = generator.named_mut();
             let generators = named.len();
             named.extend(critic.named_mut());
-            let store = store(named, precision, &device)?;
+            let store = ParameterStore::of_parameters(named, precision, &device)?;
             let entries = store.entries();
             let group = |part: &[Named]| Optimiser::new().group(part, optimiser(recipe));
             let optimisers = [group(&entries[..generators])?, group(&entries[generators..])?];
@@ -89,10 +92,13 @@ impl PlainTrainer {
         let missed = binary_cross_entropy_to(&real_logits, 1.0)?;
         let discriminator =
             (told.affine(0.5, 0.0)? + missed.affine(0.5 * self.recipe.real_weight, 0.0)?)?;
+        let right = right_share(&host_cells(&real_logits)?, true)
+            + right_share(&host_cells(&generated_logits)?, false);
         let losses = Losses {
             adversarial: scalar(&adversarial)?,
             divergence: scalar(&divergence)?,
             discriminator: scalar(&discriminator)?,
+            accuracy: 0.5 * right,
         };
         let weighted = divergence.affine(self.recipe.divergence_weight, 0.0)?;
         let [generator, critic] = &self.optimisers;
@@ -107,39 +113,8 @@ impl PlainTrainer {
 
     /// Reads the trained generator back.
     pub(crate) fn generator(mut self) -> Result<Generator> {
-        let entries = self.store.entries();
-        for ((_, parameter), entry) in self.generator.named_mut().into_iter().zip(entries) {
-            let cells = || entry.var.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
-            parameter.value = cells().map_err(tensor_error)?;
-        }
+        self.store.read_back(self.generator.named_mut())?;
         Ok(self.generator)
-    }
-
-    /// Writes weights and moments.
-    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
-        self.store.save("", &mut state.tensors)?;
-        let [generator, critic] = &self.optimisers;
-        generator.save("", state)?;
-        // Both have taken as many steps; the names of the moments differ.
-        state.parts.remove("steps");
-        critic.save("", state)
-    }
-
-    /// Reads what [`PlainTrainer::save`] wrote.
-    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        let find = |name: &str, shape: &[usize]| state.tensor(name, shape);
-        self.store.load("", find)?;
-        self.optimisers.iter_mut().try_for_each(|optimiser| optimiser.load("", state))
-    }
-
-    /// A phrase about the first tensor with a value that is not finite. Gradients are not kept
-    /// between updates here; one that is not finite reaches weight and moments at once.
-    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
-        if let Some(phrase) = self.store.not_finite()? {
-            return Ok(Some(phrase));
-        }
-        let [generator, critic] = &self.optimisers;
-        Ok(generator.not_finite()?.or(critic.not_finite()?))
     }
 
     /// Gradients of a loss with weight decay, cut.
@@ -260,24 +235,28 @@ impl PlainTrainer {
     }
 }
 
-/// The parameters of the networks as variables.
-fn store(
-    named: Vec<(String, &mut Parameter)>,
-    precision: DType,
-    device: &TensorDevice,
-) -> TensorResult<ParameterStore> {
-    let mut store = ParameterStore::new(precision, device);
-    // The first values are those of the networks: none are drawn here.
-    let mut rng = meg_core::Seed(0).stream("tgan/unused");
-    for (name, parameter) in named {
-        let zero = Initial::Constant(0.0);
-        let var = store.parameter(&name, &parameter.shape, zero, &mut rng)?;
-        let shape = parameter.shape.as_slice();
-        var.set(&host_tensor(parameter.value.clone(), shape, precision, device)?)?;
+impl Lasting for PlainTrainer {
+    /// Gradients are not kept between updates here; one that is not finite reaches weight and
+    /// moments at once.
+    fn not_finite(&mut self) -> Result<Option<String>> {
+        if let Some(phrase) = self.store.not_finite()? {
+            return Ok(Some(phrase));
+        }
+        let [generator, critic] = &self.optimisers;
+        Ok(generator.not_finite()?.or(critic.not_finite()?))
     }
-    Ok(store)
-}
 
-fn scalar(tensor: &Tensor) -> TensorResult<f64> {
-    tensor.to_dtype(DType::F64)?.to_scalar()
+    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
+        self.store.save("", &mut state.tensors)?;
+        let [generator, critic] = &self.optimisers;
+        generator.save("", state)?;
+        // Both have taken as many steps; the names of the moments differ.
+        state.parts.remove("steps");
+        critic.save("", state)
+    }
+
+    fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        self.store.load("", |name, shape| state.tensor(name, shape))?;
+        self.optimisers.iter_mut().try_for_each(|optimiser| optimiser.load("", state))
+    }
 }

@@ -7,8 +7,8 @@ use crate::lane::width;
 use crate::network::{Discriminator, Generator};
 use crate::plain::PlainTrainer;
 use candle_core::DType;
-use meg_core::{Device, FitContext, Fitted, Kernels, Result, StreamPosition, TrainingState};
-use neural::training::{first_not_finite, on_deep_stack};
+use meg_core::{FitContext, Fitted, Result, Rng, TrainingState};
+use neural::training::{Lasting, NoisyTrainee, Ways, is_fused, on_deep_stack};
 use neural::{Losses, Threads, Trainee, TrainingLoop};
 
 /// Trains both networks.
@@ -48,13 +48,16 @@ fn train(
         ));
     }
     let mut training = Training {
-        trainer: Trainer::new(recipe, steps, generator, critic, ctx)?,
+        trainer: trainer(recipe, steps, generator, critic, ctx)?,
         source: BatchSource::new(recipe, encoded, steps, rows, ctx.seed),
         batch: Batch::default(),
     };
     let updates = recipe.epochs.saturating_mul(recipe.steps_per_epoch);
     TrainingLoop::new(updates).run(&mut training, ctx)?;
-    training.trainer.generator()
+    match training.trainer {
+        Ways::Fused(trainer) => Ok(trainer.generator),
+        Ways::Plain(trainer) => trainer.generator(),
+    }
 }
 
 /// Rows of a batch: no more than the table has, and at least the two that batch norm needs.
@@ -64,65 +67,33 @@ fn batch_rows(recipe: &Tgan, rows: usize) -> usize {
 
 /// Networks, batches and rows, as the loop sees them.
 struct Training<'a> {
-    trainer: Trainer,
+    trainer: Ways<FusedTrainer, PlainTrainer>,
     source: BatchSource<'a>,
     batch: Batch,
 }
 
-/// Name of the noise's position in a checkpoint.
-const NOISE_PART: &str = "stream of noise";
-
-impl Trainee for Training<'_> {
+impl NoisyTrainee for Training<'_> {
     fn step(&mut self, number: u64) -> Result<Losses> {
         self.source.fill(&mut self.batch, number);
         let batch = &self.batch;
         let losses = match &mut self.trainer {
-            Trainer::Fused(trainer) => trainer.update(batch, number),
-            Trainer::Plain(trainer) => on_deep_stack(|| trainer.update(batch))??,
+            Ways::Fused(trainer) => trainer.update(batch, number),
+            Ways::Plain(trainer) => on_deep_stack(|| trainer.update(batch))??,
         };
         Ok(vec![
-            ("generator loss", losses.adversarial),
+            ("generator_loss", losses.adversarial),
             ("divergence", losses.divergence),
-            ("discriminator loss", losses.discriminator),
+            ("discriminator_loss", losses.discriminator),
+            ("discriminator_accuracy", losses.accuracy),
         ])
     }
 
-    fn not_finite(&mut self) -> Result<Option<String>> {
-        let trainer = match &mut self.trainer {
-            Trainer::Fused(trainer) => trainer,
-            Trainer::Plain(trainer) => return trainer.not_finite(),
-        };
-        let named = trainer.named_mut();
-        let parts = named.iter().flat_map(|(name, parameter)| {
-            parameter.finite_parts().map(|(part, cells)| (format!("the {part} {name}"), cells))
-        });
-        Ok(first_not_finite(parts))
+    fn networks(&mut self) -> &mut dyn Lasting {
+        &mut self.trainer
     }
 
-    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
-        state.put(NOISE_PART, &StreamPosition::of(self.source.noise()))?;
-        match &mut self.trainer {
-            Trainer::Fused(trainer) => {
-                for (name, parameter) in trainer.named_mut() {
-                    parameter.save(&name, state);
-                }
-                Ok(())
-            }
-            Trainer::Plain(trainer) => trainer.save(state),
-        }
-    }
-
-    fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        state.part::<StreamPosition>(NOISE_PART)?.restore(self.source.noise())?;
-        match &mut self.trainer {
-            Trainer::Fused(trainer) => {
-                for (name, parameter) in trainer.named_mut() {
-                    parameter.restore(&name, state)?;
-                }
-                Ok(())
-            }
-            Trainer::Plain(trainer) => trainer.restore(state),
-        }
+    fn noise(&mut self) -> &mut Rng {
+        self.source.noise()
     }
 }
 
@@ -143,34 +114,18 @@ impl Trainee for Nothing {
     }
 }
 
-/// Two ways of the same updates: fused kernels on the CPU; candle on other devices and where the
-/// plain way is asked for.
-enum Trainer {
-    Fused(Box<FusedTrainer>),
-    Plain(Box<PlainTrainer>),
-}
-
-impl Trainer {
-    fn new(
-        recipe: &Tgan,
-        steps: &[Step],
-        generator: Generator,
-        critic: Discriminator,
-        ctx: &FitContext<'_>,
-    ) -> Result<Self> {
-        if (ctx.device, ctx.kernels) == (Device::Cpu, Kernels::Fused) {
-            let threads = Threads::new(ctx.threads)?;
-            let trainer = FusedTrainer::new(recipe, steps, generator, critic, &threads);
-            return Ok(Self::Fused(Box::new(trainer)));
-        }
-        let trainer = PlainTrainer::new(recipe, steps, generator, critic, ctx.device, DType::F32)?;
-        Ok(Self::Plain(Box::new(trainer)))
+fn trainer(
+    recipe: &Tgan,
+    steps: &[Step],
+    generator: Generator,
+    critic: Discriminator,
+    ctx: &FitContext<'_>,
+) -> Result<Ways<FusedTrainer, PlainTrainer>> {
+    if is_fused(ctx) {
+        let threads = Threads::new(ctx.threads)?;
+        let trainer = FusedTrainer::new(recipe, steps, generator, critic, &threads);
+        return Ok(Ways::Fused(Box::new(trainer)));
     }
-
-    fn generator(self) -> Result<Generator> {
-        match self {
-            Trainer::Fused(trainer) => Ok(trainer.generator),
-            Trainer::Plain(trainer) => trainer.generator(),
-        }
-    }
+    let trainer = PlainTrainer::new(recipe, steps, generator, critic, ctx.device, DType::F32)?;
+    Ok(Ways::Plain(Box::new(trainer)))
 }

@@ -6,7 +6,7 @@ use meg_core::{
 };
 use neural::Randomness;
 use neural::kernels::Heads;
-use neural::training::all_finite;
+use neural::training::check_output;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use transforms::{Encoded, TableEncoder};
@@ -73,18 +73,12 @@ impl<'a> RowSampler<'a> {
     }
 
     /// Fills blank rows from draws of the latent vector; gives the rest of the stream back.
-    ///
-    /// Weights that are finite but damaged may overflow; from NaN a row would still be drawn.
     fn draw(&self, encoded: &mut Encoded, rng: Rng) -> Result<Rng> {
         let mut randomness = Randomness::new(rng);
         let mut latent = vec![0.0; encoded.rows * self.model.recipe.embedding_dim];
         randomness.normals(&mut latent);
         let logits = self.model.decoder.logits(latent, encoded.rows);
-        if !all_finite(&logits) {
-            return Err(Error::Artifact(
-                "the decoder's output is not finite: its weights are damaged; train it anew".into(),
-            ));
-        }
+        check_output("decoder", &logits)?;
         self.fill(&logits, encoded, &mut randomness);
         Ok(randomness.rng)
     }
@@ -244,16 +238,8 @@ mod tests {
     #[test]
     fn rows_do_not_depend_on_threads_and_chunks_differ() {
         let model = model(true);
-        let draw = |threads| {
-            let mut rng = Seed(3).stream("sample");
-            model.draw(5 * TableEncoder::CHUNK + 7, &mut rng, threads, &mut Silent).unwrap()
-        };
-        let one = draw(1);
-        assert_eq!(one.rows(), 5 * TableEncoder::CHUNK + 7);
-        assert_eq!(one, draw(3));
-        let rows = |chunk: usize| {
-            (chunk * TableEncoder::CHUNK..(chunk + 1) * TableEncoder::CHUNK).collect::<Vec<_>>()
-        };
-        assert_ne!(one.select_rows(&rows(0)), one.select_rows(&rows(1)));
+        conformance::check_chunks(TableEncoder::CHUNK, |rows, rng, threads| {
+            model.draw(rows, rng, threads, &mut Silent)
+        });
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::Tvae;
 use crate::batch::Batch;
-use crate::network::{Autoencoder, Linear, SIGMA_BOUNDS};
+use crate::network::{Autoencoder, Decoder, SIGMA_BOUNDS};
 use neural::kernels::{
-    HeadSpan, LikelihoodSums, Matrix, MatrixMut, RowLikelihood, add_column_sums, add_rows,
-    draw_latent, fill_rows, latent_backward, multiply, relu, relu_dropout_backward, scatter_rows,
+    HeadSpan, LikelihoodSums, RowLikelihood, add_column_sums, add_rows, draw_latent, fill_rows,
+    latent_backward, relu, relu_dropout_backward, scatter_rows,
 };
-use neural::{Adam, Threads, step_all};
+use neural::training::NamedParts;
+use neural::{Adam, Dense, Parameter, Threads, step_all};
 
 /// Losses of one update.
 #[derive(Debug, Clone, Copy, Default)]
@@ -135,17 +136,15 @@ impl FusedTrainer {
         for (at, layer) in layers.iter().enumerate() {
             let (before, rest) = self.encoder.split_at_mut(at);
             let out = &mut rest[0];
-            out.resize(batch.rows * layer.outputs(), 0.0);
             match before.last() {
-                Some(inputs) => layer.forward(inputs, out, threads),
-                None if self.dense_rows => layer.forward(&self.rows, out, threads),
+                Some(inputs) => layer.forward(inputs, out, batch.rows, threads),
+                None if self.dense_rows => layer.forward(&self.rows, out, batch.rows, threads),
                 None => gather(layer, batch, &self.place_units, self.onehots, out),
             }
             relu(out);
         }
-        let latent = &self.model.latent;
-        self.statistics.resize(batch.rows * latent.outputs(), 0.0);
-        latent.forward(&self.encoder[layers.len() - 1], &mut self.statistics, threads);
+        let last = &self.encoder[layers.len() - 1];
+        self.model.latent.forward(last, &mut self.statistics, batch.rows, threads);
     }
 
     fn fill_dense_rows(&mut self, batch: &Batch) {
@@ -165,14 +164,11 @@ impl FusedTrainer {
         draw_latent(&self.statistics, &batch.noise, &mut self.decoder[0], units);
         for (at, layer) in self.model.decoder.layers.iter().enumerate() {
             let (before, rest) = self.decoder.split_at_mut(at + 1);
-            let out = &mut rest[0];
-            out.resize(batch.rows * layer.outputs(), 0.0);
-            layer.forward(&before[at], out, threads);
-            relu(out);
+            layer.forward(&before[at], &mut rest[0], batch.rows, threads);
+            relu(&mut rest[0]);
         }
-        let output = &self.model.decoder.output;
-        self.logits.resize(batch.rows * output.outputs(), 0.0);
-        output.forward(&self.decoder[self.decoder.len() - 1], &mut self.logits, threads);
+        let last = &self.decoder[self.decoder.len() - 1];
+        self.model.decoder.output.forward(last, &mut self.logits, batch.rows, threads);
     }
 
     /// Turns the logits into their gradient; returns the loss, summed over the rows. The two halves
@@ -205,12 +201,13 @@ impl FusedTrainer {
     /// From the gradient of the logits to that of the latent vectors, in `down`.
     fn decoder_backward(&mut self, rows: usize) {
         let threads = self.threads.count();
-        let Decoding { layers, output } = decoding(&mut self.model);
-        let last = &self.decoder[layers.len()];
-        backward(output, last, &self.logits, Some(&mut self.down), rows, threads);
+        let Decoder { layers, output, .. } = &mut self.model.decoder;
+        output.backward(&self.decoder[layers.len()], &self.logits, rows, threads);
+        output.input_gradient(&self.logits, &mut self.down, rows, threads);
         for (at, layer) in layers.iter_mut().enumerate().rev() {
             relu_dropout_backward(&mut self.down, &self.decoder[at + 1], 1.0);
-            backward(layer, &self.decoder[at], &self.down, Some(&mut self.up), rows, threads);
+            layer.backward(&self.decoder[at], &self.down, rows, threads);
+            layer.input_gradient(&self.down, &mut self.up, rows, threads);
             std::mem::swap(&mut self.up, &mut self.down);
         }
     }
@@ -233,17 +230,18 @@ impl FusedTrainer {
         );
         let Autoencoder { encoder, latent, .. } = &mut self.model;
         let last = encoder.len() - 1;
-        backward(latent, &self.encoder[last], &self.up, Some(&mut self.down), rows, threads);
+        latent.backward(&self.encoder[last], &self.up, rows, threads);
+        latent.input_gradient(&self.up, &mut self.down, rows, threads);
         for (at, layer) in encoder.iter_mut().enumerate().rev() {
             relu_dropout_backward(&mut self.down, &self.encoder[at], 1.0);
             match at.checked_sub(1) {
                 Some(before) => {
-                    let inputs = &self.encoder[before];
-                    backward(layer, inputs, &self.down, Some(&mut self.up), rows, threads);
+                    layer.backward(&self.encoder[before], &self.down, rows, threads);
+                    layer.input_gradient(&self.down, &mut self.up, rows, threads);
                     std::mem::swap(&mut self.up, &mut self.down);
                 }
                 None if self.dense_rows => {
-                    backward(layer, &self.rows, &self.down, None, rows, threads);
+                    layer.backward(&self.rows, &self.down, rows, threads);
                 }
                 None => scatter(layer, batch, &self.place_units, self.onehots, &self.down),
             }
@@ -252,14 +250,10 @@ impl FusedTrainer {
     }
 }
 
-/// The decoder's layers, without its sigma.
-struct Decoding<'a> {
-    layers: &'a mut [Linear],
-    output: &'a mut Linear,
-}
-
-fn decoding(model: &mut Autoencoder) -> Decoding<'_> {
-    Decoding { layers: &mut model.decoder.layers, output: &mut model.decoder.output }
+impl NamedParts for FusedTrainer {
+    fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        self.model.named_mut()
+    }
 }
 
 /// The units of a row that are not 0, with their values.
@@ -275,8 +269,9 @@ fn units<'a>(
     places.chain(hot.iter().map(|&unit| (unit as usize, 1.0)))
 }
 
-/// [`Linear::forward`] over rows that are never built.
-fn gather(layer: &Linear, batch: &Batch, place_units: &[u32], onehots: usize, out: &mut [f32]) {
+/// [`Dense::forward`] over rows that are never built.
+fn gather(layer: &Dense, batch: &Batch, place_units: &[u32], onehots: usize, out: &mut Vec<f32>) {
+    out.resize(batch.rows * layer.outputs(), 0.0);
     fill_rows(out, &layer.bias.value, &[], &[]);
     for (row, out) in out.chunks_exact_mut(layer.outputs()).enumerate() {
         add_rows(out, &layer.weight.value, units(batch, row, place_units, onehots));
@@ -285,7 +280,7 @@ fn gather(layer: &Linear, batch: &Batch, place_units: &[u32], onehots: usize, ou
 
 /// The gradients of [`gather`].
 fn scatter(
-    layer: &mut Linear,
+    layer: &mut Dense,
     batch: &Batch,
     place_units: &[u32],
     onehots: usize,
@@ -296,41 +291,6 @@ fn scatter(
         let units = units(batch, row, place_units, onehots);
         scatter_rows(&mut layer.weight.gradient, gradient, units);
     }
-    bias_gradient(layer, gradient);
-}
-
-fn bias_gradient(layer: &mut Linear, gradient: &[f32]) {
     layer.bias.gradient.fill(0.0);
     add_column_sums(&mut layer.bias.gradient, gradient);
-}
-
-/// The gradients of a layer from that of its outputs, and in `up` that of its inputs.
-fn backward(
-    layer: &mut Linear,
-    inputs: &[f32],
-    gradient: &[f32],
-    up: Option<&mut Vec<f32>>,
-    rows: usize,
-    threads: usize,
-) {
-    let (width, outputs) = (layer.inputs(), layer.outputs());
-    let gradient_matrix = Matrix::new(&gradient[..rows * outputs], rows, outputs);
-    multiply(
-        &mut MatrixMut::new(&mut layer.weight.gradient, width, outputs),
-        0.0,
-        Matrix::new(inputs, rows, width).transposed(),
-        gradient_matrix,
-        threads,
-    );
-    bias_gradient(layer, &gradient[..rows * outputs]);
-    if let Some(up) = up {
-        up.resize(rows * width, 0.0);
-        multiply(
-            &mut MatrixMut::new(up, rows, width),
-            0.0,
-            gradient_matrix,
-            Matrix::new(&layer.weight.value, width, outputs).transposed(),
-            threads,
-        );
-    }
 }

@@ -1,7 +1,8 @@
 use crate::Tvae;
 use meg_core::{Artifact, Error, Result, Rng, Tensor};
-use neural::Parameter;
-use neural::kernels::{HeadSpan, Matrix, MatrixMut, fill_rows, multiply, relu};
+use neural::kernels::{HeadSpan, relu};
+use neural::layers::Initial;
+use neural::{Dense, Parameter};
 use std::collections::BTreeMap;
 use transforms::{Activation, TableEncoder};
 
@@ -10,82 +11,33 @@ const FIRST_SIGMA: f32 = 0.1;
 /// Bounds of the standard deviation of a place, kept after every update.
 pub(crate) const SIGMA_BOUNDS: (f32, f32) = (0.01, 1.0);
 
-/// A linear layer.
-#[derive(Debug, Clone)]
-pub(crate) struct Linear {
-    /// Inputs x outputs.
-    pub weight: Parameter,
-    /// One per output.
-    pub bias: Parameter,
-}
-
 /// Encoder and decoder: linear layers with ReLU between them.
 #[derive(Debug, Clone)]
 pub(crate) struct Autoencoder {
     /// Hidden layers of the encoder.
-    pub encoder: Vec<Linear>,
+    pub encoder: Vec<Dense>,
     /// From the last of them to the means, then the logarithms of the variances, of the latent
     /// vector. The source has two layers; side by side they are one product.
-    pub latent: Linear,
+    pub latent: Dense,
     pub decoder: Decoder,
 }
 
 /// From latent vectors to logits, and the spread of the places.
 #[derive(Debug, Clone)]
 pub(crate) struct Decoder {
-    pub layers: Vec<Linear>,
-    pub output: Linear,
+    pub layers: Vec<Dense>,
+    pub output: Dense,
     /// Standard deviation of each place. The source has one for every unit and uses these.
     pub sigma: Parameter,
-}
-
-impl Linear {
-    fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
-        Self {
-            weight: Parameter::linear(&[inputs, outputs], inputs, rng),
-            bias: Parameter::linear(&[outputs], inputs, rng),
-        }
-    }
-
-    fn from_artifact(
-        artifact: &Artifact,
-        name: &str,
-        inputs: usize,
-        outputs: usize,
-    ) -> Result<Self> {
-        let weight = parameter(artifact, &format!("{name}.weight"), &[inputs, outputs])?;
-        Ok(Self { weight, bias: parameter(artifact, &format!("{name}.bias"), &[outputs])? })
-    }
-
-    pub(crate) fn inputs(&self) -> usize {
-        self.weight.shape[0]
-    }
-
-    pub(crate) fn outputs(&self) -> usize {
-        self.weight.shape[1]
-    }
-
-    /// `out = inputs * weight + bias`, row-major.
-    pub(crate) fn forward(&self, inputs: &[f32], out: &mut [f32], threads: usize) {
-        let rows = out.len() / self.outputs();
-        fill_rows(out, &self.bias.value, &[], &[]);
-        multiply(
-            &mut MatrixMut::new(out, rows, self.outputs()),
-            1.0,
-            Matrix::new(inputs, rows, self.inputs()),
-            Matrix::new(&self.weight.value, self.inputs(), self.outputs()),
-            threads,
-        );
-    }
 }
 
 impl Autoencoder {
     /// Networks over rows of `width` units, `places` of which are places.
     pub(crate) fn new(recipe: &Tvae, width: usize, places: usize, rng: &mut Rng) -> Self {
         let (encoder, last) = hidden(width, &recipe.compress_dims, rng);
-        let latent = Linear::new(last, 2 * recipe.embedding_dim, rng);
+        let latent = linear(last, 2 * recipe.embedding_dim, rng);
         let (layers, last) = hidden(recipe.embedding_dim, &recipe.decompress_dims, rng);
-        let output = Linear::new(last, width, rng);
+        let output = linear(last, width, rng);
         let sigma = Parameter::constant(&[places], FIRST_SIGMA);
         Self { encoder, latent, decoder: Decoder { layers, output, sigma } }
     }
@@ -99,13 +51,13 @@ impl Autoencoder {
     pub(crate) fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
         let mut all = Vec::new();
         for (at, layer) in self.encoder.iter_mut().enumerate() {
-            push(&mut all, format!("encoder.layer{at}"), layer);
+            all.extend(layer.named_mut(&format!("encoder.layer{at}")));
         }
-        push(&mut all, "encoder.latent".into(), &mut self.latent);
+        all.extend(self.latent.named_mut("encoder.latent"));
         for (at, layer) in self.decoder.layers.iter_mut().enumerate() {
-            push(&mut all, format!("decoder.layer{at}"), layer);
+            all.extend(layer.named_mut(&format!("decoder.layer{at}")));
         }
-        push(&mut all, "decoder.output".into(), &mut self.decoder.output);
+        all.extend(self.decoder.output.named_mut("decoder.output"));
         if !self.decoder.sigma.value.is_empty() {
             all.push(("decoder.sigma".into(), &mut self.decoder.sigma));
         }
@@ -118,27 +70,22 @@ impl Decoder {
     pub(crate) fn logits(&self, latent: Vec<f32>, rows: usize) -> Vec<f32> {
         let mut cells = latent;
         for layer in &self.layers {
-            let mut active = vec![0.0; rows * layer.outputs()];
-            layer.forward(&cells, &mut active, 1);
+            let mut active = Vec::new();
+            layer.forward(&cells, &mut active, rows, 1);
             relu(&mut active);
             cells = active;
         }
-        let mut logits = vec![0.0; rows * self.output.outputs()];
-        self.output.forward(&cells, &mut logits, 1);
+        let mut logits = Vec::new();
+        self.output.forward(&cells, &mut logits, rows, 1);
         logits
     }
 
     /// What sampling needs, by name.
     pub(crate) fn tensors(&self) -> BTreeMap<String, Tensor> {
-        let mut all = BTreeMap::new();
-        let names = (0..self.layers.len()).map(|at| format!("layer{at}"));
-        let layers = names.zip(&self.layers).chain([("output".to_owned(), &self.output)]);
-        for (name, layer) in layers {
-            all.insert(format!("{name}.weight"), layer.weight.tensor());
-            all.insert(format!("{name}.bias"), layer.bias.tensor());
-        }
-        all.insert("sigma".to_owned(), self.sigma.tensor());
-        all
+        let layers = self.layers.iter().enumerate();
+        let layers = layers.flat_map(|(at, layer)| layer.tensors(&format!("layer{at}")));
+        let sigma = ("sigma".to_owned(), self.sigma.tensor());
+        layers.chain(self.output.tensors("output")).chain([sigma]).collect()
     }
 
     /// Reads the weights back; their shapes follow from the settings.
@@ -151,11 +98,12 @@ impl Decoder {
         let mut inputs = recipe.embedding_dim;
         let mut layers = Vec::new();
         for (at, &units) in recipe.decompress_dims.iter().enumerate() {
-            layers.push(Linear::from_artifact(artifact, &format!("layer{at}"), inputs, units)?);
+            layers.push(Dense::read(artifact, &format!("layer{at}"), (inputs, units))?);
             inputs = units;
         }
-        let output = Linear::from_artifact(artifact, "output", inputs, width)?;
-        let sigma = parameter(artifact, "sigma", &[places])?;
+        let output = Dense::read(artifact, "output", (inputs, width))?;
+        let sigma = artifact.tensor("sigma", &[places])?.data.clone();
+        let sigma = Parameter::new(&[places], sigma);
         let (least, most) = SIGMA_BOUNDS;
         if let Some(cell) = sigma.value.iter().find(|cell| !(least..=most).contains(*cell)) {
             let problem = format!("a standard deviation of {cell} is not in [{least}, {most}]");
@@ -175,23 +123,19 @@ pub(crate) fn head_spans(encoder: &TableEncoder) -> Vec<HeadSpan> {
     encoder.spans().iter().map(span).collect()
 }
 
-fn hidden(inputs: usize, units: &[usize], rng: &mut Rng) -> (Vec<Linear>, usize) {
+/// A layer with PyTorch's first values.
+fn linear(inputs: usize, outputs: usize, rng: &mut Rng) -> Dense {
+    Dense::new((inputs, outputs), Initial::torch(inputs), Initial::torch(inputs), rng)
+}
+
+fn hidden(inputs: usize, units: &[usize], rng: &mut Rng) -> (Vec<Dense>, usize) {
     let mut inputs = inputs;
     let mut layers = Vec::new();
     for &units in units {
-        layers.push(Linear::new(inputs, units, rng));
+        layers.push(linear(inputs, units, rng));
         inputs = units;
     }
     (layers, inputs)
-}
-
-fn push<'a>(all: &mut Vec<(String, &'a mut Parameter)>, name: String, layer: &'a mut Linear) {
-    all.push((format!("{name}.weight"), &mut layer.weight));
-    all.push((format!("{name}.bias"), &mut layer.bias));
-}
-
-fn parameter(artifact: &Artifact, name: &str, shape: &[usize]) -> Result<Parameter> {
-    Ok(Parameter::new(shape, artifact.tensor(name, shape)?.data.clone()))
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ use crate::Tvae;
 use crate::batch::Batch;
 use crate::fused::{Losses, optimiser};
 use crate::network::{Autoencoder, Decoder, SIGMA_BOUNDS};
-use candle_core::{DType, Device as TensorDevice, Tensor};
+use candle_core::{DType, Tensor};
 use meg_core::{Device, Result, TrainingState};
 use neural::kernels::HeadSpan;
 use neural::layers::activation::relu;
 use neural::layers::loss::{gaussian_divergence, gaussian_likelihood, span_cross_entropy};
-use neural::layers::{Gradients, Initial, Optimiser, ParameterStore, Segments, host_tensor};
+use neural::layers::{Gradients, Optimiser, ParameterStore, Segments, host_tensor, scalar};
+use neural::training::Lasting;
 use neural::{tensor_device, tensor_error};
 
 /// The networks in training on any candle device. Parameters have the names and shapes of
@@ -41,7 +42,7 @@ impl PlainTrainer {
         let device = tensor_device(device)?;
         let width = model.decoder.output.outputs();
         let mut made = || -> candle_core::Result<(ParameterStore, Optimiser, Segments, Tensor)> {
-            let store = store(&mut model, precision, &device)?;
+            let store = ParameterStore::of_parameters(model.named_mut(), precision, &device)?;
             let optimiser = Optimiser::new().group(store.trainable(), optimiser(recipe))?;
             let onehots = spans.iter().filter(|span| span.softmax);
             let onehots: Vec<_> = onehots.map(|span| (span.start, span.width)).collect();
@@ -105,34 +106,8 @@ impl PlainTrainer {
 
     /// Reads the trained decoder back.
     pub(crate) fn decoder(mut self) -> Result<Decoder> {
-        let entries = self.store.entries();
-        for ((_, parameter), entry) in self.template.named_mut().into_iter().zip(entries) {
-            let cells = || entry.var.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
-            parameter.value = cells().map_err(tensor_error)?;
-        }
+        self.store.read_back(self.template.named_mut())?;
         Ok(self.template.decoder)
-    }
-
-    /// Writes weights and moments.
-    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
-        self.store.save("", &mut state.tensors)?;
-        self.optimiser.save("", state)
-    }
-
-    /// Reads what [`PlainTrainer::save`] wrote.
-    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        let find = |name: &str, shape: &[usize]| state.tensor(name, shape);
-        self.store.load("", find)?;
-        self.optimiser.load("", state)
-    }
-
-    /// A phrase about the first tensor with a value that is not finite. Gradients are not kept
-    /// between updates here; one that is not finite reaches weight and moments at once.
-    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
-        match self.store.not_finite()? {
-            Some(phrase) => Ok(Some(phrase)),
-            None => self.optimiser.not_finite(),
-        }
     }
 
     fn value(&self, at: usize) -> &Tensor {
@@ -165,24 +140,23 @@ impl PlainTrainer {
     }
 }
 
-/// The parameters of a network as variables.
-fn store(
-    model: &mut Autoencoder,
-    precision: DType,
-    device: &TensorDevice,
-) -> candle_core::Result<ParameterStore> {
-    let mut store = ParameterStore::new(precision, device);
-    // The first values are those of the network: none are drawn here.
-    let mut rng = meg_core::Seed(0).stream("tvae/unused");
-    for (name, parameter) in model.named_mut() {
-        let zero = Initial::Constant(0.0);
-        let var = store.parameter(&name, &parameter.shape, zero, &mut rng)?;
-        let shape = parameter.shape.as_slice();
-        var.set(&host_tensor(parameter.value.clone(), shape, precision, device)?)?;
+impl Lasting for PlainTrainer {
+    /// Gradients are not kept between updates here; one that is not finite reaches weight and
+    /// moments at once.
+    fn not_finite(&mut self) -> Result<Option<String>> {
+        match self.store.not_finite()? {
+            Some(phrase) => Ok(Some(phrase)),
+            None => self.optimiser.not_finite(),
+        }
     }
-    Ok(store)
-}
 
-fn scalar(tensor: &Tensor) -> candle_core::Result<f64> {
-    tensor.to_dtype(DType::F64)?.to_scalar()
+    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
+        self.store.save("", &mut state.tensors)?;
+        self.optimiser.save("", state)
+    }
+
+    fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        self.store.load("", |name, shape| state.tensor(name, shape))?;
+        self.optimiser.load("", state)
+    }
 }

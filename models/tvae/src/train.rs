@@ -2,12 +2,12 @@ use crate::Tvae;
 use crate::batch::{Batch, BatchSource, updates_per_epoch};
 use crate::fitted::FittedTvae;
 use crate::fused::FusedTrainer;
-use crate::network::{Autoencoder, Decoder, head_spans};
+use crate::network::{Autoencoder, head_spans};
 use crate::plain::PlainTrainer;
 use candle_core::DType;
-use meg_core::{Device, FitContext, Fitted, Kernels, Result, StreamPosition, TrainingState};
-use neural::training::{first_not_finite, on_deep_stack};
-use neural::{Losses, Threads, Trainee, TrainingLoop};
+use meg_core::{FitContext, Fitted, Result, Rng};
+use neural::training::{Lasting, NoisyTrainee, Ways, is_fused, on_deep_stack};
+use neural::{Losses, Threads, TrainingLoop};
 use transforms::{Encoded, TableEncoder};
 
 /// Trains encoder and decoder together.
@@ -26,12 +26,15 @@ pub(crate) fn fit(
         ));
     }
     let mut training = Training {
-        trainer: Trainer::new(recipe, &encoder, encoded, ctx)?,
+        trainer: trainer(recipe, &encoder, encoded, ctx)?,
         source: BatchSource::new(recipe, encoded, ctx.seed),
         batch: Batch::default(),
     };
     TrainingLoop::new(steps).run(&mut training, ctx)?;
-    let decoder = training.trainer.decoder()?;
+    let decoder = match training.trainer {
+        Ways::Fused(trainer) => trainer.model.decoder,
+        Ways::Plain(trainer) => trainer.decoder()?,
+    };
     Ok(Box::new(FittedTvae { recipe: recipe.clone(), encoder, decoder }))
 }
 
@@ -42,96 +45,47 @@ fn updates(recipe: &Tvae, rows: usize) -> u64 {
 
 /// Networks, batches and rows, as the loop sees them.
 struct Training<'a> {
-    trainer: Trainer,
+    trainer: Ways<FusedTrainer, PlainTrainer>,
     source: BatchSource<'a>,
     batch: Batch,
 }
 
-/// Name of the noise's position in a checkpoint.
-const NOISE_PART: &str = "stream of noise";
-
-impl Trainee for Training<'_> {
+impl NoisyTrainee for Training<'_> {
     fn step(&mut self, number: u64) -> Result<Losses> {
         self.source.fill(&mut self.batch, number);
         let batch = &self.batch;
         let losses = match &mut self.trainer {
-            Trainer::Fused(trainer) => trainer.update(batch, number),
-            Trainer::Plain(trainer) => on_deep_stack(|| trainer.update(batch))??,
+            Ways::Fused(trainer) => trainer.update(batch, number),
+            Ways::Plain(trainer) => on_deep_stack(|| trainer.update(batch))??,
         };
         Ok(vec![("reconstruction", losses.reconstruction), ("divergence", losses.divergence)])
     }
 
-    fn not_finite(&mut self) -> Result<Option<String>> {
-        let trainer = match &mut self.trainer {
-            Trainer::Fused(trainer) => trainer,
-            Trainer::Plain(trainer) => return trainer.not_finite(),
-        };
-        let named = trainer.model.named_mut();
-        let parts = named.iter().flat_map(|(name, parameter)| {
-            parameter.finite_parts().map(|(part, cells)| (format!("the {part} {name}"), cells))
-        });
-        Ok(first_not_finite(parts))
+    fn networks(&mut self) -> &mut dyn Lasting {
+        &mut self.trainer
     }
 
-    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
-        state.put(NOISE_PART, &StreamPosition::of(self.source.noise()))?;
-        match &mut self.trainer {
-            Trainer::Fused(trainer) => {
-                for (name, parameter) in trainer.model.named_mut() {
-                    parameter.save(&name, state);
-                }
-                Ok(())
-            }
-            Trainer::Plain(trainer) => trainer.save(state),
-        }
-    }
-
-    fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        state.part::<StreamPosition>(NOISE_PART)?.restore(self.source.noise())?;
-        match &mut self.trainer {
-            Trainer::Fused(trainer) => {
-                for (name, parameter) in trainer.model.named_mut() {
-                    parameter.restore(&name, state)?;
-                }
-                Ok(())
-            }
-            Trainer::Plain(trainer) => trainer.restore(state),
-        }
+    fn noise(&mut self) -> &mut Rng {
+        self.source.noise()
     }
 }
 
-/// Two ways of the same updates: fused kernels on the CPU; candle on other devices and where the
-/// plain way is asked for.
-enum Trainer {
-    Fused(Box<FusedTrainer>),
-    Plain(Box<PlainTrainer>),
-}
-
-impl Trainer {
-    fn new(
-        recipe: &Tvae,
-        encoder: &TableEncoder,
-        encoded: &Encoded,
-        ctx: &FitContext<'_>,
-    ) -> Result<Self> {
-        let (width, places) = (encoder.width(), &encoded.place_units);
-        let mut init = ctx.seed.stream("tvae/init");
-        let model = Autoencoder::new(recipe, width, places.len(), &mut init);
-        let spans = head_spans(encoder);
-        // Without units there is nothing for candle to compute with, and no update to come.
-        if width == 0 || (ctx.device, ctx.kernels) == (Device::Cpu, Kernels::Fused) {
-            let threads = Threads::new(ctx.threads)?;
-            let trainer = FusedTrainer::new(recipe, model, spans, places, &threads);
-            return Ok(Self::Fused(Box::new(trainer)));
-        }
-        let trainer = PlainTrainer::new(recipe, model, &spans, places, ctx.device, DType::F32)?;
-        Ok(Self::Plain(Box::new(trainer)))
+fn trainer(
+    recipe: &Tvae,
+    encoder: &TableEncoder,
+    encoded: &Encoded,
+    ctx: &FitContext<'_>,
+) -> Result<Ways<FusedTrainer, PlainTrainer>> {
+    let (width, places) = (encoder.width(), &encoded.place_units);
+    let mut init = ctx.seed.stream("tvae/init");
+    let model = Autoencoder::new(recipe, width, places.len(), &mut init);
+    let spans = head_spans(encoder);
+    // Without units there is nothing for candle to compute with, and no update to come.
+    if width == 0 || is_fused(ctx) {
+        let threads = Threads::new(ctx.threads)?;
+        let trainer = FusedTrainer::new(recipe, model, spans, places, &threads);
+        return Ok(Ways::Fused(Box::new(trainer)));
     }
-
-    fn decoder(self) -> Result<Decoder> {
-        match self {
-            Trainer::Fused(trainer) => Ok(trainer.model.decoder),
-            Trainer::Plain(trainer) => trainer.decoder(),
-        }
-    }
+    let trainer = PlainTrainer::new(recipe, model, &spans, places, ctx.device, DType::F32)?;
+    Ok(Ways::Plain(Box::new(trainer)))
 }

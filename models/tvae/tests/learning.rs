@@ -1,49 +1,16 @@
 //! TVAE learns what it must: the modes of a mixture, shares of levels, dependence, conditions.
 
-use meg_core::conformance::{draw, fit};
-use meg_core::{Column, ColumnSpec, SampleContext, SampleRequest, Schema, Seed, Silent, Table};
+use meg_core::conformance::{draw, draw_given, fit};
+use meg_core::{Column, ColumnSpec, Schema, Seed, Table};
+use neural::learning::{mean, near_bells, ring, rounded, share, three_levels};
 use rand::Rng as _;
-use rand_distr::{Distribution, Normal};
 
 const RECIPE: &str = "epochs = 60\nbatch_size = 200\ncompress_dims = [64, 64]\n\
     decompress_dims = [64, 64]\nembedding_dim = 16\nlearning_rate = 2e-3";
 
-fn mean(cells: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = cells.fold((0.0, 0.0), |(sum, count), cell| (sum + cell, count + 1.0));
-    sum / count
-}
-
-fn share(cells: impl Iterator<Item = bool>) -> f64 {
-    mean(cells.map(|cell| f64::from(u8::from(cell))))
-}
-
-fn rounded(cell: f64) -> f64 {
-    (cell * 1e3).round() / 1e3
-}
-
-/// A rare level, a number with one mode per level, and a copy of the level with errors.
-fn mixed(rows: usize) -> Table {
-    let schema = Schema::new(vec![
-        ColumnSpec::category("first", ["a", "b", "c"]),
-        ColumnSpec::number("x", 3),
-        ColumnSpec::category("second", ["p", "q", "r"]),
-    ]);
-    let mut rng = Seed(1).stream("table");
-    let noise = Normal::new(0.0, 0.7).unwrap();
-    let (mut first, mut x, mut second) = (vec![], vec![], vec![]);
-    for _ in 0..rows {
-        let level = [0u32, 0, 0, 0, 0, 0, 1, 1, 1, 2][rng.random_range(0..10)];
-        first.push(level);
-        x.push(rounded(f64::from(level) * 5.0 + noise.sample(&mut rng)));
-        second.push(if rng.random_bool(0.9) { level } else { rng.random_range(0..3) });
-    }
-    let cells = vec![Column::Codes(first), Column::Numbers(x), Column::Codes(second)];
-    Table::new(schema.unwrap(), cells).unwrap()
-}
-
 #[test]
 fn shares_modes_dependence_and_conditions_are_learned() {
-    let train = mixed(2_000);
+    let train = three_levels(2_000, [6, 3, 1], false);
     let model = fit(&tvae::ENTRY, &format!("{RECIPE}\ndraw = true"), &train, 1);
     let rows = 4_000;
     let drawn = draw(model.as_ref(), rows, 1);
@@ -65,51 +32,20 @@ fn shares_modes_dependence_and_conditions_are_learned() {
     let follows = share(second.iter().zip(x).map(|(&level, &cell)| near(level, cell)));
     assert!(follows > 0.7, "the number follows the second category in {follows} of the rows");
 
-    let request = SampleRequest::rows(500).with(train.schema(), "second", "r").unwrap();
-    let rng = Seed(2).stream("sample");
-    let mut ctx = SampleContext { rng, threads: 1, observer: &mut Silent };
-    let conditioned = model.sample(&request, &mut ctx).unwrap();
-    assert!(conditioned.codes(2).iter().all(|&code| code == 2));
+    let (conditioned, _) = draw_given(model.as_ref(), &train, ("second", "r"), 500);
     let centre = mean(conditioned.numbers(1).iter().copied());
     let exact =
         mean((0..2_000).filter(|&row| train.codes(2)[row] == 2).map(|row| train.numbers(1)[row]));
     assert!((centre - exact).abs() < 2.0, "mean {centre} given the condition, in training {exact}");
 }
 
-/// 8 bells on a circle, the ring of the paper's simulated tables: neither coordinate alone says
-/// where they are.
 #[test]
 fn the_modes_of_a_ring_are_found_together() {
-    let centre = |mode: usize| {
-        let turn = std::f64::consts::TAU * mode as f64 / 8.0;
-        [turn.cos(), turn.sin()]
-    };
-    let mut rng = Seed(3).stream("table");
-    let noise = Normal::new(0.0, 0.03).unwrap();
-    let mut cells = [vec![], vec![]];
-    for _ in 0..4_000 {
-        let centre = centre(rng.random_range(0..8));
-        for (cells, at) in cells.iter_mut().zip(centre) {
-            cells.push(rounded(at + noise.sample(&mut rng)));
-        }
-    }
-    let specs = ["x", "y"].map(|name| ColumnSpec::number(name, 3)).to_vec();
-    let schema = Schema::new(specs).unwrap();
-    let train = Table::new(schema, cells.map(Column::Numbers).to_vec()).unwrap();
-    let drawn = draw(fit(&tvae::ENTRY, RECIPE, &train, 1).as_ref(), 4_000, 1);
-    let mut counts = [0.0; 8];
-    for (&x, &y) in drawn.numbers(0).iter().zip(drawn.numbers(1)) {
-        let near = |mode: &usize| {
-            let [cx, cy] = centre(*mode);
-            (x - cx).hypot(y - cy) < 0.15
-        };
-        if let Some(mode) = (0..8).find(near) {
-            counts[mode] += 1.0 / 4_000.0;
-        }
-    }
+    let drawn = draw(fit(&tvae::ENTRY, RECIPE, &ring(4_000), 1).as_ref(), 4_000, 1);
+    let shares = near_bells(&drawn, 0.15);
     // Independent coordinates would put less than 0.3 of the rows near a mode.
-    assert!(counts.iter().sum::<f64>() > 0.8, "rows near a mode: {counts:?}");
-    assert!(counts.iter().all(|share| (0.04..0.25).contains(share)), "modes: {counts:?}");
+    assert!(shares.iter().sum::<f64>() > 0.8, "rows near a mode: {shares:?}");
+    assert!(shares.iter().all(|share| (0.04..0.25).contains(share)), "modes: {shares:?}");
 }
 
 /// Two levels that nothing else tells: the likeliest is always the frequent one, as published,

@@ -2,10 +2,9 @@
 
 use crate::batch::Batch;
 use crate::network::{AVERAGE, DROPPED, Discriminator, Generator, NETWORKS};
-
 use crate::settings::VanillaGan;
-use meg_core::{Result, TrainingState};
-use neural::kernels::{relu, relu_dropout_backward, scale_by};
+use neural::kernels::{relu, relu_dropout_backward, right_share, scale_by};
+use neural::training::{NamedParts, Statistic};
 use neural::{Adam, Dense, Parameter, Threads};
 
 /// Losses of one update.
@@ -17,6 +16,8 @@ pub(crate) struct Losses {
     pub fake: f64,
     /// The generator's, after both.
     pub generator: f64,
+    /// Share of the rows of the first two that the discriminator tells rightly there.
+    pub accuracy: f64,
 }
 
 /// An optimiser's step of one of the networks.
@@ -100,10 +101,12 @@ impl FusedTrainer {
     /// One update; `number` counts from 1.
     pub(crate) fn update(&mut self, batch: &Batch, number: u64) -> Losses {
         let real = self.judge(&batch.real, batch, 0, true);
+        let right = right_share(self.logits(), true);
         self.discriminator_learns(&batch.real, batch.rows, Turn::Real, number);
         self.make(&batch.noise[0], batch.rows);
         let records = self.take_records();
         let fake = self.judge(&records, batch, 1, false);
+        let right = right + right_share(self.logits(), false);
         self.discriminator_learns(&records, batch.rows, Turn::Fake, number);
         self.give_back(records);
         self.make(&batch.noise[1], batch.rows);
@@ -111,39 +114,7 @@ impl FusedTrainer {
         let generator = self.judge(&records, batch, 2, true);
         self.give_back(records);
         self.generator_learns(&batch.noise[1], batch.rows, number);
-        Losses { real, fake, generator }
-    }
-
-    /// Every parameter by its name in a checkpoint.
-    pub(crate) fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
-        let [one, other] = NETWORKS;
-        let generator = self.generator.named_mut().into_iter();
-        let discriminator = self.discriminator.named_mut().into_iter();
-        let named = generator.map(|(name, cells)| (format!("{one}{name}"), cells));
-        named.chain(discriminator.map(|(name, cells)| (format!("{other}{name}"), cells))).collect()
-    }
-
-    /// Writes weights, moments and averages.
-    pub(crate) fn save(&mut self, state: &mut TrainingState) {
-        for (name, parameter) in self.named_mut() {
-            parameter.save(&name, state);
-        }
-        for ((name, parameter), average) in self.generator.named_mut().iter().zip(&self.averages) {
-            state.put_tensor(format!("{AVERAGE}{name}"), &parameter.shape, average.clone());
-        }
-    }
-
-    /// Reads what [`FusedTrainer::save`] wrote.
-    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        for (name, parameter) in self.named_mut() {
-            parameter.restore(&name, state)?;
-        }
-        let named = self.generator.named_mut();
-        for ((name, parameter), average) in named.iter().zip(&mut self.averages) {
-            let read = state.tensor(&format!("{AVERAGE}{name}"), &parameter.shape)?;
-            average.clone_from(&read.data);
-        }
-        Ok(())
+        Losses { real, fake, generator, accuracy: 0.5 * right }
     }
 
     /// The generator that rows are drawn by.
@@ -193,11 +164,10 @@ impl FusedTrainer {
                 scale_by(&mut rest[0], &batch.masks[pass][at]);
             }
         }
-        let logits = &self.judged[layers.len() - 1];
         let sign = if for_real { -1.0 } else { 1.0 };
         self.down.clear();
         let mut loss = 0.0;
-        for &logit in logits {
+        for &logit in &self.judged[layers.len() - 1] {
             // softplus of minus the logit for real rows, of the logit for generated ones.
             let x = sign * f64::from(logit);
             loss += x.max(0.0) + (-x.abs()).exp().ln_1p();
@@ -205,6 +175,11 @@ impl FusedTrainer {
             self.down.push((sign * share / batch.rows as f64) as f32);
         }
         loss / batch.rows as f64
+    }
+
+    /// Those of the last judgement.
+    fn logits(&self) -> &[f32] {
+        &self.judged[self.judged.len() - 1]
     }
 
     fn discriminator_learns(&mut self, records: &[f32], rows: usize, turn: Turn, number: u64) {
@@ -263,5 +238,26 @@ impl FusedTrainer {
         let dropped = at < DROPPED && self.recipe.dropout > 0.0;
         let scale = if dropped { 1.0 / (1.0 - self.recipe.dropout as f32) } else { 1.0 };
         relu_dropout_backward(&mut self.down, &self.judged[at], scale);
+    }
+}
+
+impl NamedParts for FusedTrainer {
+    fn named_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        let [one, other] = NETWORKS;
+        let generator = self.generator.named_mut().into_iter();
+        let discriminator = self.discriminator.named_mut().into_iter();
+        let named = generator.map(|(name, cells)| (format!("{one}{name}"), cells));
+        named.chain(discriminator.map(|(name, cells)| (format!("{other}{name}"), cells))).collect()
+    }
+
+    fn statistics_mut(&mut self) -> Vec<Statistic<'_>> {
+        let named = self.generator.named_mut().into_iter().zip(&mut self.averages);
+        let average = |((name, parameter), cells): ((String, &mut Parameter), _)| Statistic {
+            name: format!("{AVERAGE}{name}"),
+            shape: parameter.shape.clone(),
+            cells,
+            squares: false,
+        };
+        named.map(average).collect()
     }
 }

@@ -72,13 +72,8 @@ impl Generator {
 
     /// What sampling needs, by name.
     pub(crate) fn tensors(&self) -> BTreeMap<String, Tensor> {
-        let named = self.layers.iter().enumerate().flat_map(|(at, layer)| {
-            [
-                (format!("layer{at}.weight"), layer.weight.tensor()),
-                (format!("layer{at}.bias"), layer.bias.tensor()),
-            ]
-        });
-        named.collect()
+        let layers = self.layers.iter().enumerate();
+        layers.flat_map(|(at, layer)| layer.tensors(&format!("layer{at}"))).collect()
     }
 
     /// Every parameter by name, in one order.

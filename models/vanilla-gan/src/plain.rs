@@ -5,11 +5,13 @@ use crate::batch::Batch;
 use crate::fused::{Losses, Turn, optimiser};
 use crate::network::{AVERAGE, DROPPED, Discriminator, Generator, NETWORKS};
 use crate::settings::VanillaGan;
-use candle_core::{DType, Device as TensorDevice, Result as TensorResult, Tensor};
+use candle_core::{DType, Result as TensorResult, Tensor};
 use meg_core::{Device, Result, TrainingState};
+use neural::kernels::right_share;
 use neural::layers::activation::relu;
 use neural::layers::loss::binary_cross_entropy_to;
-use neural::layers::{Initial, Optimiser, ParameterStore, WeightAverage, host_tensor};
+use neural::layers::{Optimiser, ParameterStore, WeightAverage, host_cells, host_tensor, scalar};
+use neural::training::Lasting;
 use neural::{Parameter, tensor_device, tensor_error};
 
 /// The networks in training on any candle device. Parameters have the names and shapes of the
@@ -40,7 +42,7 @@ impl PlainTrainer {
     ) -> Result<Self> {
         let device = tensor_device(device)?;
         let made = |named: Vec<(String, &mut Parameter)>| -> TensorResult<_> {
-            let store = store(named, precision, &device)?;
+            let store = ParameterStore::of_parameters(named, precision, &device)?;
             let adam = optimiser(recipe, Turn::Generator, 1).0;
             let optimiser = Optimiser::new().group(store.trainable(), adam)?;
             Ok((store, optimiser))
@@ -63,10 +65,14 @@ impl PlainTrainer {
     fn run(&mut self, batch: &Batch, number: u64) -> TensorResult<Losses> {
         let width = batch.real.len() / batch.rows;
         let real = self.tensor(&batch.real, (batch.rows, width))?;
-        let loss = binary_cross_entropy_to(&self.logits(&real, batch, 0)?, 1.0)?;
+        let logits = self.logits(&real, batch, 0)?;
+        let right = right_share(&host_cells(&logits)?, true);
+        let loss = binary_cross_entropy_to(&logits, 1.0)?;
         let real = self.learn(DISCRIMINATOR, &loss, Turn::Real, number)?;
         let records = self.records(batch, 0)?.detach();
-        let loss = binary_cross_entropy_to(&self.logits(&records, batch, 1)?, 0.0)?;
+        let logits = self.logits(&records, batch, 1)?;
+        let right = right + right_share(&host_cells(&logits)?, false);
+        let loss = binary_cross_entropy_to(&logits, 0.0)?;
         let fake = self.learn(DISCRIMINATOR, &loss, Turn::Fake, number)?;
         let records = self.records(batch, 1)?;
         let loss = binary_cross_entropy_to(&self.logits(&records, batch, 2)?, 1.0)?;
@@ -74,7 +80,7 @@ impl PlainTrainer {
         if let Some(average) = &mut self.average {
             average.update()?;
         }
-        Ok(Losses { real, fake, generator })
+        Ok(Losses { real, fake, generator, accuracy: 0.5 * right })
     }
 
     fn learn(&mut self, of: usize, loss: &Tensor, turn: Turn, number: u64) -> TensorResult<f64> {
@@ -83,7 +89,7 @@ impl PlainTrainer {
             *settings = optimiser(&self.recipe, turn, number).0;
         }
         optimised.minimise(loss)?;
-        loss.to_dtype(DType::F64)?.to_scalar()
+        scalar(loss)
     }
 
     fn records(&self, batch: &Batch, pass: usize) -> TensorResult<Tensor> {
@@ -114,46 +120,8 @@ impl PlainTrainer {
         if let Some(average) = &mut self.average {
             average.swap().map_err(tensor_error)?;
         }
-        let entries = self.stores[GENERATOR].entries();
-        for ((_, parameter), entry) in self.generator.named_mut().into_iter().zip(entries) {
-            let cells = || entry.var.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
-            parameter.value = cells().map_err(tensor_error)?;
-        }
+        self.stores[GENERATOR].read_back(self.generator.named_mut())?;
         Ok(self.generator)
-    }
-
-    /// Writes weights and moments.
-    pub(crate) fn save(&self, state: &mut TrainingState) -> Result<()> {
-        for (network, store, optimiser) in self.networks() {
-            store.save(network, &mut state.tensors)?;
-            optimiser.save(network, state)?;
-        }
-        self.average.as_ref().map_or(Ok(()), |average| average.save(AVERAGE, state))
-    }
-
-    /// Reads what [`PlainTrainer::save`] wrote.
-    pub(crate) fn restore(&mut self, state: &TrainingState) -> Result<()> {
-        let find = |name: &str, shape: &[usize]| state.tensor(name, shape);
-        for (at, network) in NETWORKS.into_iter().enumerate() {
-            self.stores[at].load(network, find)?;
-            self.optimisers[at].load(network, state)?;
-        }
-        self.average.as_mut().map_or(Ok(()), |average| average.load(AVERAGE, state))
-    }
-
-    /// A phrase about the first tensor with a value that is not finite. Gradients are not kept
-    /// between updates here; one that is not finite reaches weight and moments at once.
-    pub(crate) fn not_finite(&self) -> Result<Option<String>> {
-        for (network, store, optimiser) in self.networks() {
-            let found = match store.not_finite()? {
-                Some(phrase) => Some(phrase),
-                None => optimiser.not_finite()?,
-            };
-            if let Some(phrase) = found {
-                return Ok(Some(format!("{network}{phrase}")));
-            }
-        }
-        Ok(None)
     }
 
     fn networks(&self) -> impl Iterator<Item = (&'static str, &ParameterStore, &Optimiser)> {
@@ -179,20 +147,36 @@ impl PlainTrainer {
     }
 }
 
-/// The parameters of a network as variables.
-fn store(
-    named: Vec<(String, &mut Parameter)>,
-    precision: DType,
-    device: &TensorDevice,
-) -> TensorResult<ParameterStore> {
-    let mut store = ParameterStore::new(precision, device);
-    // The first values are those of the network: none are drawn here.
-    let mut rng = meg_core::Seed(0).stream("vanilla-gan/unused");
-    for (name, parameter) in named {
-        let zero = Initial::Constant(0.0);
-        let var = store.parameter(&name, &parameter.shape, zero, &mut rng)?;
-        let shape = parameter.shape.as_slice();
-        var.set(&host_tensor(parameter.value.clone(), shape, precision, device)?)?;
+impl Lasting for PlainTrainer {
+    /// Gradients are not kept between updates here; one that is not finite reaches weight and
+    /// moments at once.
+    fn not_finite(&mut self) -> Result<Option<String>> {
+        for (network, store, optimiser) in self.networks() {
+            let found = match store.not_finite()? {
+                Some(phrase) => Some(phrase),
+                None => optimiser.not_finite()?,
+            };
+            if let Some(phrase) = found {
+                return Ok(Some(format!("{network}{phrase}")));
+            }
+        }
+        Ok(None)
     }
-    Ok(store)
+
+    fn save(&mut self, state: &mut TrainingState) -> Result<()> {
+        for (network, store, optimiser) in self.networks() {
+            store.save(network, &mut state.tensors)?;
+            optimiser.save(network, state)?;
+        }
+        self.average.as_ref().map_or(Ok(()), |average| average.save(AVERAGE, state))
+    }
+
+    fn restore(&mut self, state: &TrainingState) -> Result<()> {
+        let find = |name: &str, shape: &[usize]| state.tensor(name, shape);
+        for (at, network) in NETWORKS.into_iter().enumerate() {
+            self.stores[at].load(network, find)?;
+            self.optimisers[at].load(network, state)?;
+        }
+        self.average.as_mut().map_or(Ok(()), |average| average.load(AVERAGE, state))
+    }
 }

@@ -21,6 +21,13 @@ vectorised! {
     }
 }
 
+/// Share of a discriminator's logits that are right: above 0 for real rows, below 0 for generated
+/// ones.
+pub fn right_share(logits: &[f32], real: bool) -> f64 {
+    let right = logits.iter().filter(|&&logit| if real { logit > 0.0 } else { logit < 0.0 });
+    right.count() as f64 / logits.len() as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +46,13 @@ mod tests {
             leaky_dropout(&mut moved, &mut again, 0.25);
             assert_eq!(moved[0] - active[at], slopes[at]);
         }
+    }
+
+    /// A logit of 0 cannot tell, and NaN even less.
+    #[test]
+    fn logits_are_right_on_their_side_of_0() {
+        let logits = [2.0, 0.5, 0.0, -1.0, f32::NAN];
+        assert_eq!([right_share(&logits, true), right_share(&logits, false)], [0.4, 0.2]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use batch_norm::{
     BatchNorm, BatchStatistics, batch_norm_relu, batch_norm_relu_backward, batch_norm_relu_frozen,
 };
 pub use closeness::{closeness, closeness_backward};
-pub use critic::{leaky_dropout, scale_by};
+pub use critic::{leaky_dropout, right_share, scale_by};
 pub use gather::{
     add_column_squares, add_column_sums, add_rows, fill_rows, scatter_rows, transpose,
 };

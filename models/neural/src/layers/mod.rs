@@ -72,3 +72,19 @@ pub fn host_tensor(
 ) -> candle_core::Result<candle_core::Tensor> {
     candle_core::Tensor::from_vec(values, shape, device)?.to_dtype(dtype)
 }
+
+/// The cells of a tensor on the host, row-major.
+///
+/// # Errors
+/// Those of the device.
+pub fn host_cells(tensor: &candle_core::Tensor) -> candle_core::Result<Vec<f32>> {
+    tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1()
+}
+
+/// The one value of a tensor on the host.
+///
+/// # Errors
+/// When it has not exactly one, or those of the device.
+pub fn scalar(tensor: &candle_core::Tensor) -> candle_core::Result<f64> {
+    tensor.to_dtype(candle_core::DType::F64)?.to_scalar()
+}

@@ -1,5 +1,5 @@
-use super::{Initial, host_tensor};
-use crate::tensor_error;
+use super::{Initial, host_cells, host_tensor};
+use crate::{Parameter, tensor_error};
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use meg_core::{Error, Rng, Tensor as HostTensor};
 use std::collections::BTreeMap;
@@ -28,6 +28,39 @@ impl ParameterStore {
     /// An empty store for variables of this type on this device.
     pub fn new(dtype: DType, device: &Device) -> Self {
         Self { entries: Vec::new(), dtype, device: device.clone() }
+    }
+
+    /// The parameters of a network with hand-written gradients, by the same names and with the same
+    /// values.
+    ///
+    /// # Errors
+    /// When a name occurs twice, or those of the device.
+    pub fn of_parameters(
+        named: Vec<(String, &mut Parameter)>,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut store = Self::new(dtype, device);
+        for (name, parameter) in named {
+            store.add(&name, &parameter.shape, parameter.value.clone(), true)?;
+        }
+        Ok(store)
+    }
+
+    /// Reads variables back into parameters: into all that [`ParameterStore::of_parameters`] was
+    /// given, or the first of them.
+    ///
+    /// # Errors
+    /// Those of the device.
+    ///
+    /// # Panics
+    /// When the names are others.
+    pub fn read_back(&self, named: Vec<(String, &mut Parameter)>) -> meg_core::Result<()> {
+        for ((name, parameter), entry) in named.into_iter().zip(&self.entries) {
+            assert_eq!(name, entry.name, "the parameters of another network");
+            parameter.value = host_cells(&entry.var).map_err(tensor_error)?;
+        }
+        Ok(())
     }
 
     /// Type of the variables.
@@ -146,8 +179,8 @@ pub(super) fn save_tensor(
     tensor: &Tensor,
     tensors: &mut BTreeMap<String, HostTensor>,
 ) -> meg_core::Result<()> {
-    let cells = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.flatten_all()?.to_vec1());
-    let tensor = HostTensor { shape: tensor.dims().to_vec(), data: cells.map_err(tensor_error)? };
+    let cells = host_cells(tensor).map_err(tensor_error)?;
+    let tensor = HostTensor { shape: tensor.dims().to_vec(), data: cells };
     match tensors.insert(name.to_owned(), tensor) {
         None => Ok(()),
         Some(_) => Err(Error::Artifact(format!("the tensor name {name:?} occurs twice"))),
@@ -181,6 +214,7 @@ pub(super) fn first_not_finite<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Dense;
     use crate::check::cells;
     use meg_core::{Artifact, ColumnSpec, Schema, Seed};
 
@@ -210,6 +244,20 @@ mod tests {
         assert_eq!(one.count(), 10);
         assert_eq!(all_cells(&one), all_cells(&store(1)));
         assert_ne!(all_cells(&one), all_cells(&store(2)));
+    }
+
+    #[test]
+    fn parameters_become_variables_and_come_back() {
+        let mut rng = Seed(1).stream("init");
+        let mut layer = Dense::new((2, 3), Initial::torch(2), Initial::torch(2), &mut rng);
+        let exact = layer.clone();
+        let named = layer.named_mut("layer").into();
+        let store = ParameterStore::of_parameters(named, DType::F64, &Device::Cpu).unwrap();
+        layer.weight.value.fill(9.0);
+        layer.bias.value.fill(9.0);
+        store.read_back(layer.named_mut("layer").into()).unwrap();
+        assert_eq!(layer.weight.value, exact.weight.value);
+        assert_eq!(layer.bias.value, exact.bias.value);
     }
 
     #[test]

@@ -42,6 +42,20 @@ pub fn first_not_finite<'a, N: std::fmt::Display>(
     })
 }
 
+/// Refuses what a trained network (`what`: "generator") gave, where it is not finite. Weights that
+/// are finite but damaged may overflow, and a row would still be drawn from NaN.
+///
+/// # Errors
+/// [`Error::Artifact`] that names the network.
+pub fn check_output(what: &str, cells: &[f32]) -> Result<()> {
+    if all_finite(cells) {
+        return Ok(());
+    }
+    Err(Error::Artifact(format!(
+        "the {what}'s output is not finite: its weights are damaged; train it anew"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

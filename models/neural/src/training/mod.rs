@@ -2,16 +2,26 @@
 //! finite, early stopping, checkpoints.
 
 mod finite;
+mod lasting;
+mod noisy;
 mod stack;
 mod stop;
+mod ways;
 
-pub use finite::{all_finite, check_finite, first_not_finite};
+pub use finite::{all_finite, check_finite, check_output, first_not_finite};
+pub use lasting::{Lasting, NamedParts, Statistic};
+pub use noisy::NoisyTrainee;
 pub use stack::{DEEP_STACK_BYTES, on_deep_stack};
 pub use stop::{Patience, StopRule};
+pub use ways::{Ways, is_fused};
 
 use meg_core::{Error, Event, FitContext, Phase, Result, TrainingState};
 
 /// Named losses (and scores) of one update.
+///
+/// Reports compare models by these names: `generator_loss`, `discriminator_loss`, and
+/// `discriminator_accuracy`, the share of the rows of its batch, half real and half generated, that
+/// a discriminator tells rightly before it learns from them.
 pub type Losses = Vec<(&'static str, f64)>;
 
 /// A model in training, as the loop sees it.
