@@ -297,7 +297,11 @@ impl<'a> Course<'a> {
 fn is_learned_twice(material: &Material<'_>, split: &Split) -> bool {
     match split.small {
         true => material.layout.weights() <= FOLDED_WEIGHTS,
-        false => recipe.snapshots > 1 && recipe.adversarial_steps == 0 && !split.held.is_empty(),
+        false => {
+            material.most_states() > 1
+                && material.recipe.adversarial_steps == 0
+                && !split.held.is_empty()
+        }
     }
 }
 
