@@ -94,6 +94,7 @@ fn training_that_diverges_is_recorded_with_its_step_and_spares_the_others() {
 #[test]
 fn a_cell_that_wants_too_much_memory_is_recorded() {
     let place = Place::new();
+    assert!(place.ok("bench --help").contains("ends the cell as out_of_memory"));
     place.ends(&format!("{BENCH} --memory-limit 1M --out a"), 5);
     for cell in place.cells("a") {
         assert_eq!(cell["status"], "out_of_memory", "{cell}");

@@ -28,6 +28,9 @@ fn mistakes_of_the_command_line_are_answered_with_the_nearest_word() {
     place.refuses("bench --datasets clinic --models copy,copy", 2, &["twice"]);
     place.refuses("bench --datasets clinic --models copy --timeout soon", 2, &["30m"]);
     place.refuses("bench --datasets clinic --models copy --metrics shap", 2, &["shap", "shape"]);
+    let (_, told) = place.ends("evaluate --train a --synthetic b --metrics tstr_bost_auc", 2);
+    assert!(told.contains("\"tstr_boost_auc\"") && told.contains("meg metrics list"), "{told}");
+    assert!(told.len() < 800, "not all names: {told}");
     place.file("plan.toml", "dataset = [\"clinic\"]");
     place.refuses("bench plan.toml", 2, &["plan.toml", "dataset"]);
     place.refuses("nonsense", 2, &["nonsense"]);

@@ -12,6 +12,12 @@ fn models_datasets_and_schemas_can_be_looked_at() {
     place.ok("models show independent");
     let models: Value = serde_json::from_str(&place.ok("models list --json")).unwrap();
     assert_eq!(models[0]["name"], "copy");
+    let listed = place.ok("metrics list");
+    let metrics: Value = serde_json::from_str(&place.ok("metrics list --json")).unwrap();
+    let scores = metrics.as_array().unwrap().iter().flat_map(|one| one["scores"].as_array());
+    let scores: Vec<&str> = scores.flatten().map(|name| name.as_str().unwrap()).collect();
+    assert!(scores.len() > 100 && scores.iter().all(|name| listed.contains(name)), "{listed}");
+    assert!(listed.contains("Sets: default, all, fidelity"), "{listed}");
     assert!(place.ok("datasets list").contains("clinic"));
     assert!(place.ok("datasets show thyroid").contains("licence"));
     assert!(place.ok("datasets fetch clinic --offline").contains("training rows"));
@@ -45,6 +51,13 @@ fn a_table_of_ones_own_is_divided() {
     assert_eq!(read("again/holdout.csv"), read("mine/holdout.csv"));
     place.ok("datasets split mine.csv --out other --seed 2 --share 0.5 --format parquet");
     assert!(place.path("other/train.parquet").is_file());
+    // A target is divided class by class, and stands in the schema.
+    place.ok("datasets split mine.csv --out classes --target ill");
+    let ill = rows("classes/holdout.csv").iter().filter(|row| row.ends_with("yes")).count();
+    assert_eq!(ill, 10);
+    assert!(read("classes/schema.toml").contains("role = \"target\""));
+    assert!(!read("mine/schema.toml").contains("role = \"target\""));
+    place.refuses("datasets split mine.csv --out new --target il", 2, &["\"il\"", "ill"]);
     place.refuses("datasets split mine.csv --out mine", 2, &["mine", "exists already"]);
     place.refuses("datasets split mine.csv --out new --share 1", 2, &["--share 1", "below 1"]);
     place.file("one.csv", "x\n1\n");

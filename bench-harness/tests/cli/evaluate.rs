@@ -98,3 +98,90 @@ fn scores_that_cannot_be_computed_are_folded_into_their_reasons() {
     let text = place.ok(&format!("{line} --holdout unseen.csv"));
     assert!(!text.contains("No --holdout"), "{text}");
 }
+
+/// Patients of the clinic: some to learn from, some unseen, and others that a perfect generator might
+/// have made.
+fn with_patients() -> Place {
+    let place = Place::new();
+    place.ok("datasets export clinic --out clinic --offline -q");
+    let lines = |part: &str, from: usize| {
+        let text = fs::read_to_string(place.path(&format!("clinic/{part}.csv"))).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        [&lines[..1], &lines[1 + from..401 + from]].concat().join("\n") + "\n"
+    };
+    place.file("train.csv", lines("train", 0));
+    place.file("unseen.csv", lines("holdout", 0));
+    place.file("fresh.csv", lines("holdout", 400));
+    fs::copy(place.path("clinic/schema.toml"), place.path("schema.toml")).unwrap();
+    place
+}
+
+#[test]
+fn who_must_decide_whether_to_share_reads_what_leaks_and_what_would_not_show() {
+    let place = with_patients();
+    let line = "evaluate --train train.csv --holdout unseen.csv --schema schema.toml --metrics shape,detection,privacy,attacks --synthetic";
+    let fresh = place.ok(&format!("{line} fresh.csv"));
+    for part in [
+        "95 % interval",
+        "least leak",
+        "No leak seen at these sizes (400 training, 400 unseen, 400 synthetic rows)",
+        "of the synthetic rows (copies of training rows, ",
+        "nothing seen",
+    ] {
+        assert!(fresh.contains(part), "{part} is missing in {fresh}");
+    }
+    let auc = fresh.lines().find(|line| line.starts_with("detection_boost_auc")).unwrap();
+    assert!(auc.contains(" to 0.") && auc.contains("0.5000"), "{auc}");
+    let copied = place.ok(&format!("{line} train.csv"));
+    assert!(copied.contains("scores look like a leak, "), "{copied}");
+    assert!(copied.contains(" of them clearly: "), "{copied}");
+    for name in ["dcr_median", "identical_match_excess", "tail_leak", "membership_auc"] {
+        let own = copied.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap();
+        assert!(own.contains("looks like a leak"), "{own}");
+        let own = fresh.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap();
+        assert!(!own.contains("looks like a leak"), "{own}");
+    }
+    for text in [&fresh, &copied] {
+        assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+        assert!(!text.contains("safe"), "{text}");
+    }
+    let told: Value = serde_json::from_str(&place.ok(&format!("{line} train.csv --json"))).unwrap();
+    let seen = told["leaks"]["seen"].as_array().unwrap();
+    assert!(seen.iter().any(|one| one["metric"] == "tail_leak" && one["like"] == 1.0), "{told}");
+    // Without unseen rows nothing can be said.
+    let alone =
+        "evaluate --train train.csv --synthetic fresh.csv --schema schema.toml --metrics privacy";
+    let alone = place.ok(alone);
+    assert!(!alone.contains("o leak seen") && alone.contains("Nothing can be said of leaks"));
+}
+
+#[test]
+fn a_page_shows_one_synthetic_table_with_all_its_scores() {
+    let place = with_patients();
+    let line = "evaluate --train train.csv --holdout unseen.csv --synthetic fresh.csv --schema schema.toml --metrics fidelity,privacy --html";
+    let told = place.ok(&format!("{line} page.html"));
+    assert!(told.contains("the page is page.html") && told.contains("shape"), "{told}");
+    let page = fs::read_to_string(place.path("page.html")).unwrap();
+    for part in [
+        "<h1>fresh.csv beside train.csv</h1>",
+        "<h2>Leaks</h2>",
+        "No leak seen at these sizes",
+        "<h2>All scores</h2>",
+        "<h2>Columns</h2>",
+        "<h2>Pairs of columns</h2>",
+        "component 1",
+        "Columns beside each other",
+        "% of the rows would have to change class",
+        "correlation_similarity",
+        "400 training rows, 400 holdout rows",
+    ] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+    for never in ["<script", "http://", "https://", "src=", "peak memory", "wall-clock"] {
+        assert!(!page.contains(never), "{never}");
+    }
+    place.ok(&format!("{line} again.html"));
+    assert_eq!(fs::read_to_string(place.path("again.html")).unwrap(), page);
+    place.refuses(&format!("{line} ./train.csv"), 2, &["train.csv", "read too"]);
+    place.refuses(&format!("{line} no/page.html"), 3, &["no/page.html"]);
+}

@@ -108,6 +108,7 @@ mod tests {
             metrics: BTreeMap::from([("membership_auc".to_owned(), spread(membership, 0.5))]),
             utility: BTreeMap::from([("auc".to_owned(), spread(auc, 0.9))]),
             remarks: Vec::new(),
+            leaks: None,
         }
     }
 
