@@ -265,12 +265,12 @@ fn remarks(text: &mut String, report: &Report<'_>) {
     );
     line(
         text,
-        "- A number in round brackets is the reference, what the score is where nothing is amiss: of TSTR the same learners trained on real rows (TRTR), of DCR and `identical` real holdout rows in place of the synthetic ones, of detection and membership AUC 0.5, of the risks 0. The row `real holdout` has it for the first columns.",
+        "- A number in round brackets is the reference, what the score is where nothing is amiss: of TSTR the same learners trained on real rows (TRTR), of DCR and `identical` real holdout rows in place of the synthetic ones, of detection AUC 0.5, of membership AUC what the best of four attacks has by chance, of the risks 0. The row `real holdout` has it for the first columns.",
     );
     if ATTACKS.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
         line(
             text,
-            "- Detection AUC is how well boosted trees tell synthetic rows from unseen real ones, membership AUC how well the best of four attacks tells training rows from unseen ones: 0.5 is best. Singling out, linkability and inference are risks beyond those of unseen rows: 0 is best, and what an attack does not find another may.",
+            "- Detection AUC is how well boosted trees tell synthetic rows from unseen real ones, membership AUC how well the best of four attacks tells training rows from unseen ones: 0.5 is best, for membership what stands in brackets. Singling out, linkability and inference are risks beyond those of unseen rows: 0 is best, and what an attack does not find another may.",
         );
     }
     if LIKELIHOOD.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
