@@ -3,6 +3,7 @@
 //! `cells.jsonl` stays the source of every number, and a report without these files lacks pictures
 //! alone.
 
+use crate::beside::Beside;
 use crate::curves::{Curve, rounded};
 use crate::files;
 use eval::{Comparison, Projection};
@@ -35,6 +36,9 @@ pub struct Details {
     pub sheets: Vec<Sheet>,
     /// Real and synthetic rows along the first two principal components, where there are two.
     pub components: Option<Projection>,
+    /// Single columns of real and synthetic rows, where they are all that a report is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Beside>,
 }
 
 impl Details {
@@ -47,6 +51,7 @@ impl Details {
             masks: None,
             sheets: Vec::new(),
             components: None,
+            columns: Vec::new(),
         }
     }
 

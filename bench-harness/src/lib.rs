@@ -6,6 +6,7 @@
 //! (all of them), [`store`] (the folder of results), [`report`] (tables for people and programs).
 //! Nothing here prints or ends the process; only the binary's `cli` modules do.
 
+pub mod beside;
 pub mod cell;
 pub mod checkpoint;
 pub mod child;
@@ -13,6 +14,8 @@ pub mod common_schema;
 pub mod curves;
 pub mod details;
 pub mod files;
+pub mod judged;
+pub mod leaks;
 pub mod machine;
 pub mod memory;
 pub mod message;

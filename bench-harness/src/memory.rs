@@ -23,8 +23,9 @@ pub fn measured<T>(work: impl FnOnce() -> T) -> (T, Option<u64>) {
 }
 
 /// Forbids this process more than so many bytes of data, so that a greedy cell fails instead of
-/// the machine. Written data count, not address space: allocators and threads reserve far more
-/// addresses than they use.
+/// the machine. What counts is memory of its own that it may write to (heap, stacks of threads),
+/// touched or not; address space that is only reserved and files mapped for reading do not, nor
+/// does memory of a device. Linux alone counts mapped memory; other Unix systems may count less.
 ///
 /// # Errors
 /// When the system refuses the limit.

@@ -32,6 +32,9 @@ pub struct Manifest {
     pub schema_version: u32,
     /// Version of the program.
     pub version: String,
+    /// What reports are headed, where they are not of a benchmark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The machine of the last run into this folder.
     pub machine: Machine,
     /// Cells at the same time.
@@ -78,6 +81,7 @@ impl Manifest {
         Self {
             schema_version: 1,
             version: VERSION.into(),
+            title: None,
             machine: Machine::here(),
             jobs,
             threads,

@@ -1,6 +1,7 @@
 //! A synthetic twin of one table at hand, in this process: trained, drawn, scored. It is a cell
 //! whose rows come from the caller and whose model and synthetic rows are kept.
 
+use crate::beside;
 use crate::cell::{self, Job, Watch};
 use crate::curves::Curve;
 use crate::details::Details;
@@ -53,6 +54,7 @@ pub fn make(
     };
     cell::evaluate(job, &comparison, (&mut record, &mut details), &mut watch)?;
     details.project(&comparison);
+    details.columns = beside::columns(&comparison);
     let record = cell::close(record, Ok(()), &watch);
     Ok(Twin { fitted, synthetic, record, details })
 }

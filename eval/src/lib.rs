@@ -191,32 +191,46 @@ impl Group {
 /// `meg-report`), or a score (which brings the other scores of its metric with it).
 ///
 /// # Errors
-/// A request error that names an unknown word and lists the known ones.
+/// A request error that names an unknown word, the known ones that are like it, and the sets.
 pub fn select<S: AsRef<str>>(words: &[S]) -> Result<Vec<&'static dyn Metric>> {
     for word in words.iter().map(AsRef::as_ref) {
         if !METRICS.iter().any(|metric| is_named(*metric, word)) {
-            let groups: Vec<&str> = Group::ALL.into_iter().map(Group::name).collect();
-            let learners = METRICS.iter().flat_map(|metric| metric.words()).copied();
-            let sets: Vec<&str> =
-                sets::SETS.iter().map(|(name, _)| *name).chain(learners).collect();
-            let names: Vec<&str> = METRICS.iter().flat_map(|metric| metric.names()).collect();
-            let known = ["default", "all"]
-                .into_iter()
-                .chain(groups.clone())
-                .chain(sets.clone())
-                .chain(names.clone());
-            let meant = meg_core::nearest(word, known);
-            let meant = meant.map_or(String::new(), |name| format!("; did you mean {name:?}?"));
-            return Err(Error::Request(format!(
-                "there is no metric {word:?}{meant}\n  sets: default, all, {}, {}; scores: {}",
-                groups.join(", "),
-                sets.join(", "),
-                names.join(", ")
-            )));
+            return Err(unknown(word));
         }
     }
     let chosen = |metric: &&&dyn Metric| words.iter().any(|word| is_named(**metric, word.as_ref()));
     Ok(METRICS.iter().filter(chosen).copied().collect())
+}
+
+/// The words of [`select`] that stand for several metrics: `default`, `all`, groups and sets.
+pub fn words() -> Vec<&'static str> {
+    let learners = METRICS.iter().flat_map(|metric| metric.words()).copied();
+    let sets = sets::SETS.iter().map(|(name, _)| *name);
+    let groups = Group::ALL.into_iter().map(Group::name);
+    ["default", "all"].into_iter().chain(groups).chain(sets).chain(learners).collect()
+}
+
+/// The scores are too many to list.
+fn unknown(word: &str) -> Error {
+    const SHOWN: usize = 5;
+    let sets = words();
+    let names = METRICS.iter().flat_map(|metric| metric.names());
+    let all: Vec<&str> = sets.iter().copied().chain(names).collect();
+    let mut alike = meg_core::nearest_few(word, all.iter().copied(), SHOWN);
+    if alike.is_empty() && word.len() > 2 {
+        let parts = all.iter().copied().filter(|name| name.contains(&word.to_lowercase()));
+        alike = parts.take(SHOWN).collect();
+    }
+    let alike: Vec<String> = alike.iter().map(|name| format!("{name:?}")).collect();
+    let meant = match alike.split_last() {
+        None => String::new(),
+        Some((only, [])) => format!("; did you mean {only}?"),
+        Some((last, others)) => format!("; did you mean {} or {last}?", others.join(", ")),
+    };
+    Error::Request(format!(
+        "there is no metric {word:?}{meant}\n  sets: {}\n  help: `meg metrics list` lists all scores, docs/metrics.md defines them",
+        sets.join(", ")
+    ))
 }
 
 fn is_named(metric: &dyn Metric, word: &str) -> bool {

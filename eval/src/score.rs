@@ -95,17 +95,35 @@ impl Score {
             return self;
         }
         self.least_leak = least.filter(|share| *share <= 1.0);
-        let words = match self.least_leak {
-            Some(share) => {
-                format!("would show if {:.2} % of the synthetic rows were copies", 100.0 * share)
-            }
-            None => "no share of copies would show at these numbers of rows".to_owned(),
-        };
+        let words = least_in_words(self.least_leak);
         self.reason = Some(match self.reason {
             Some(reason) => format!("{reason}; {words}"),
             None => words,
         });
         self
+    }
+
+    /// Whether it was reckoned that no share of copies would show at these numbers of rows.
+    pub fn is_blind(&self) -> bool {
+        let blind = || least_in_words(None);
+        self.least_leak.is_none() && self.reason.as_ref().is_some_and(|r| r.ends_with(&blind()))
+    }
+
+    /// The reason without what it says of the least leak, which stands in a field of its own.
+    pub fn note(&self) -> Option<&str> {
+        let reason = self.reason.as_deref()?;
+        let rest = reason.strip_suffix(&least_in_words(self.least_leak)).unwrap_or(reason);
+        Some(rest.strip_suffix("; ").unwrap_or(rest)).filter(|note| !note.is_empty())
+    }
+}
+
+/// What share of copies would have shown.
+fn least_in_words(least: Option<f64>) -> String {
+    match least {
+        Some(share) => {
+            format!("would show if {:.2} % of the synthetic rows were copies", 100.0 * share)
+        }
+        None => "no share of copies would show at these numbers of rows".to_owned(),
     }
 }
 
@@ -309,6 +327,24 @@ mod tests {
         let lost = mean_of(&[Ok(0.5), Err(Gap::absent("none", (9, 10), 100)), Ok(1.0)]);
         let gap = lost.value.unwrap_err();
         assert!(gap.lost && gap.reason.contains("lost columns: b"), "{gap:?}");
+    }
+
+    #[test]
+    fn the_least_leak_is_told_apart_from_other_notes() {
+        let score = |note: Option<&str>| {
+            let reading = Reading::new(Ok(0.5), 9, 9).note(note.map(str::to_owned));
+            Score::new(&Kind::like_holdout("m"), &[], reading)
+        };
+        let both = score(Some("2 of 9")).with_least_leak(Some(0.125));
+        assert_eq!(
+            both.reason.as_deref(),
+            Some("2 of 9; would show if 12.50 % of the synthetic rows were copies")
+        );
+        assert_eq!((both.note(), both.is_blind()), (Some("2 of 9"), false));
+        let blind = score(None).with_least_leak(Some(1.5));
+        assert_eq!((blind.note(), blind.is_blind()), (None, true));
+        let unreckoned = score(Some("2 of 9"));
+        assert_eq!((unreckoned.note(), unreckoned.is_blind()), (Some("2 of 9"), false));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use model::{
     CheckpointSink, Device, FitContext, Fitted, Kernels, ModelEntry, SampleContext, Synthesizer,
     Variant,
 };
-pub use names::nearest;
+pub use names::{nearest, nearest_few};
 pub use observer::{Control, Event, Observer, Phase, Silent};
 pub use recipe::{Recipe, Setting, Settings, out_of_range};
 pub use schema::{ColumnKind, ColumnSpec, Role, Schema, round_to};

@@ -58,7 +58,10 @@ pub(crate) struct Bench {
     /// Time limit per cell, as `90s`, `30m` or `2h`.
     #[arg(long, value_name = "TIME")]
     timeout: Option<String>,
-    /// Memory limit per cell, as `512M` or `4G`.
+    /// Memory limit per cell, as `512M` or `4G`: of the memory that its process asks for to write
+    /// to (heap and stacks, touched or not), not of files that it maps, nor of a device's memory.
+    /// An allocation beyond it fails and ends the cell as out_of_memory; the others go on. Linux
+    /// only: elsewhere every cell is refused or the limit may not hold.
     #[arg(long, value_name = "SIZE")]
     memory_limit: Option<String>,
     /// Where tensors live: `cpu` or `cuda:0` [default: cpu].
@@ -69,7 +72,7 @@ pub(crate) struct Bench {
     plain: bool,
     /// Scores to compute, as `default,attacks`: sets (default, all), groups, the learners of a
     /// paper's table (ctgan-adult, ...), the scores of a MEG document's table (meg-documentation,
-    /// meg-report), or names of scores; a wrong name lists them.
+    /// meg-report), or names of scores; `meg metrics list` shows them.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     metrics: Option<Vec<String>>,
     /// Keep the synthetic tables in DIR/samples.

@@ -217,7 +217,7 @@ impl Fit {
     fn read(&self, common: &Common, schema: Option<&Schema>) -> Result<Table> {
         let table = self.table.read(&self.data, schema).map_err(|error| self.named(error))?;
         if schema.is_none() {
-            guessed::check(common, &self.data, &table, "")?;
+            guessed::check(common, &self.data, &table, (&[], ""))?;
         }
         Ok(table)
     }

@@ -40,7 +40,9 @@ pub(crate) struct Mask {
     /// What the columns are, as `meg schema infer` writes it.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// File with the secret key of `hash` and `noise`, at least 16 bytes; fakes depend on it too.
+    /// File with the secret key of `hash` and `noise`, at least 16 bytes. Fakes are drawn under it
+    /// too; without it by the seed alone, so that whoever knows seed, rules and order of the real
+    /// values can draw them again.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Seed of noise and fakes; the same seed gives the same bytes.

@@ -46,6 +46,15 @@ impl Masking {
     }
 }
 
+/// The method that a report names where no rule does.
+pub(crate) const KEPT: &str = "kept";
+
+/// The columns that a rule names.
+pub(crate) fn masked(report: &Report) -> impl Iterator<Item = &str> {
+    let masked = report.columns.iter().filter(|column| column.method != KEPT);
+    masked.map(|column| column.column.as_str())
+}
+
 /// The report in words and a table.
 pub(crate) fn show(report: &Report) -> String {
     let heading = ["column", "method", "cells", "changed", "share", "values before", "after"];
@@ -100,7 +109,14 @@ fn read_key(rules: &Rules, path: Option<&Path>, common: &Common) -> Result<Optio
         None if rules.needs_key() => Err(Error::Request(
             "a rule with `hash` or `noise` needs a secret key\n  help: pass --key FILE; `openssl rand -hex 32 > key` makes one".into(),
         )),
-        None => Ok(None),
+        None => {
+            if rules.uses_key() {
+                common.remark(
+                    "fakes are drawn without a key: whoever knows the seed, the rules and the order of the real values can draw them again and tell which value each stands for\n  help: pass --key FILE; `openssl rand -hex 32 > key` makes one",
+                );
+            }
+            Ok(None)
+        }
     }
 }
 

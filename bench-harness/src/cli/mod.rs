@@ -13,6 +13,7 @@ mod inspect;
 mod interrupt;
 mod mask;
 mod masking;
+mod metrics;
 mod models;
 mod options;
 mod output;
@@ -21,8 +22,10 @@ mod report;
 mod sample;
 mod saved;
 mod schema;
+mod scores;
 mod split;
 mod stopwatch;
+mod target;
 mod twin;
 
 use bench_harness::child;
@@ -73,6 +76,8 @@ enum Command {
     Datasets(datasets_command::Datasets),
     #[command(subcommand)]
     Models(models::Models),
+    #[command(subcommand)]
+    Metrics(metrics::Metrics),
     /// Computes one cell; `meg bench` calls this by itself.
     #[command(name = child::SUBCOMMAND, hide = true)]
     Cell,
@@ -119,6 +124,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Schema(command) => done(command.run(common)),
         Command::Datasets(command) => done(command.run(common)),
         Command::Models(command) => done(command.run(common)),
+        Command::Metrics(command) => done(command.run(common)),
         Command::Cell => done(child::serve(&mut std::io::stdin(), &mut std::io::stdout())),
     }
 }

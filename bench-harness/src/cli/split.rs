@@ -1,6 +1,6 @@
 use super::datasets_command::{Form, check_new_folder, write_new_folder};
 use super::options::{Common, TableOptions};
-use super::output;
+use super::{output, target};
 use clap::Args;
 use datasets::Dataset;
 use meg_core::{DataError, Error, Result, Seed};
@@ -25,6 +25,10 @@ pub(crate) struct Split {
     /// What the columns are, as `meg schema infer` writes it; guessed when left out.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
+    /// Column that a predictive model would predict: a share of each of its classes is held out,
+    /// and schema.toml names it.
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
     /// Seed of the division; the same seed gives the same bytes.
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
@@ -44,6 +48,10 @@ impl Split {
         check_new_folder(&self.out)?;
         let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
         let table = self.table.read(&self.file, schema.as_ref())?;
+        let table = match &self.target {
+            Some(target) => target::set_in(&table, target)?,
+            None => table,
+        };
         if schema.is_none() {
             datasets::remarks(&table).iter().for_each(|told| common.remark(told));
         }

@@ -1,8 +1,8 @@
 use super::datasets_command::check_new_folder;
-use super::masking::{self, Masking};
+use super::masking::{self, KEPT, Masking};
 use super::options::{Common, TableOptions, WorkOptions};
 use super::progress::Progress;
-use super::{guessed, output};
+use super::{guessed, output, target};
 use bench_harness::cell::Job;
 use bench_harness::plan::{self, Plan, PlanModel};
 use bench_harness::registry::{self, Choice};
@@ -44,7 +44,8 @@ pub(crate) struct Twin {
     /// Rules of masking; nothing is masked without them.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// File with the secret key of rules that hash, blur or fake.
+    /// File with the secret key of rules that hash or blur; fakes are drawn under it too, and
+    /// without it by the seed alone.
     #[arg(long, value_name = "FILE", requires = "rules")]
     key: Option<PathBuf>,
     /// Column that a predictive model would predict.
@@ -71,6 +72,9 @@ pub(crate) struct Twin {
     #[command(flatten)]
     work: WorkOptions,
 }
+
+/// A way out of a guessed identifier or free text that only this command has.
+const OR_MASK: &str = ", mask by a rule";
 
 impl Twin {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
@@ -122,10 +126,12 @@ impl Twin {
             None => (table, None),
         };
         if schema.is_none() {
-            guessed::check(common, &self.file, &table, " or by a rule (method = \"drop\")")?;
+            let masked: Vec<&str> = report.iter().flat_map(masking::masked).collect();
+            table = guessed::pseudonyms(common, table, &masked)?;
+            guessed::check(common, &self.file, &table, (&masked, OR_MASK))?;
         }
         if let Some(target) = &self.target {
-            table = with_target(&table, target)?;
+            table = target::set_in(&table, target)?;
         }
         if table.schema().target().is_none() {
             common.remark("no column is the target, so that utility is not scored\n  help: name it with --target COLUMN, or by role = \"target\" in the schema");
@@ -201,6 +207,7 @@ impl Twin {
             seed: job.seed,
         };
         let mut manifest = Manifest::here(1, job.threads, vec![cell]);
+        manifest.title = Some(format!("Twin of {}", job.dataset));
         manifest.metrics.clone_from(&self.metrics);
         manifest.warnings.push(match masked {
             None => "nothing was masked before training.".into(),
@@ -302,7 +309,7 @@ impl Twin {
 
 /// What was masked, in a line of the report.
 fn in_words(report: &Report) -> String {
-    let masked = report.columns.iter().filter(|column| column.method != "kept");
+    let masked = report.columns.iter().filter(|column| column.method != KEPT);
     let masked: Vec<String> = masked
         .map(|column| {
             let share = 100.0 * column.share;
@@ -314,16 +321,4 @@ fn in_words(report: &Report) -> String {
         100.0 * report.share_changed,
         if masked.is_empty() { "no column".into() } else { masked.join(", ") }
     )
-}
-
-fn with_target(table: &Table, target: &str) -> Result<Table> {
-    let mut schema = table.schema().as_ref().clone();
-    let at = schema.find(target)?;
-    for column in &mut schema.columns {
-        if column.role == Role::Target {
-            column.role = Role::Feature;
-        }
-    }
-    schema.columns[at].role = Role::Target;
-    Table::new(schema, table.columns().to_vec())
 }

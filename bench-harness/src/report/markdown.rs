@@ -2,11 +2,13 @@
 
 mod comparisons;
 mod documents;
+mod leaks;
+mod scores;
 mod standing;
 
 use super::DocumentTable;
 use super::summary::{ModelSummary, Report, Spread, TableReport, learners};
-use crate::record::Record;
+use crate::record::{Record, Seconds};
 use crate::units;
 use std::fmt::Write;
 
@@ -43,13 +45,15 @@ const ATTACKS: [(&str, &str); 5] = [
 
 /// Writes the whole report.
 pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
-    let mut text = String::from("# Benchmark\n");
+    let mut text = title(report);
     let mut notes = Notes::default();
     documents::write(&mut text, report);
     for table in &report.tables {
         leaderboard(&mut text, table, &mut notes);
     }
     notes.write(&mut text);
+    leaks::write(&mut text, report);
+    scores::write(&mut text, report);
     comparisons::write(&mut text, report);
     standing::write(&mut text, report);
     remarks(&mut text, report);
@@ -61,9 +65,16 @@ pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
 
 /// Writes the table of a document alone.
 pub(super) fn document(report: &Report<'_>, table: DocumentTable) -> String {
-    let mut text = String::from("# Benchmark\n");
+    let mut text = title(report);
     documents::one(&mut text, report, table);
+    if table == DocumentTable::Report {
+        leaks::write(&mut text, report);
+    }
     text
+}
+
+fn title(report: &Report<'_>) -> String {
+    format!("# {}\n", one_line(report.manifest.title.as_deref().unwrap_or("Benchmark")))
 }
 
 fn leaderboard(text: &mut String, table: &TableReport, notes: &mut Notes) {
@@ -87,7 +98,14 @@ fn leaderboard(text: &mut String, table: &TableReport, notes: &mut Notes) {
     head.extend(likelihoods.iter().map(|(_, heading)| *heading));
     head.extend(attacks.iter().map(|(_, heading)| *heading));
     head.extend(closeness.iter().map(|(_, heading)| *heading));
-    head.extend(["fit", "sample", "peak memory"]);
+    // Rows that came from elsewhere have neither.
+    let timed = |model: &ModelSummary| {
+        model.ok == 0 || model.fit_seconds.is_some() || model.sample_seconds.is_some()
+    };
+    let timed = table.models.iter().any(timed);
+    if timed {
+        head.extend(["fit", "sample", "peak memory"]);
+    }
     let mut rows: Vec<Vec<String>> = table
         .models
         .iter()
@@ -102,8 +120,10 @@ fn leaderboard(text: &mut String, table: &TableReport, notes: &mut Notes) {
             likelihoods.iter().for_each(|(name, _)| put(Column::Beside(name)));
             attacks.iter().for_each(|(name, _)| put(Column::Beside(name)));
             closeness.iter().for_each(|(name, _)| put(Column::Beside(name)));
-            cells.extend([seconds(model.fit_seconds), seconds(model.sample_seconds)]);
-            cells.push(model.peak_memory_bytes.map_or(NONE.into(), units::show_bytes));
+            if timed {
+                cells.extend([seconds(model.fit_seconds), seconds(model.sample_seconds)]);
+                cells.push(model.peak_memory_bytes.map_or(NONE.into(), units::show_bytes));
+            }
             cells
         })
         .collect();
@@ -245,12 +265,12 @@ fn remarks(text: &mut String, report: &Report<'_>) {
     );
     line(
         text,
-        "- A number in round brackets is the reference, what the score is where nothing is amiss: of TSTR the same learners trained on real rows (TRTR), of DCR and `identical` real holdout rows in place of the synthetic ones, of detection and membership AUC 0.5, of the risks 0. The row `real holdout` has it for the first columns.",
+        "- A number in round brackets is the reference, what the score is where nothing is amiss: of TSTR the same learners trained on real rows (TRTR), of DCR and `identical` real holdout rows in place of the synthetic ones, of detection AUC 0.5, of membership AUC what the best of four attacks has by chance, of the risks 0. The row `real holdout` has it for the first columns.",
     );
     if ATTACKS.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
         line(
             text,
-            "- Detection AUC is how well boosted trees tell synthetic rows from unseen real ones, membership AUC how well the best of four attacks tells training rows from unseen ones: 0.5 is best. Singling out, linkability and inference are risks beyond those of unseen rows: 0 is best, and what an attack does not find another may.",
+            "- Detection AUC is how well boosted trees tell synthetic rows from unseen real ones, membership AUC how well the best of four attacks tells training rows from unseen ones: 0.5 is best, for membership what stands in brackets. Singling out, linkability and inference are risks beyond those of unseen rows: 0 is best, and what an attack does not find another may.",
         );
     }
     if LIKELIHOOD.iter().any(|(name, _)| report.tables.iter().any(|table| has_score(table, name))) {
@@ -345,16 +365,28 @@ fn origin(text: &mut String, report: &Report<'_>) {
     line(
         text,
         &format!(
-            "meg {} on {} ({}, {}), {} cores{memory}; {} at a time with {} each. Times are wall-clock seconds of exactly the training and exactly the sampling; cells that run at the same time slow each other down.",
+            "meg {} on {} ({}, {}), {} cores{memory}{}",
             manifest.version,
             machine.processor.as_deref().unwrap_or("an unnamed processor"),
             machine.os,
             machine.arch,
             machine.cores,
-            count(manifest.jobs, "cell"),
-            count(manifest.threads, "thread")
+            times(report)
         ),
     );
+}
+
+/// How times were taken, where there are any.
+fn times(report: &Report<'_>) -> String {
+    let judged_alone = |record: &Record| record.is_ok() && record.seconds == Seconds::default();
+    if report.only_cell().is_some_and(judged_alone) {
+        return ".".into();
+    }
+    format!(
+        "; {} at a time with {} each. Times are wall-clock seconds of exactly the training and exactly the sampling; cells that run at the same time slow each other down.",
+        count(report.manifest.jobs, "cell"),
+        count(report.manifest.threads, "thread")
+    )
 }
 
 fn sd(spread: &Spread) -> String {

@@ -45,7 +45,7 @@ pub(crate) fn score(name: &str, value: f64, reference: Option<f64>) -> Score {
         columns: Vec::new(),
         value: Some(value),
         goal: Goal::Maximize,
-        range: [None, None],
+        range: [Some(0.0), Some(1.0)],
         reference,
         interval: None,
         least_leak: None,

@@ -5,6 +5,7 @@ mod utility;
 pub(super) use utility::{learners, of_cell as utility_of};
 
 use crate::details::Details;
+use crate::leaks::{self, Leaks};
 use crate::record::{Record, Rows, Status};
 use crate::store::{Manifest, Planned};
 use eval::Score;
@@ -62,6 +63,9 @@ pub struct ModelSummary {
     pub utility: BTreeMap<String, Spread>,
     /// What the reader must know of table-wide scores.
     pub remarks: Vec<Remark>,
+    /// What the scores of privacy say of leaks, where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaks: Option<Leaks>,
 }
 
 /// Why a score has no value, or one that is none of the usual kind.
@@ -82,7 +86,7 @@ pub struct Spread {
     pub mean: f64,
     /// Standard deviation (n - 1); none for a single value.
     pub sd: Option<f64>,
-    /// Student's 95 % interval of the mean; none for a single value.
+    /// Student's 95 % interval of the mean, cut at the range of the score; none for a single value.
     pub interval: Option<[f64; 2]>,
     /// Number of values.
     pub n: usize,
@@ -91,7 +95,16 @@ pub struct Spread {
     /// Means of the ends of the cells' own 95 % intervals, where every value has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own_interval: Option<[f64; 2]>,
+    /// Mean of the cells' least leaks, where every value has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_leak: Option<f64>,
 }
+
+/// Smallest and largest possible value; `None` is unbounded.
+type Range = [Option<f64>; 2];
+
+/// That of seconds.
+const FROM_0: Range = [Some(0.0), None];
 
 impl<'a> Report<'a> {
     /// Sorts the cells into the plan.
@@ -118,6 +131,14 @@ impl<'a> Report<'a> {
         self.cells.iter().copied().filter(|record| !record.is_ok())
     }
 
+    /// The cell of a run that plans one cell, if it ended well.
+    pub fn only_cell(&self) -> Option<&'a Record> {
+        match self.cells[..] {
+            [only] if self.manifest.cells.len() == 1 => Some(only).filter(|cell| cell.is_ok()),
+            _ => None,
+        }
+    }
+
     /// Whether a model of this name is in the run.
     pub fn has_model(&self, entry: &str) -> bool {
         self.cells.iter().any(|record| record.entry == entry)
@@ -141,7 +162,16 @@ impl Spread {
     pub fn of(values: &[f64]) -> Option<Self> {
         let eval::statistics::Summary { n, mean, sd, interval } =
             eval::statistics::summarise(values)?;
-        Some(Self { mean, sd, interval, n, reference: None, own_interval: None })
+        let (reference, own_interval, least_leak) = (None, None, None);
+        Some(Self { mean, sd, interval, n, reference, own_interval, least_leak })
+    }
+
+    /// The same with an interval that keeps to the range: Student's law knows none.
+    #[must_use]
+    pub fn within(mut self, [least, most]: Range) -> Self {
+        let (least, most) = (least.unwrap_or(f64::NEG_INFINITY), most.unwrap_or(f64::INFINITY));
+        self.interval = self.interval.map(|ends| ends.map(|end| end.max(least).min(most)));
+        self
     }
 }
 
@@ -169,7 +199,8 @@ fn table(dataset: &str, manifest: &Manifest, cells: &[&Record]) -> TableReport {
 fn summarise(model: &str, planned: usize, cells: &[&Record]) -> ModelSummary {
     let ok: Vec<&Record> = cells.iter().copied().filter(|cell| cell.status == Status::Ok).collect();
     let seconds = |pick: fn(&Record) -> Option<f64>| {
-        Spread::of(&ok.iter().filter_map(|record| pick(record)).collect::<Vec<_>>())
+        let spread = Spread::of(&ok.iter().filter_map(|record| pick(record)).collect::<Vec<_>>());
+        spread.map(|spread| spread.within(FROM_0))
     };
     ModelSummary {
         model: model.to_owned(),
@@ -182,6 +213,7 @@ fn summarise(model: &str, planned: usize, cells: &[&Record]) -> ModelSummary {
         metrics: scores(&ok),
         utility: utility::spreads(&ok),
         remarks: remarks(&ok),
+        leaks: Leaks::of(&ok),
     }
 }
 
@@ -198,7 +230,9 @@ fn scores(ok: &[&Record]) -> BTreeMap<String, Spread> {
         };
         let reference = all(|score| score.reference).map(|spread| spread.mean);
         let own_interval = own_interval(&scores);
-        all(|score| score.value).map(|spread| Spread { reference, own_interval, ..spread })
+        let least_leak = leaks::mean(scores.iter().map(|score| score.least_leak));
+        let spread = all(|score| score.value)?.within(scores.first()?.range);
+        Some(Spread { reference, own_interval, least_leak, ..spread })
     };
     by_name
         .into_iter()
@@ -260,5 +294,15 @@ mod tests {
         // Student's quantile with one degree of freedom is 12.706.
         let [low, high] = spread.interval.unwrap();
         assert!((high - 2.0 - 12.706_204_736).abs() < 1e-6 && (low + high - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_interval_keeps_to_the_range_of_its_score() {
+        let spread = Spread::of(&[0.9, 0.94]).unwrap();
+        let [low, high] = spread.interval.unwrap();
+        assert!(low < 0.7 && high > 1.1, "Student's law knows no range");
+        assert_eq!(spread.within([Some(0.0), Some(1.0)]).interval, Some([low, 1.0]));
+        assert_eq!(spread.within([None, None]), spread);
+        assert_eq!(spread.within([Some(0.8), None]).interval, Some([0.8, high]));
     }
 }

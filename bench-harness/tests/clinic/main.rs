@@ -6,6 +6,7 @@ mod orders;
 mod runs;
 mod tables;
 
+use bench_harness::leaks::{Verdict, verdict};
 use bench_harness::truth::truth;
 use datasets::{Entry, Places};
 use eval::{METRICS, Metric, Score, Status, select};
@@ -246,6 +247,36 @@ fn least_leaks_stand_above_chance() {
         checked += 1;
     }
     assert!(checked > 20, "{checked}");
+}
+
+/// What is said of leaks: a copy looks like one by every score that can see it, fresh rows hardly by
+/// any, and a tenth of copies by the sharp ones.
+#[test]
+fn verdicts_find_copies_and_spare_fresh_rows() {
+    let verdicts = |table: &str| -> Vec<(&str, Verdict)> {
+        let own = NEAR.scores(table).iter().filter(|score| score.columns.is_empty());
+        own.filter_map(|score| Some((score.name.as_str(), verdict(score, MANY as u64)?))).collect()
+    };
+    let leaking = |table: &str, sure: bool| -> Vec<&str> {
+        let is =
+            |verdict: &Verdict| matches!(verdict, Verdict::Leak { clear, .. } if *clear >= sure);
+        verdicts(table).into_iter().filter(|(_, one)| is(one)).map(|(name, _)| name).collect()
+    };
+    let (all, copied) = (verdicts("copy"), leaking("copy", false));
+    let quiet: Vec<&str> =
+        all.iter().map(|(name, _)| *name).filter(|name| !copied.contains(name)).collect();
+    // Densities and neighbours hardly see the nearest of all rows.
+    let dull =
+        ["density_tpr_at_1", "density_tpr_at_01", "neighbours_tpr_at_1", "neighbours_tpr_at_01"];
+    assert_eq!(quiet, dull.map(|name| format!("membership_{name}")));
+    assert_eq!(leaking("fresh", true), [""; 0]);
+    // One score in 40 does by chance.
+    assert!(leaking("fresh", false).len() < 3, "{:?}", leaking("fresh", false));
+    let tenth = leaking("10 %", true);
+    for name in ["tail_leak", "identical_match_excess", "dcr_mean", "membership_distance_tpr_at_1"]
+    {
+        assert!(tenth.contains(&name), "{name}: {tenth:?}");
+    }
 }
 
 #[test]

@@ -139,6 +139,20 @@ pub(crate) const LEARNERS: [(&str, bool); 5] =
 /// Learners that take long.
 pub(crate) const COSTLY: [(&str, bool); 3] = [("forest", true), ("adaboost", true), ("mlp", true)];
 
+/// Scores of membership that see copies of all rows, and of a twentieth too.
+const MEMBERSHIP: &[&str] = &[
+    "membership_auc",
+    "membership_tpr_at_1",
+    "membership_distance_auc",
+    "membership_distance_tpr_at_1",
+    "membership_distance_tpr_at_01",
+    "membership_distance_outlier_auc",
+    "membership_calibrated_auc",
+    "membership_calibrated_tpr_at_1",
+    "membership_calibrated_tpr_at_01",
+    "membership_calibrated_outlier_auc",
+];
+
 /// Indicators and attacks.
 pub(crate) const PRIVACY: &[Order] = &[
     Order {
@@ -199,41 +213,15 @@ pub(crate) const PRIVACY: &[Order] = &[
         falling: &[&["copy", "10 %", "5 %", "1 %", "fresh"], &["noisy", "fresh"]],
         step: 0.001,
     },
+    Order { names: MEMBERSHIP, falling: &[&["copy", "noisy", "fresh"]], step: 0.01 },
+    Order { names: MEMBERSHIP, falling: &[&["10 %", "5 %", "fresh"]], step: 0.005 },
+    // Densities and neighbours hardly see a twentieth.
     Order {
-        names: &[
-            "membership_auc",
-            "membership_tpr_at_1",
-            "membership_distance_auc",
-            "membership_distance_tpr_at_1",
-            "membership_distance_tpr_at_01",
-            "membership_distance_outlier_auc",
-            "membership_calibrated_auc",
-            "membership_calibrated_tpr_at_1",
-            "membership_calibrated_tpr_at_01",
-            "membership_calibrated_outlier_auc",
-            "membership_density_auc",
-            "membership_neighbours_auc",
-        ],
+        names: &["membership_density_auc", "membership_neighbours_auc"],
         falling: &[&["copy", "noisy", "fresh"]],
         step: 0.01,
     },
-    Order {
-        names: &[
-            "membership_auc",
-            "membership_tpr_at_1",
-            "membership_distance_auc",
-            "membership_distance_tpr_at_1",
-            "membership_distance_tpr_at_01",
-            "membership_distance_outlier_auc",
-            "membership_calibrated_auc",
-            "membership_calibrated_tpr_at_1",
-            "membership_calibrated_tpr_at_01",
-            "membership_calibrated_outlier_auc",
-            "membership_epsilon",
-        ],
-        falling: &[&["10 %", "5 %", "fresh"]],
-        step: 0.005,
-    },
+    Order { names: &["membership_epsilon"], falling: &[&["10 %", "5 %", "fresh"]], step: 0.005 },
     Order {
         names: &[
             "membership_density_tpr_at_1",

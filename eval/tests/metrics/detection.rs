@@ -125,4 +125,14 @@ fn metrics_are_chosen_by_set_group_and_name() {
     assert!(names(&["default"]).len() <= eval::METRICS.len());
     let message = select(&["tail_leek"]).unwrap_err().to_string();
     assert!(message.contains("\"tail_leek\"") && message.contains("tail_leak"), "{message}");
+    // A few names, not all.
+    let shown = |message: &str| {
+        let all = eval::METRICS.iter().flat_map(|metric| metric.names());
+        all.filter(|name| message.contains(&format!("{name:?}"))).count()
+    };
+    assert!((1..=5).contains(&shown(&message)), "{message}");
+    let part = select(&["epsilon"]).unwrap_err().to_string();
+    assert!(part.contains("did you mean \"membership_epsilon\"?"), "{part}");
+    let nothing = select(&["qqq"]).unwrap_err().to_string();
+    assert!(shown(&nothing) == 0 && nothing.contains("meg metrics list"), "{nothing}");
 }

@@ -6,7 +6,7 @@ use crate::report::svg::{Anchor, Axis, COLOURS, Frame, LEVEL, Labels};
 
 /// Scores of privacy, with their names and where nothing leaks, if that is a fixed number.
 const PRIVACY: [(&str, &str, Option<f64>); 3] = [
-    ("membership_auc", "membership AUC", Some(0.5)),
+    ("membership_auc", "membership AUC", None),
     ("feature_obfuscation", "feature obfuscation", None),
     ("tail_leak", "tail leak", Some(0.0)),
 ];
@@ -108,6 +108,7 @@ mod tests {
             metrics: BTreeMap::from([("membership_auc".to_owned(), spread(membership, 0.5))]),
             utility: BTreeMap::from([("auc".to_owned(), spread(auc, 0.9))]),
             remarks: Vec::new(),
+            leaks: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a table of a report has to show beside its numbers.
 
+mod columns;
 mod components;
 mod curves;
 mod dial;
@@ -30,6 +31,7 @@ pub(super) fn of_table(report: &Report<'_>, table: &TableReport) -> Vec<Group> {
     let groups = [
         dial::group(report, table),
         components::group(&shown),
+        columns::group(&shown),
         masks::group(&shown),
         curves::group(&shown),
     ];

@@ -17,12 +17,12 @@ pub(super) fn write(text: &mut String, report: &Report<'_>) {
     over_datasets(text, &report.comparisons(), &|model| ended(report, model));
 }
 
-type Pick = fn(&ModelSummary, &str) -> Option<Spread>;
+pub(super) type Pick = fn(&ModelSummary, &str) -> Option<Spread>;
 
 /// Name, heading and place of a score.
-type Column = (&'static str, &'static str, Pick);
+pub(super) type Column = (&'static str, &'static str, Pick);
 
-const METRIC: Pick = |model, name| model.metrics.get(name).copied();
+pub(super) const METRIC: Pick = |model, name| model.metrics.get(name).copied();
 const LEARNERS: Pick = |model, name| model.utility.get(name).copied();
 
 /// Student's intervals of the leading scores, where there is more than one seed.
@@ -58,14 +58,14 @@ fn own_intervals(text: &mut String, report: &Report<'_>) {
         _ => NONE.to_owned(),
     };
     let heading = "\n## Intervals within cells\n";
-    let about = "95 % intervals that the scores of one cell have by themselves, the means of their ends over seeds: how much other rows from the same model and for the holdout would change. Where 0.5 (areas, DCR share) or 0 (risks, identical rows beyond those of the holdout) is inside, this score shows nothing; `least_leak` in CSV and JSON says what it could have shown.\n";
+    let about = "95 % intervals that the scores of one cell have by themselves, the means of their ends over seeds: how much other rows from the same model and for the holdout would change. Where 0.5 (areas, DCR share) or 0 (risks, identical rows beyond those of the holdout) is inside, this score shows nothing; its least leak says what it could have shown.\n";
     let has = |spread: Spread| spread.own_interval.is_some();
     by_model(text, report, [heading, about], (scores.collect(), &has), &cell);
 }
 
 /// A row for each model on each dataset, a column for each score that some model has; nothing without
 /// any.
-fn by_model(
+pub(super) fn by_model(
     text: &mut String,
     report: &Report<'_>,
     [heading, about]: [&str; 2],

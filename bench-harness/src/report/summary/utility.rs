@@ -34,8 +34,14 @@ fn spread(ok: &[&Record], score: &str) -> Option<Spread> {
         Spread::of(&values)
     };
     let real = over(REAL, |score| score.value).or_else(|| over(SYNTHETIC, |score| score.reference));
-    let synthetic = over(SYNTHETIC, |score| score.value)?;
+    let synthetic = over(SYNTHETIC, |score| score.value)?.within(range(ok, score));
     Some(Spread { reference: real.map(|spread| spread.mean), ..synthetic })
+}
+
+/// That of the learners' scores, which share one.
+fn range(ok: &[&Record], score: &str) -> [Option<f64>; 2] {
+    let mut all = ok.iter().flat_map(|record| &record.metrics);
+    all.find(|own| is_of(&own.name, SYNTHETIC, score)).map_or([None, None], |own| own.range)
 }
 
 /// `None` when a learner has no value: a mean over fewer learners is another quantity.
@@ -90,6 +96,10 @@ mod tests {
         assert!((spread.mean - 0.6).abs() < 1e-12 && spread.sd.unwrap() < 1e-12, "{spread:?}");
         assert!((spread.reference.unwrap() - 0.7).abs() < 1e-12, "{spread:?}");
         assert_eq!(spread.n, 2);
+        let [low, high] = auc(&[cell(1, 0.9, Some(0.9)), cell(2, 1.0, Some(1.0))])
+            .and_then(|spread| spread.interval)
+            .unwrap();
+        assert!(low < 0.9 && high == 1.0, "cut at the range: {high}");
     }
 
     #[test]

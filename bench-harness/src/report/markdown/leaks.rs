@@ -1,0 +1,93 @@
+//! What the scores of privacy show of leaks, and what they could not have shown.
+
+use super::comparisons::{METRIC, by_model};
+use super::{ATTACKS, CLOSENESS, NONE, count, grid, line};
+use crate::leaks::{self, Finding, Leaks};
+use crate::report::summary::{ModelSummary, Report, Spread};
+
+/// Scores that may have a least leak and are in no leaderboard.
+const OTHERS: [(&str, &str); 4] = [
+    ("dcr_share", "DCR share"),
+    ("identical_match_excess", "identical beyond holdout"),
+    ("tail_leak", "tail leak"),
+    ("feature_obfuscation", "feature obfuscation"),
+];
+
+const ABOUT: &str = "A score looks like a leak where it lies on the leaking side of its reference beyond its 95 % interval, or, without one, farther than the least leak would take it; by chance one score in 40 does, and about one table in three has such a score. It looks so clearly where an interval of twice the width, or twice the least leak, would say the same. It is unclear where nobody can say whether chance did it. The least leak of a score is the least share of the synthetic rows that must be copies of training rows for it to show them four times in five at these numbers of rows; the sharpest score is the one with the least. Nothing seen is no proof: a smaller leak, or one that is no copy, would not show. A generator of typical rows alone comes nearer to training rows than unseen rows do; DCR share and the attacks tell the two apart.\n";
+
+pub(super) fn write(text: &mut String, report: &Report<'_>) {
+    let models = report
+        .tables
+        .iter()
+        .flat_map(|table| table.models.iter().map(move |model| (table.dataset.as_str(), model)));
+    let told: Vec<(&str, &ModelSummary, &Leaks)> =
+        models.filter_map(|(table, model)| Some((table, model, model.leaks.as_ref()?))).collect();
+    if told.is_empty() {
+        return;
+    }
+    line(text, "\n## Leaks\n");
+    match report.only_cell() {
+        Some(record) => {
+            let words = told.iter().flat_map(|(_, _, leaks)| leaks.in_words(record.rows));
+            words.for_each(|words| line(text, &format!("- {words}")));
+        }
+        None => {
+            line(text, ABOUT);
+            let rows: Vec<Vec<String>> =
+                told.iter().map(|(table, model, leaks)| row(table, model, leaks)).collect();
+            let head = [
+                "dataset",
+                "model",
+                "clearly a leak",
+                "looks like a leak",
+                "unclear",
+                "nothing seen",
+                "sharpest",
+            ];
+            grid(text, &head, &rows);
+        }
+    }
+    least_leaks(text, report);
+}
+
+fn row(table: &str, model: &ModelSummary, leaks: &Leaks) -> Vec<String> {
+    let listed = |findings: &[Finding]| match findings {
+        [] => NONE.to_owned(),
+        some => leaks::listed(some) + &in_part(some, model.ok),
+    };
+    let (clear, others) = leaks.seen.split_at(leaks.seen.partition_point(|finding| finding.clear));
+    let sharpest = leaks.least_leak.zip(leaks.sharpest.as_ref());
+    vec![
+        table.to_owned(),
+        model.model.clone(),
+        listed(clear),
+        listed(others),
+        listed(&leaks.unclear),
+        format!("{} of {}", leaks.nothing.len() + leaks.blind.len(), leaks.judged()),
+        sharpest.map_or(NONE.into(), |(share, name)| format!("{} ({name})", leaks::percent(share))),
+    ]
+}
+
+/// In how many seeds at least, where not in all.
+fn in_part(findings: &[Finding], cells: usize) -> String {
+    let fewest = findings.iter().map(|finding| finding.seeds.len()).min().unwrap_or(0);
+    if fewest == cells {
+        String::new()
+    } else {
+        format!("; in {fewest} of {} at least", count(cells, "seed"))
+    }
+}
+
+fn least_leaks(text: &mut String, report: &Report<'_>) {
+    let scores = ATTACKS.iter().chain(&CLOSENESS).chain(&OTHERS);
+    let scores = scores.map(|(name, heading)| (*name, *heading, METRIC)).collect();
+    let cell = |spread: Option<Spread>| match spread {
+        Some(Spread { least_leak: Some(share), .. }) => leaks::percent(share),
+        _ => NONE.to_owned(),
+    };
+    let heading = "\n### Least leaks by score\n";
+    let about =
+        "Means over seeds. A dash: no share of copies would show, or nobody can say which.\n";
+    let has = |spread: Spread| spread.least_leak.is_some();
+    by_model(text, report, [heading, about], (scores, &has), &cell);
+}
