@@ -3,7 +3,7 @@
 use crate::adversary::Adversary;
 use crate::folds::{Folds, Whole};
 use crate::learn::{HoldOut, Learned, Material};
-use crate::network::Weights;
+use crate::network::{Layout, Weights};
 use crate::train::Split;
 use meg_core::{Control, Error, Observer, Result, TrainingState};
 use neural::Losses;
@@ -287,8 +287,14 @@ impl<'a> Course<'a> {
     }
 }
 
+/// Folds tell nothing of weights that have seen all of their rows.
 fn in_folds(material: &Material<'_>, split: &Split) -> bool {
-    split.small && material.layout.weights() <= FOLDED_WEIGHTS
+    material.start.is_none() && takes_folds(&material.layout, split)
+}
+
+/// Whether a first training of these networks on these rows goes through folds.
+pub(crate) fn takes_folds(layout: &Layout, split: &Split) -> bool {
+    split.small && layout.weights() <= FOLDED_WEIGHTS
 }
 
 fn not_finite(tensor: String, step: u64) -> Error {

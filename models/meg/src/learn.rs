@@ -41,16 +41,21 @@ pub(crate) struct Material<'a> {
     pub targets: Arc<[Targets]>,
     /// Rows per step.
     pub batch: usize,
+    /// Weights of a saved member to go on from.
+    pub start: Option<&'a Weights>,
     pub seed: Seed,
     pub way: Way,
 }
 
 impl Material<'_> {
-    /// A trainer that begins with the shares of these rows.
+    /// A trainer that begins with the weights to go on from, or else with the shares of these rows.
     ///
     /// # Errors
     /// Those of the device.
     pub(crate) fn trainer(&self, rows: &[u32], seed: Seed) -> Result<Learner> {
+        if let Some(start) = self.start {
+            return self.trainer_from(start.clone(), seed);
+        }
         let counts = counts(&self.layout, self.codes, rows, self.way.threads);
         let mut rng = seed.stream("meg/init");
         let ranks = self.layout.ranks(self.codec);

@@ -1,12 +1,14 @@
 //! Fitting: codes, masks, the rows that decide when to stop, and one member after the other.
 
 use crate::Meg;
-use crate::codec::{Codes, TableCodec};
+use crate::codec::TableCodec;
+use crate::course;
 use crate::fitted::{FittedMeg, Member};
 use crate::learner::Way;
 use crate::masks::Columns;
 use crate::mixing;
-use crate::schedule::{Task, Trained, Training};
+use crate::record::TrainingRecord;
+use crate::schedule::{Origin, Task, Trained, Training};
 use meg_core::{Event, FitContext, Phase, Result, Seed, Table};
 use neural::TrainingLoop;
 use rand::seq::SliceRandom;
@@ -20,33 +22,39 @@ pub(crate) fn fit(recipe: &Meg, train: &Table, ctx: &mut FitContext<'_>) -> Resu
     let codes = codec.encode(train, ctx.threads);
     let options = recipe.mask_options(ctx.seed, ctx.threads);
     let columns = Columns::new(&codec, &codes, &options);
-    let split = Split::new(recipe, &codes, ctx.seed);
+    let split = Split::new(recipe, codes.rows, ctx.seed);
     ctx.observer.event(&Event::End { phase: Phase::Encode });
     let (device, kernels, threads) = (ctx.device, ctx.kernels, ctx.threads);
     let task = Task {
         recipe,
         codec: &codec,
         codes: &codes,
-        columns: &columns,
+        origin: Origin::New { columns: &columns, options },
         split: &split,
-        options,
         seed: ctx.seed,
         way: Way { device, kernels, threads },
     };
     let mut training = Training::new(task)?;
-    let steps = TrainingLoop::until_finished().run(&mut training, ctx)?;
-    let learned = training.conclude(steps, ctx.observer)?;
-    let held =
-        if learned.iter().all(|one| one.learned.score.is_finite()) { &*split.held } else { &[] };
+    let updates = TrainingLoop::until_finished().run(&mut training, ctx)?;
+    let learned = training.conclude(updates, ctx.observer)?;
+    // All rows of a table in folds were learned from: none of them can tell the members apart.
+    let folded = learned.iter().any(|one| course::takes_folds(&one.layout, &split));
+    let held = if folded { &[] } else { &*split.held };
     let choices: Vec<Vec<usize>> = learned.iter().map(|one| one.learned.choice.clone()).collect();
     let members: Vec<Vec<Member>> = learned.into_iter().map(Trained::members).collect();
-    // Only tables in folds have several states of a member, and they hold no rows out.
+    // Only tables in folds have several states of a member.
     let first: Vec<&Member> = members.iter().map(|states| &states[0]).collect();
     let shares = mixing::weights(&first, &codes, held, ctx.threads);
     let states: Vec<usize> = members.iter().map(Vec::len).collect();
     let mixing = mixing::spread(&shares, &choices, &states);
     let members = members.into_iter().flatten().collect();
-    Ok(FittedMeg { recipe: recipe.clone(), codec, members, mixing })
+    let record = TrainingRecord {
+        seed: ctx.seed.0,
+        rows: codes.rows as u64,
+        held_out: held.len() as u64,
+        updates,
+    };
+    Ok(FittedMeg { recipe: recipe.clone(), codec, members, mixing, trainings: vec![record] })
 }
 
 /// The training rows, in random order: those held out, and the others. The same for all members,
@@ -60,11 +68,11 @@ pub(crate) struct Split {
 }
 
 impl Split {
-    fn new(recipe: &Meg, codes: &Codes, seed: Seed) -> Self {
-        let mut rows: Vec<u32> = (0..codes.rows as u32).collect();
+    pub(crate) fn new(recipe: &Meg, rows: usize, seed: Seed) -> Self {
+        let mut rows: Vec<u32> = (0..rows as u32).collect();
         rows.shuffle(&mut seed.stream("meg/split"));
-        let enough = codes.rows >= LEAST_VALIDATION * recipe.folds;
-        let small = codes.rows < recipe.fold_below && recipe.folds > 1 && enough;
+        let enough = rows.len() >= LEAST_VALIDATION * recipe.folds;
+        let small = rows.len() < recipe.fold_below && recipe.folds > 1 && enough;
         let held = (recipe.validation * rows.len() as f64) as usize;
         let held = if held < LEAST_VALIDATION { 0 } else { held.min(recipe.max_validation) };
         let rest = rows.split_off(held);

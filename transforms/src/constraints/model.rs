@@ -50,6 +50,24 @@ impl Synthesizer for Constrained {
         let inner = inner.map_err(|error| explained(error, &rewriting))?;
         Ok(Box::new(FittedConstrained { inner, rewriting }))
     }
+
+    /// The rows are rewritten as those of the first training were; one that cannot be, because its
+    /// combination was not among them, is an error.
+    fn fit_further(
+        &self,
+        model: &Artifact,
+        rows: &Table,
+        ctx: &mut FitContext<'_>,
+    ) -> Result<Box<dyn Fitted>> {
+        if model.schema.constraints.is_empty() {
+            return self.inner.fit_further(model, rows, ctx);
+        }
+        let Opened { inner, rewriting } = open(model)?;
+        self.check_named(&rewriting)?;
+        let inner = self.inner.fit_further(&inner, &rewriting.rewrite(rows)?, ctx);
+        let inner = inner.map_err(|error| explained(error, &rewriting))?;
+        Ok(Box::new(FittedConstrained { inner, rewriting }))
+    }
 }
 
 impl Constrained {
@@ -124,6 +142,18 @@ pub fn load(
     if artifact.schema.constraints.is_empty() {
         return load(artifact);
     }
+    let Opened { inner, rewriting } = open(artifact)?;
+    Ok(Box::new(FittedConstrained { inner: load(&inner)?, rewriting }))
+}
+
+/// The parts of an artifact whose schema has constraints.
+struct Opened {
+    /// The inner model's own artifact.
+    inner: Artifact,
+    rewriting: Rewriting,
+}
+
+fn open(artifact: &Artifact) -> Result<Opened> {
     let saved: Saved = artifact.state()?;
     let rewriting = Rewriting::new(Arc::new(artifact.schema.clone()), saved.constraints)?;
     let schema = match saved.inner_schema {
@@ -140,7 +170,7 @@ pub fn load(
         state: saved.state,
         tensors: artifact.tensors.clone(),
     };
-    Ok(Box::new(FittedConstrained { inner: load(&inner)?, rewriting }))
+    Ok(Opened { inner, rewriting })
 }
 
 #[derive(Debug)]
