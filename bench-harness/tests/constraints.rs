@@ -223,6 +223,36 @@ fn a_training_under_constraints_goes_on_where_it_was_interrupted() {
     resumed_training_gives_the_same_bytes(&constrained, case, &table(200), Kernels::Fused);
 }
 
+/// Further training sees rows rewritten by what the first one learned of them: a combination that it
+/// did not see is named.
+#[test]
+fn a_saved_model_keeps_them_when_it_is_trained_further() {
+    let train = table(300);
+    let base = fit("meg-classic", &train, 1).save().unwrap();
+    let choice = registry::choose_saved(&base, &toml::Table::new()).unwrap();
+    let further = |rows: &Table| {
+        let mut silent = Silent;
+        let mut ctx = FitContext::new(Seed(1), &mut silent);
+        choice.recipe.synthesizer.fit_further(&base, rows, &mut ctx)
+    };
+    let model = further(&train.select_rows(&(50..250).collect::<Vec<_>>())).unwrap();
+    let saved = model.save().unwrap();
+    assert!(saved.tensors != base.tensors && saved.schema == base.schema);
+    let loaded = registry::load(&saved).unwrap();
+    assert_eq!(violations(&train, &draw(loaded.as_ref(), 200, &[])), [0; 5]);
+    let mut columns = train.columns().to_vec();
+    if let (Column::Codes(city), Column::Codes(county)) = (columns[2].clone(), &mut columns[3]) {
+        let row = city.iter().position(|&city| city == 0).unwrap();
+        county[row] = 1;
+        let rows = Table::new(train.schema().clone(), columns).unwrap();
+        let text = further(&rows).unwrap_err().to_string();
+        let place = format!("row {}", row + 1);
+        assert!(text.contains(&place) && text.contains("city, county"), "{text}");
+    } else {
+        unreachable!("both are categories");
+    }
+}
+
 fn parsed(text: &str) -> toml::Table {
     text.parse().unwrap()
 }
