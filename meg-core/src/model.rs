@@ -78,10 +78,11 @@ pub trait Fitted: Debug + Send {
     }
 
     /// The rows with their missing cells drawn given the other cells, or `None` from a model that
-    /// cannot do that. Cells that are there stay as they are.
+    /// cannot do that. Cells that are there stay as they are. Columns of the rows may be nullable
+    /// where those of the training rows were not.
     ///
     /// # Errors
-    /// When the rows have another schema than the training rows, or hold a cell that the model
+    /// When the rows have other columns than the training rows, or hold a cell that the model
     /// cannot condition on.
     fn impute(&self, rows: &Table, ctx: &mut SampleContext<'_>) -> Result<Option<Table>> {
         let _ = (rows, ctx);

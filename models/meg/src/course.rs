@@ -71,7 +71,12 @@ impl<'a> Course<'a> {
         } else {
             Stage::HoldOut(Box::new(HoldOut::new(&material, split)?))
         };
-        Ok(Self { material, split, stage: Some(stage), notes: Vec::new(), before: 0 })
+        let left_out = material.recipe.adversarial_steps > 0 && matches!(stage, Stage::Folds(_));
+        let note = left_out.then(|| {
+            "the adversarial phase is left out: a table in folds holds out no rows that could judge it".to_owned()
+        });
+        let notes = note.into_iter().collect();
+        Ok(Self { material, split, stage: Some(stage), notes, before: 0 })
     }
 
     /// One update; `number` counts those of the whole fit.

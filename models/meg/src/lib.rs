@@ -116,7 +116,7 @@ meg_core::recipe! {
         pub rate_cut: f64 = 0.3,
         /// Steps, at most.
         pub max_steps: u64 = 20_000,
-        /// Steps against a discriminator of whole rows, after the likelihood phase; 0: none. Kept only where held-out rows are then harder to tell from drawn ones. Not for tables in folds.
+        /// Steps against a discriminator of whole rows, after the likelihood phase; 0: none. Kept only where held-out rows are then harder to tell from drawn ones. Left out, with a note, for tables in folds.
         pub adversarial_steps: u64 = 0,
         /// What a drawn row's log-odds count for beside a training row's likelihood, in [0, 10].
         pub adversarial_weight: f64 = 0.1,

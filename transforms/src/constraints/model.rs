@@ -1,3 +1,4 @@
+use super::impute::impute;
 use super::layout::{Facts, Rewriting};
 use super::pieces::Piece;
 use super::restore::Restored;
@@ -228,6 +229,10 @@ impl Fitted for FittedConstrained {
             densities[row] = density;
         }
         Ok(Some(densities))
+    }
+
+    fn impute(&self, rows: &Table, ctx: &mut SampleContext<'_>) -> Result<Option<Table>> {
+        impute(self.inner.as_ref(), &self.rewriting, rows, ctx)
     }
 
     /// What the inner model tells, in the names of the rewritten columns.
