@@ -1,6 +1,11 @@
 //! One cell: load, fit, sample, evaluate.
 
-use crate::curves::{Curve, Curves};
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
+mod watch;
+
 use crate::details::Details;
 use crate::record::{PeakMemory, Record, Rows, Seconds, Status};
 use crate::truth::truth;
@@ -8,7 +13,7 @@ use crate::{VERSION, memory, registry};
 use datasets::{Dataset, Places};
 use eval::{Comparison, Truth};
 use meg_core::{
-    Control, Device, Error, Event, FitContext, Fitted, Kernels, Observer, Phase, Recipe, Result,
+    Device, Error, Event, FitContext, Fitted, Kernels, Observer, Phase, Recipe, Result,
     SampleContext, SampleRequest, Seed, Table,
 };
 use rand::seq::SliceRandom;
@@ -19,6 +24,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Instant;
+pub(crate) use watch::Watch;
 
 /// The seed of every split. The seeds of a plan vary the models, not the rows they see, so that a
 /// spread over seeds is the spread of training and sampling alone.
@@ -369,249 +375,5 @@ pub(crate) fn close(mut record: Record, outcome: Result<()>, watch: &Watch<'_>) 
         Err(error) => {
             record.ended(Status::Failed, Some(watch.phase.name().into()), error.to_string())
         }
-    }
-}
-
-/// Passes everything on and remembers what belongs into the record.
-pub(crate) struct Watch<'a> {
-    inner: &'a mut dyn Observer,
-    phase: Phase,
-    notes: Vec<String>,
-    drawn: u64,
-    kept: u64,
-    curves: Curves,
-}
-
-impl<'a> Watch<'a> {
-    pub(crate) fn new(inner: &'a mut dyn Observer) -> Self {
-        Self {
-            inner,
-            phase: Phase::Load,
-            notes: Vec::new(),
-            drawn: 0,
-            kept: 0,
-            curves: Curves::default(),
-        }
-    }
-
-    fn enter(&mut self, phase: Phase) {
-        self.event(&Event::Start { phase, total: None });
-    }
-
-    /// The curves of the training, which are then gone.
-    pub(crate) fn curves(&mut self) -> Vec<Curve> {
-        std::mem::take(&mut self.curves).finish()
-    }
-
-    fn acceptance(&self) -> Option<f64> {
-        (self.drawn > 0).then(|| self.kept as f64 / self.drawn as f64)
-    }
-}
-
-impl Observer for Watch<'_> {
-    fn event(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Start { phase, .. } => self.phase = *phase,
-            Event::Acceptance { drawn, kept } => {
-                self.drawn += drawn;
-                self.kept += kept;
-            }
-            Event::Note { text } => self.notes.push((*text).to_owned()),
-            _ => {}
-        }
-        self.curves.hear(event);
-        self.inner.event(event);
-    }
-
-    fn control(&mut self) -> Control {
-        self.inner.control()
-    }
-}
-
-#[cfg(test)]
-pub(crate) mod fake {
-    //! A model that exists for the tests of this crate alone.
-
-    use meg_core::{
-        Artifact, Error, Event, FitContext, Fitted, ModelEntry, Phase, Result, SampleContext,
-        SampleRequest, Synthesizer, Table, Variant,
-    };
-
-    meg_core::recipe! {
-        /// Repeats its training rows.
-        pub struct Fake {
-            /// Number of steps; 13 fails.
-            pub steps: u64 = 5,
-        }
-    }
-
-    #[derive(Debug)]
-    struct FittedFake(Table);
-
-    pub(crate) const FAKE: &[ModelEntry] = &[ModelEntry::new::<Fake>("fake", "nobody 2000", load)
-        .variants(&[
-            Variant { name: "fake", about: "three steps", settings: "steps = 3" },
-            Variant { name: "fake-paper", about: "one step", settings: "steps = 1" },
-        ])];
-
-    /// A job of it.
-    pub(crate) fn job() -> super::Job {
-        super::Job {
-            dataset: "toy".into(),
-            data_hash: "d".into(),
-            split_hash: "s".into(),
-            label: "a".into(),
-            model: "fake".into(),
-            settings: String::new(),
-            entry: "fake".into(),
-            recipe: serde_json::json!({"steps": 3}),
-            seed: 1,
-            rows: Some(4),
-            threads: 1,
-            device: "cpu".into(),
-            plain: false,
-            metrics: Vec::new(),
-            memory_limit: None,
-            folders: Vec::new(),
-            cache: std::path::PathBuf::new(),
-            sample_file: None,
-            details_file: None,
-        }
-    }
-
-    fn load(_artifact: &Artifact) -> Result<Box<dyn Fitted>> {
-        Err(Error::Artifact("never saved".into()))
-    }
-
-    impl Synthesizer for Fake {
-        fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
-            ctx.observer.event(&Event::Start { phase: Phase::Train, total: Some(self.steps) });
-            ctx.observer.note("a note");
-            if self.steps == 13 {
-                return Err(Error::Training { step: 13, problem: "the loss is NaN".into() });
-            }
-            Ok(Box::new(FittedFake(train.clone())))
-        }
-    }
-
-    impl Fitted for FittedFake {
-        fn sample(&self, request: &SampleRequest, ctx: &mut SampleContext<'_>) -> Result<Table> {
-            ctx.observer.event(&Event::Acceptance { drawn: 10, kept: 5 });
-            let rows: Vec<usize> = (0..request.rows).map(|row| row % self.0.rows()).collect();
-            Ok(self.0.select_rows(&rows))
-        }
-
-        fn save(&self) -> Result<Artifact> {
-            Err(Error::Artifact("never saved".into()))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fake::job;
-    use super::*;
-    use meg_core::{Column, ColumnSpec, Schema, Silent};
-
-    fn data(rows: usize) -> Dataset {
-        let schema = Schema::new(vec![ColumnSpec::number("x", 0)]).unwrap();
-        let numbers = |from: usize| (from..from + rows).map(|row| row as f64).collect();
-        let table =
-            |from| Table::new(schema.clone(), vec![Column::Numbers(numbers(from))]).unwrap();
-        Dataset {
-            name: "toy".into(),
-            train: table(0),
-            holdout: table(rows),
-            hash: "d".into(),
-            split: "s".into(),
-        }
-    }
-
-    fn computed(settings: &str) -> Record {
-        let (job, mut silent) = (job(), Silent);
-        let mut watch = Watch::new(&mut silent);
-        let recipe = (fake::FAKE[0].recipe)(settings).unwrap();
-        let mut record = job.record();
-        let mut details = Details::new(job.key());
-        let real = Real { data: data(10), truth: None };
-        let outcome = measure(&job, &recipe, &real, (&mut record, &mut details), &mut watch);
-        close(record, outcome, &watch)
-    }
-
-    #[test]
-    fn a_cell_records_what_happened() {
-        let record = computed("");
-        assert!(record.is_ok(), "{record:?}");
-        assert_eq!((record.rows.train, record.rows.holdout, record.rows.synthetic), (10, 10, 10));
-        assert_eq!(record.acceptance, Some(0.5));
-        assert_eq!(record.notes[0], "a note");
-        assert!(record.seconds.fit.is_some() && record.seconds.sample.is_some());
-    }
-
-    #[test]
-    fn the_yardstick_holdout_divides_the_holdout_rows() {
-        let (mut silent, data) = (Silent, data(9));
-        let mut watch = Watch::new(&mut silent);
-        for (wanted, played) in [(3, 3), (100, 4)] {
-            let (synthetic, rest) =
-                second_sample(&data.holdout, wanted, Seed(1), &mut watch).unwrap();
-            assert_eq!((synthetic.rows(), rest.rows()), (played, 9 - played));
-            let mut all = [synthetic.numbers(0), rest.numbers(0)].concat();
-            all.sort_by(f64::total_cmp);
-            assert_eq!(all, data.holdout.numbers(0), "every row is on one side");
-        }
-        let one = data.holdout.select_rows(&[0]);
-        assert!(second_sample(&one, 5, Seed(1), &mut watch).is_err());
-        let (job, recipe) = (job(), (reference::HOLDOUT.recipe)("").unwrap());
-        let job = Job { entry: "holdout".into(), ..job };
-        let mut record = job.record();
-        let mut details = Details::new(job.key());
-        let real = Real { data, truth: None };
-        let outcome = measure(&job, &recipe, &real, (&mut record, &mut details), &mut watch);
-        let record = close(record, outcome, &watch);
-        assert!(record.is_ok(), "{record:?}");
-        assert_eq!((record.rows.train, record.rows.holdout, record.rows.synthetic), (9, 9, 4));
-        assert_eq!(record.seconds.fit, None);
-        assert!(record.notes.iter().any(|note| note.contains("stand for synthetic")));
-    }
-
-    #[test]
-    fn a_failure_names_phase_and_reason() {
-        let record = computed("steps = 13");
-        assert_eq!(record.status, Status::Failed);
-        assert_eq!(record.phase.as_deref(), Some("train"));
-        assert!(record.reason.unwrap().contains("NaN"));
-        assert_eq!(record.seconds.sample, None);
-    }
-
-    #[test]
-    fn the_key_is_over_what_decides_the_values() {
-        let key = |change: fn(&mut Job)| {
-            let mut job = job();
-            change(&mut job);
-            job.key()
-        };
-        let base = key(|_| {});
-        assert_eq!(base.len(), 64);
-        assert_eq!(base, key(|job| job.threads = 8));
-        assert_eq!(base, key(|job| job.label = "b".into()));
-        assert_eq!(base, key(|job| job.memory_limit = Some(1)));
-        for other in [
-            key(|job| job.seed = 2),
-            key(|job| job.plain = true),
-            key(|job| job.rows = None),
-            key(|job| job.metrics = vec!["all".into()]),
-            key(|job| job.data_hash = "e".into()),
-            key(|job| job.split_hash = "e".into()),
-            key(|job| job.recipe = serde_json::json!({"steps": 4})),
-        ] {
-            assert_ne!(base, other);
-        }
-    }
-
-    #[test]
-    fn devices_are_read() {
-        assert_eq!(parse_device("cuda:1").unwrap(), Device::Cuda(1));
-        assert!(parse_device("gpu").unwrap_err().to_string().contains("cuda:0"));
     }
 }

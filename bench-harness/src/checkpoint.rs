@@ -1,7 +1,8 @@
 //! Checkpoints of one training as files: beside the model folder that the training is to become.
 
 use crate::files;
-use meg_core::{Checkpoint, Error, Identity, ModelEntry, Result, TrainingState};
+use meg_core::{Artifact, Checkpoint, Error, Identity, ModelEntry, Result, TrainingState};
+use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -67,6 +68,16 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
 pub fn state_for(path: &Path, checkpoint: Checkpoint, asked: &Identity) -> Result<TrainingState> {
     checkpoint.identity.check(asked).map_err(|error| named(path, error))?;
     Ok(checkpoint.state)
+}
+
+/// SHA-256 (hex) of a saved model that a training goes on from, for its [`Identity`].
+///
+/// # Errors
+/// [`Error::Artifact`] when it cannot be written as bytes.
+pub fn model_hash(artifact: &Artifact) -> Result<String> {
+    let (header, tensors) = artifact.to_bytes()?;
+    let digest = Sha256::new().chain_update(header).chain_update(tensors).finalize();
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn named(path: &Path, error: Error) -> Error {

@@ -29,6 +29,37 @@ pub fn choose(name: &str, settings: &toml::Table) -> Result<Choice> {
     choose_from(MODELS, name, settings)
 }
 
+/// The model of a saved artifact with its own settings and these over them, to train it further.
+///
+/// # Errors
+/// A request error for a model that cannot be trained further, an artifact error for one that this
+/// program does not have or that kept no settings, or the recipe's own error.
+pub fn choose_saved(artifact: &Artifact, settings: &toml::Table) -> Result<Choice> {
+    let entry = entry_of_artifact(&artifact.model)?;
+    if !entry.further {
+        return Err(meg_core::cannot_go_on(entry.name));
+    }
+    let saved = saved_recipe(artifact)
+        .and_then(|recipe| toml::Table::try_from(recipe).ok())
+        .ok_or_else(|| Error::Artifact("it holds no settings to go on with".into()))?;
+    let name = entry.name.to_owned();
+    with_settings(entry, name, saved, settings)
+}
+
+/// The settings of a saved model, which models keep beside what they learned.
+pub fn saved_recipe(artifact: &Artifact) -> Option<&Value> {
+    own_state(&artifact.state).get("recipe")
+}
+
+/// The state of the model itself, which those who keep constraints or mirrored columns around it
+/// hold in theirs.
+pub fn own_state(state: &Value) -> &Value {
+    match state.get("state") {
+        Some(inner) if state.get("recipe").is_none() => own_state(inner),
+        _ => state,
+    }
+}
+
 /// Rebuilds a saved model, with the constraints of its schema and its flags of missing cells.
 ///
 /// # Errors
@@ -99,15 +130,25 @@ fn choose_from(
     settings: &toml::Table,
 ) -> Result<Choice> {
     let (entry, base) = find(models, name)?;
-    let mut merged: toml::Table = base.parse().map_err(|error| {
+    let base: toml::Table = base.parse().map_err(|error| {
         Error::Request(format!("the settings of the variant {name:?} are not TOML: {error}"))
     })?;
+    with_settings(entry, name.to_owned(), base, settings)
+}
+
+fn with_settings(
+    entry: &'static ModelEntry,
+    name: String,
+    base: toml::Table,
+    settings: &toml::Table,
+) -> Result<Choice> {
+    let mut merged = base;
     merged.extend(settings.clone());
     let Recipe { synthesizer, settings } = (entry.recipe)(&merged.to_string())?;
     // Flags go first: what is left of the table may have constraints.
     let synthesizer = Box::new(Mirrored::new(Box::new(Constrained::new(synthesizer))));
     let recipe = Recipe { synthesizer, settings };
-    Ok(Choice { entry, name: name.to_owned(), settings: merged, recipe })
+    Ok(Choice { entry, name, settings: merged, recipe })
 }
 
 fn find(models: &'static [ModelEntry], name: &str) -> Result<(&'static ModelEntry, &'static str)> {

@@ -5,7 +5,8 @@ use bench_harness::{MODELS, registry};
 use meg_core::conformance::{Case, resumed_training_gives_the_same_bytes};
 use meg_core::{
     Artifact, Column, ColumnKind, ColumnSpec, Constraint, Error, Event, FitContext, Fitted,
-    Kernels, ModelEntry, Observer, Role, SampleContext, SampleRequest, Schema, Seed, Silent, Table,
+    Kernels, MISSING, ModelEntry, Observer, Role, SampleContext, SampleRequest, Schema, Seed,
+    Silent, Table,
 };
 use rand::Rng as _;
 use std::collections::BTreeSet;
@@ -223,6 +224,36 @@ fn a_training_under_constraints_goes_on_where_it_was_interrupted() {
     resumed_training_gives_the_same_bytes(&constrained, case, &table(200), Kernels::Fused);
 }
 
+/// Further training sees rows rewritten by what the first one learned of them: a combination that it
+/// did not see is named.
+#[test]
+fn a_saved_model_keeps_them_when_it_is_trained_further() {
+    let train = table(300);
+    let base = fit("meg-classic", &train, 1).save().unwrap();
+    let choice = registry::choose_saved(&base, &toml::Table::new()).unwrap();
+    let further = |rows: &Table| {
+        let mut silent = Silent;
+        let mut ctx = FitContext::new(Seed(1), &mut silent);
+        choice.recipe.synthesizer.fit_further(&base, rows, &mut ctx)
+    };
+    let model = further(&train.select_rows(&(50..250).collect::<Vec<_>>())).unwrap();
+    let saved = model.save().unwrap();
+    assert!(saved.tensors != base.tensors && saved.schema == base.schema);
+    let loaded = registry::load(&saved).unwrap();
+    assert_eq!(violations(&train, &draw(loaded.as_ref(), 200, &[])), [0; 5]);
+    let mut columns = train.columns().to_vec();
+    if let (Column::Codes(city), Column::Codes(county)) = (columns[2].clone(), &mut columns[3]) {
+        let row = city.iter().position(|&city| city == 0).unwrap();
+        county[row] = 1;
+        let rows = Table::new(train.schema().clone(), columns).unwrap();
+        let text = further(&rows).unwrap_err().to_string();
+        let place = format!("row {}", row + 1);
+        assert!(text.contains(&place) && text.contains("city, county"), "{text}");
+    } else {
+        unreachable!("both are categories");
+    }
+}
+
 fn parsed(text: &str) -> toml::Table {
     text.parse().unwrap()
 }
@@ -304,7 +335,7 @@ fn conditions_that_the_constraints_exclude_are_refused_at_once() {
 
 /// Under constraints a density is that of the rewritten rows: their law is `city` and `county` as one
 /// category, so that a pair that no training row has is impossible and the others, equally frequent,
-/// are about equally likely. Missing cells cannot be filled, and that is said.
+/// are about equally likely.
 #[test]
 fn densities_under_constraints_are_those_of_the_rewritten_rows() {
     let train = table(600);
@@ -323,7 +354,139 @@ fn densities_under_constraints_are_those_of_the_rewritten_rows() {
     for density in &of_pairs[..5] {
         assert!((density - of_pairs[0]).abs() < 1.5, "{of_pairs:?}");
     }
+}
+
+/// The same columns, each of which may have missing cells.
+fn with_gaps(table: &Table) -> Schema {
+    let schema = table.schema();
+    let columns = schema.columns.iter().cloned().map(ColumnSpec::nullable).collect();
+    Schema::new(columns).unwrap().with_constraints(schema.constraints.clone()).unwrap()
+}
+
+/// The table without these cells, column and row.
+fn without(table: &Table, is_gap: impl Fn(usize, usize) -> bool) -> Table {
+    let mut columns = table.columns().to_vec();
+    for (at, column) in columns.iter_mut().enumerate() {
+        for row in (0..table.rows()).filter(|&row| is_gap(at, row)) {
+            match column {
+                Column::Numbers(cells) => cells[row] = f64::NAN,
+                Column::Codes(cells) => cells[row] = MISSING,
+                Column::Texts(_) => unreachable!("the table has none"),
+            }
+        }
+    }
+    Table::new(table.schema().clone(), columns).unwrap()
+}
+
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl Observer for Told {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Note { text } = event {
+            self.0.push((*text).to_owned());
+        }
+    }
+}
+
+fn impute(fitted: &dyn Fitted, rows: &Table, threads: usize) -> (Table, Vec<String>) {
+    let mut told = Told::default();
     let rng = Seed(2).stream("impute");
-    let mut ctx = SampleContext { rng, threads: 1, observer: &mut Silent };
-    assert!(fitted.impute(&train, &mut ctx).unwrap().is_none());
+    let mut ctx = SampleContext { rng, threads, observer: &mut told };
+    let filled = fitted.impute(rows, &mut ctx).unwrap().expect("meg fills missing cells");
+    for (at, column) in rows.columns().iter().enumerate() {
+        let kept = |row| column.is_missing(row) || rows.text(row, at) == filled.text(row, at);
+        assert!((0..rows.rows()).all(kept), "a known cell of column {at} is another");
+    }
+    (filled, told.0)
+}
+
+fn mean(cells: impl Iterator<Item = f64> + Clone) -> f64 {
+    cells.clone().sum::<f64>() / cells.count() as f64
+}
+
+/// Low cells below known high ones, parts of known totals, cells of combinations: all constraints
+/// hold, known cells stay, and what is filled follows the law of the rows.
+#[test]
+fn missing_cells_are_filled_under_them() {
+    let train = table(2_500);
+    let train = Table::new(with_gaps(&train), train.columns().to_vec()).unwrap();
+    let fitted = fit("meg", &train, 1);
+    let truth = table(300);
+    let truth = Table::new(with_gaps(&truth), truth.columns().to_vec()).unwrap();
+    // 0 least, 1 most, 2 city, 3 county, 6 drugs, 7 care, 8 cost: in turn the low, the high, the
+    // county, the city, one part, both parts, the total.
+    let gaps: [&[usize]; 7] = [&[0], &[1], &[3], &[2], &[6], &[6, 7], &[8]];
+    let rows = without(&truth, |at, row| gaps[row % 7].contains(&at));
+    // "died" is missing in most rows and is filled too, behind "born".
+    let (filled, told) = impute(fitted.as_ref(), &rows, 1);
+    assert!(filled == impute(fitted.as_ref(), &rows, 2).0, "threads change the result");
+    assert_eq!(violations(&truth, &filled), [0; 5]);
+    let empty = |row: usize| filled.columns().iter().any(|column| column.is_missing(row));
+    let left = (0..300).filter(|&row| empty(row)).count();
+    assert!(left <= 3, "{left} rows are left: {told:?}");
+    assert_eq!(left > 0, told.iter().any(|note| note.contains("stay unfilled")), "{told:?}");
+
+    let of = |kind: usize| (0..300).filter(move |row| row % 7 == kind && !empty(*row));
+    // `most - least` is uniform in 0 to 3.9, whichever of the two is filled: 1.95 on average.
+    for kind in [0, 1] {
+        let above = of(kind).map(|row| filled.numbers(1)[row] - filled.numbers(0)[row]);
+        let above = mean(above.collect::<Vec<_>>().into_iter());
+        assert!((1.2..2.9).contains(&above), "kind {kind}: {above} above on average");
+    }
+    // A city other than the third has one county.
+    assert!(of(2).all(|row| match filled.codes(2)[row] {
+        0 | 1 => filled.codes(3)[row] == 0,
+        3 => filled.codes(3)[row] == 1,
+        _ => true,
+    }));
+    // All cities of a county are filled in.
+    let cities = |county: u32| -> BTreeSet<u32> {
+        of(3)
+            .filter(|&row| filled.codes(3)[row] == county)
+            .map(|row| filled.codes(2)[row])
+            .collect()
+    };
+    assert_eq!((cities(0), cities(1)), (BTreeSet::from([0, 1, 2]), BTreeSet::from([2, 3])));
+    // One missing part of a known total is what the others leave.
+    let cents = |table: &Table, at: usize, row: usize| (table.numbers(at)[row] * 100.0).round();
+    assert!(of(4).all(|row| cents(&filled, 6, row) == cents(&truth, 6, row)));
+    assert!(of(5).all(|row| filled.numbers(7)[row] > -1.0), "care never costs less than nothing");
+    // Drugs cost a tenth of care on average: 45 and 450.
+    let drugs = mean(of(5).map(|row| filled.numbers(6)[row]).collect::<Vec<_>>().into_iter());
+    assert!((25.0..70.0).contains(&drugs), "drugs cost {drugs} on average");
+}
+
+/// What no draw can fulfil stays a gap, with the constraint or the combination named.
+#[test]
+fn rows_that_cannot_be_filled_are_named() {
+    let train = table(600);
+    let train = Table::new(with_gaps(&train), train.columns().to_vec()).unwrap();
+    let fitted = fit("meg", &train, 1);
+    let mut columns = train.select_rows(&[0, 1, 2]).columns().to_vec();
+    // Row 2: a high cell below all low ones that are ever drawn. Row 3: a city without rows.
+    if let Column::Numbers(most) = &mut columns[1] {
+        most[1] = -50.0;
+    }
+    if let Column::Numbers(least) = &mut columns[0] {
+        least[1] = f64::NAN;
+    }
+    let rows = Table::new(train.schema().clone(), columns).unwrap();
+    let (filled, told) = impute(fitted.as_ref(), &rows, 1);
+    assert!(filled.columns()[0].is_missing(1) && !filled.columns()[5].is_missing(0));
+    let named = |note: &&String| {
+        note.contains("1 rows, first row 2, stay unfilled")
+            && note.contains("\"least\" <= \"most\"")
+    };
+    assert!(told.iter().any(|note| named(&note)), "{told:?}");
+    // South of the river there is no such city in the training rows.
+    let north = (0..600).filter(|&row| train.codes(3)[row] == 0).collect::<Vec<_>>();
+    let fitted = fit("meg", &train.select_rows(&north), 1);
+    let mut columns = train.select_rows(&[0, 1]).columns().to_vec();
+    columns[2] = Column::Codes(vec![MISSING; 2]);
+    columns[3] = Column::Codes(vec![0, 1]);
+    let rows = Table::new(train.schema().clone(), columns).unwrap();
+    let (filled, told) = impute(fitted.as_ref(), &rows, 1);
+    assert!(!filled.columns()[2].is_missing(0) && filled.columns()[2].is_missing(1));
+    assert!(told.iter().any(|note| note.contains("first row 2") && note.contains("combination")));
 }

@@ -94,6 +94,9 @@ pub struct Identity {
     pub device: String,
     /// The way of computing, as [`Identity::kernels`] names it.
     pub kernels: String,
+    /// Hash of the saved model that the training went on from, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 impl Identity {
@@ -130,6 +133,14 @@ impl Identity {
         }
         if self.table != asked.table {
             differs.push("the training table (its rows or its schema) is another".into());
+        }
+        if self.base != asked.base {
+            let problem = match (&self.base, &asked.base) {
+                (Some(_), None) => "it went on from a saved model, and this training begins anew",
+                (None, _) => "it began anew, and this training goes on from a saved model",
+                _ => "it went on from another saved model",
+            };
+            differs.push(problem.into());
         }
         if differs.is_empty() && self != asked {
             differs.push("the recipe has other settings".into());
@@ -235,6 +246,7 @@ mod tests {
             seed: 1,
             device: "cpu".into(),
             kernels: "fused/avx512".into(),
+            base: None,
         };
         Checkpoint { identity, state }
     }
@@ -285,5 +297,6 @@ mod tests {
         refused(&|asked| asked.kernels = "fused/avx2".into(), "fused/avx512 there and fused/avx2");
         refused(&|asked| asked.recipe["epochs"] = json!(4), "`epochs` is 3 there and 4 here");
         refused(&|asked| asked.recipe["more"] = json!(4), "other settings");
+        refused(&|asked| asked.base = Some("b".into()), "goes on from a saved model");
     }
 }

@@ -35,6 +35,8 @@ pub struct Case {
     pub any_level: bool,
     /// The model has a training loop that an observer can stop.
     pub stoppable: bool,
+    /// Settings beside `recipe` of a model that is trained further once it is saved.
+    pub further: &'static str,
 }
 
 /// Runs the whole suite.
@@ -70,6 +72,7 @@ pub fn check(entry: &ModelEntry, case: Case) {
         resumed_training_gives_the_same_bytes(entry, case, &train, Kernels::Fused);
         resumed_training_gives_the_same_bytes(entry, case, &train, Kernels::Plain);
     }
+    further_training(entry, case, &train, model.as_ref());
     if let Some(settings) = case.diverges {
         divergence_is_an_error_that_names_the_step(entry, settings, &train);
     }
@@ -432,6 +435,39 @@ fn divergence_is_an_error_that_names_the_step(entry: &ModelEntry, settings: &str
             assert!(step > 0 && !problem.is_empty(), "step {step}: {problem}");
         }
         other => panic!("divergence gave {other:?}"),
+    }
+}
+
+/// A model whose entry says so goes on from its saved state, the same way at any number of threads,
+/// and with no rows of another schema. Any other model says that it cannot.
+fn further_training(entry: &ModelEntry, case: Case, train: &Table, model: &dyn Fitted) {
+    let settings = format!("{}\n{}", case.recipe, case.further);
+    let recipe = (entry.recipe)(&settings).unwrap_or_else(|error| panic!("further: {error}"));
+    let go_on = |artifact: &Artifact, rows: &Table, threads| {
+        let mut silent = Silent;
+        let mut ctx = FitContext { threads, ..FitContext::new(Seed(6), &mut silent) };
+        recipe.synthesizer.fit_further(artifact, rows, &mut ctx)
+    };
+    if !entry.further {
+        let artifact = model.save().unwrap_or_else(|error| panic!("save: {error}"));
+        match go_on(&artifact, train, 1) {
+            Err(Error::Request(text)) => assert!(text.contains(entry.name), "{text}"),
+            other => panic!("{} cannot be trained further and gave {other:?}", entry.name),
+        }
+        return;
+    }
+    let (json, tensors) = bytes(fit(entry, &settings, train, 1).as_ref());
+    let base = Artifact::from_bytes(&json, &tensors).expect("the files are sound");
+    let [one, two] = [1, 2].map(|threads| {
+        go_on(&base, train, threads).unwrap_or_else(|error| panic!("further training: {error}"))
+    });
+    assert!(bytes(one.as_ref()) == bytes(two.as_ref()), "threads change the further training");
+    assert!(bytes(one.as_ref()) != (json, tensors), "further training changed nothing");
+    saved_model_draws_the_same(entry, one.as_ref());
+    let other = mixed_table(300, 11).select_columns(&[1, 4, 11]).expect("the columns are there");
+    match go_on(&base, &other, 1) {
+        Err(Error::Data(_) | Error::Request(_)) => {}
+        other => panic!("rows of another schema gave {other:?}"),
     }
 }
 

@@ -36,7 +36,7 @@ pub use instructions::Instructions;
 pub use masks::{GeneratorMask, Masks};
 pub use model::{
     CheckpointSink, Device, FitContext, Fitted, Kernels, ModelEntry, SampleContext, Synthesizer,
-    Variant,
+    Variant, cannot_go_on,
 };
 pub use names::{nearest, nearest_few};
 pub use observer::{Control, Event, Observer, Phase, Silent};

@@ -1,6 +1,6 @@
 use crate::{
-    Artifact, Masks, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings, Sheet,
-    Table, TrainingState, recipe,
+    Artifact, Error, Masks, Observer, Recipe, Result, Rng, SampleRequest, Seed, Setting, Settings,
+    Sheet, Table, TrainingState, recipe,
 };
 use std::fmt::{self, Debug};
 use std::num::NonZeroU64;
@@ -10,7 +10,7 @@ pub trait Synthesizer: Debug + Send + Sync {
     /// Checks the settings, before any data are read.
     ///
     /// # Errors
-    /// [`Error::Recipe`](crate::Error::Recipe) that names the setting, the rule and the value.
+    /// [`Error::Recipe`] that names the setting, the rule and the value.
     fn check(&self) -> Result<()> {
         Ok(())
     }
@@ -32,6 +32,30 @@ pub trait Synthesizer: Debug + Send + Sync {
     /// # Errors
     /// When the table cannot be modelled, when training fails, or when the observer interrupts.
     fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>>;
+
+    /// Goes on training a saved model with rows of its schema, under the settings of this recipe:
+    /// encodings, masks and sizes are the saved ones, the rows are these. Always an error from a
+    /// model whose entry does not say [`further`](ModelEntry::further).
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] for a setting that the saved model has fixed, a data error for a row that
+    /// its encoding does not hold, and those of [`Synthesizer::fit`].
+    fn fit_further(
+        &self,
+        model: &Artifact,
+        rows: &Table,
+        ctx: &mut FitContext<'_>,
+    ) -> Result<Box<dyn Fitted>> {
+        let _ = (rows, ctx);
+        Err(cannot_go_on(&model.model))
+    }
+}
+
+/// The error of a model that cannot be trained further.
+pub fn cannot_go_on(model: &str) -> Error {
+    Error::Request(format!(
+        "a trained {model:?} cannot be trained further\n  help: fit it anew on all rows"
+    ))
 }
 
 /// A trained model. There is no way to hold one that is not trained.
@@ -54,10 +78,11 @@ pub trait Fitted: Debug + Send {
     }
 
     /// The rows with their missing cells drawn given the other cells, or `None` from a model that
-    /// cannot do that. Cells that are there stay as they are.
+    /// cannot do that. Cells that are there stay as they are. Columns of the rows may be nullable
+    /// where those of the training rows were not.
     ///
     /// # Errors
-    /// When the rows have another schema than the training rows, or hold a cell that the model
+    /// When the rows have other columns than the training rows, or hold a cell that the model
     /// cannot condition on.
     fn impute(&self, rows: &Table, ctx: &mut SampleContext<'_>) -> Result<Option<Table>> {
         let _ = (rows, ctx);
@@ -232,6 +257,8 @@ pub struct ModelEntry {
     pub load: fn(&Artifact) -> Result<Box<dyn Fitted>>,
     /// Whether the model keeps checkpoints and goes on from them.
     pub checkpoints: bool,
+    /// Whether a saved model can be trained further ([`Synthesizer::fit_further`]).
+    pub further: bool,
 }
 
 impl ModelEntry {
@@ -249,6 +276,7 @@ impl ModelEntry {
             settings: recipe::settings::<S>,
             load,
             checkpoints: false,
+            further: false,
         }
     }
 
@@ -257,6 +285,14 @@ impl ModelEntry {
     #[must_use]
     pub const fn with_checkpoints(mut self) -> Self {
         self.checkpoints = true;
+        self
+    }
+
+    /// The same entry of a model that can be trained further once it is saved; the conformance
+    /// suite tries it.
+    #[must_use]
+    pub const fn with_further_training(mut self) -> Self {
+        self.further = true;
         self
     }
 

@@ -1,10 +1,14 @@
 //! Rewriting a table under its constraints and restoring it, for any table that obeys them and for
 //! whatever a model may draw.
 
-use meg_core::{Bound, Column, ColumnKind, ColumnSpec, Constraint, MISSING, Schema, Seed, Table};
+use meg_core::{
+    Artifact, Bound, Column, ColumnKind, ColumnSpec, Constraint, Error, Event, FitContext, Fitted,
+    MISSING, Observer, Result, SampleContext, SampleRequest, Schema, Seed, Silent, Synthesizer,
+    Table,
+};
 use proptest::prelude::*;
 use rand::Rng as _;
-use transforms::constraints::{Facts, Rewriting};
+use transforms::constraints::{Constrained, Facts, Rewriting};
 
 fn order(low: &str, high: &str) -> Constraint {
     Constraint::Order { low: low.into(), high: high.into() }
@@ -392,4 +396,116 @@ fn damaged_facts_and_strange_tables_are_refused() {
     let message = rewriting.rewrite(&unseen).unwrap_err().to_string();
     assert!(message.contains("row 1") && message.contains("never"), "{message}");
     assert!(Rewriting::learn(&Table::empty(schema()).unwrap()).is_err());
+}
+
+/// A model that fills a missing cell with any value of its training column.
+#[derive(Debug, Clone)]
+struct HotDeck(Option<Table>);
+
+impl Synthesizer for HotDeck {
+    fn fit(&self, train: &Table, _: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
+        Ok(Box::new(HotDeck(Some(train.clone()))))
+    }
+}
+
+impl Fitted for HotDeck {
+    fn sample(&self, _: &SampleRequest, _: &mut SampleContext<'_>) -> Result<Table> {
+        Err(Error::data("it only fills cells"))
+    }
+
+    fn impute(&self, rows: &Table, ctx: &mut SampleContext<'_>) -> Result<Option<Table>> {
+        let train = self.0.as_ref().expect("it is fitted");
+        let mut columns = rows.columns().to_vec();
+        for (column, donors) in columns.iter_mut().zip(train.columns()) {
+            let known: Vec<usize> =
+                (0..train.rows()).filter(|&at| !donors.is_missing(at)).collect();
+            for row in (0..rows.rows()).filter(|_| !known.is_empty()) {
+                let donor = known[ctx.rng.random_range(0..known.len())];
+                if !column.is_missing(row) {
+                    continue;
+                }
+                match (&mut *column, donors) {
+                    (Column::Numbers(cells), Column::Numbers(new)) => cells[row] = new[donor],
+                    (Column::Codes(cells), Column::Codes(new)) => cells[row] = new[donor],
+                    _ => {}
+                }
+            }
+        }
+        Table::new(rows.schema().clone(), columns).map(Some)
+    }
+
+    fn save(&self) -> Result<Artifact> {
+        Err(Error::data("it is never saved"))
+    }
+}
+
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Observer for Notes {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::Note { text } = event {
+            self.0.push((*text).to_owned());
+        }
+    }
+}
+
+/// Chains of orders, ranges, sums with other decimals, partly known pairs: whatever the model fills
+/// in, all constraints hold, known cells stay, and every row that keeps a gap is counted in a note.
+#[test]
+fn missing_cells_are_filled_so_that_the_constraints_hold() {
+    let train = table(400, 1);
+    let mut silent = Silent;
+    let mut ctx = FitContext::new(Seed(1), &mut silent);
+    let model = Constrained::new(Box::new(HotDeck(None))).fit(&train, &mut ctx).unwrap();
+    // Rows with missing cells of their own, of which some leave no value that would be right (a part
+    // of a total below the other part, say), and a few gaps more.
+    let rows = table(400, 2);
+    let whole: Vec<bool> =
+        (0..400).map(|row| !rows.columns().iter().any(|column| column.is_missing(row))).collect();
+    let mut rng = Seed(3).stream("gaps");
+    let mut columns = rows.columns().to_vec();
+    for (column, spec) in columns.iter_mut().zip(&rows.schema().columns) {
+        for row in (0..400).filter(|_| spec.nullable) {
+            match column {
+                Column::Numbers(cells) if rng.random_bool(0.2) => cells[row] = f64::NAN,
+                Column::Codes(cells) if rng.random_bool(0.2) => cells[row] = MISSING,
+                _ => {}
+            }
+        }
+    }
+    let rows = Table::new(rows.schema().clone(), columns).unwrap();
+    let mut notes = Notes::default();
+    let rng = Seed(4).stream("impute");
+    let mut ctx = SampleContext { rng, threads: 1, observer: &mut notes };
+    // That the constraints hold in it is a promise of a table.
+    let filled = model.impute(&rows, &mut ctx).unwrap().unwrap();
+    let gaps = |table: &Table, row: usize| {
+        table.columns().iter().filter(|column| column.is_missing(row)).count()
+    };
+    let (mut left, mut left_of_whole) = (0, 0);
+    for (row, &was_whole) in whole.iter().enumerate() {
+        let kept = |at: usize| {
+            rows.columns()[at].is_missing(row) || rows.text(row, at) == filled.text(row, at)
+        };
+        assert!((0..rows.columns().len()).all(kept), "row {row}: a known cell has changed");
+        assert!(gaps(&filled, row) == 0 || gaps(&filled, row) == gaps(&rows, row), "row {row}");
+        left += usize::from(gaps(&filled, row) > 0);
+        left_of_whole += usize::from(was_whole && gaps(&filled, row) > 0);
+    }
+    let told = |note: &String| -> usize {
+        assert!(note.contains("stay unfilled"), "{note}");
+        note.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    assert_eq!(notes.0.iter().map(told).sum::<usize>(), left, "{:?}", notes.0);
+    let whole = (0..400).filter(|&row| whole[row] && gaps(&rows, row) > 0).count();
+    assert!(whole > 50 && left_of_whole <= whole / 20, "{left_of_whole} of {whole}: {:?}", notes.0);
+    let pair = |row: usize| (filled.codes(0)[row], filled.codes(6)[row]);
+    let known = [(0, 0), (1, 0), (2, 1)];
+    assert!((0..400).all(|row| gaps(&filled, row) > 0 || known.contains(&pair(row))));
+    // Both cities of the county are equally frequent.
+    let open = |row: &usize| rows.columns()[0].is_missing(*row) && rows.codes(6)[*row] == 0;
+    let of: Vec<u32> = (0..400).filter(open).map(|row| filled.codes(0)[row]).collect();
+    let first = of.iter().filter(|&&city| city == 0).count() as f64 / of.len() as f64;
+    assert!(of.len() > 20 && (0.25..0.75).contains(&first), "{first} of {}", of.len());
 }

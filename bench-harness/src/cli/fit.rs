@@ -1,7 +1,7 @@
 use super::options::{Common, TableOptions, WorkOptions, check_table_path};
 use super::progress::Progress;
 use super::stopwatch::{Stopwatch, TimedPhase};
-use super::{candle_threads, guessed, output};
+use super::{candle_threads, guessed, output, saved};
 use bench_harness::registry::{self, Choice};
 use bench_harness::{VERSION, cell, checkpoint, files, memory, plan, twin, units};
 use clap::Args;
@@ -26,8 +26,14 @@ pub(crate) struct Fit {
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
     /// Model or variant; `meg models list` shows them.
-    #[arg(long, value_name = "NAME")]
-    model: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "further")]
+    model: Option<String>,
+    /// Train the model of this folder further (`meg`, `meg-classic`), with its settings and those of
+    /// --set over them, and write it to --out. The rows need the columns and levels that it knows;
+    /// the optimiser begins anew, and `epochs` or `max_steps` count from here. An interrupted
+    /// training goes on by --resume instead.
+    #[arg(long = "continue", value_name = "DIR", conflicts_with_all = ["model", "schema"])]
+    further: Option<PathBuf>,
     /// What the columns are, as `meg schema infer` writes it.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
@@ -67,27 +73,32 @@ pub(crate) struct Fit {
 
 impl Fit {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
-        let choice = self.choice()?;
+        let base = self.further.as_deref().map(saved::read).transpose()?;
+        let choice = &self.choice(base.as_ref())?;
         let device = cell::parse_device(&self.device)?;
+        let work = Work { choice, base: base.as_ref(), device };
         if self.plain && device == Device::Cpu {
             candle_threads::obey(self.work.threads())?;
         }
-        let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
+        let schema = match &base {
+            Some(base) => Some(base.schema.clone()),
+            None => self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?,
+        };
         files::check_writable_model(&self.out, self.force)?;
         if let Some(log) = &self.log {
             check_table_path(log)?;
             files::check_writable(log, self.force)?;
         }
-        let kept = self.prepare_checkpoints(common, &choice)?;
+        let kept = self.prepare_checkpoints(common, choice)?;
         let train = self.read(common, schema.as_ref())?;
-        let identity = self.identity(&choice, device, &train);
+        let identity = self.identity(work, &train)?;
         let resume =
             kept.map(|(path, kept)| checkpoint::state_for(&path, kept, &identity)).transpose()?;
         let mut keeper = Keeper { path: checkpoint::beside(&self.out), identity, latest: None };
-        let mut task = Progress::new(common.quiet).task(&self.model);
+        let mut task = Progress::new(common.quiet).task(&choice.name);
         let mut watch = Stopwatch::new(&mut task);
         let fitted = self
-            .train(&mut watch, &choice, device, &train, &mut keeper, resume)
+            .train(&mut watch, work, &train, &mut keeper, resume)
             .inspect_err(|error| self.tell_interrupted(common, error, &keeper))?;
         let seconds = watch.seconds();
         let (phases, curves) = watch.finish();
@@ -99,14 +110,13 @@ impl Fit {
             datasets::write_table(log, &twin::training_log(&curves)?)?;
         }
         self.remove_checkpoint()?;
-        self.tell(common, &choice, &train, seconds, &phases)
+        self.tell(common, choice, &train, seconds, &phases)
     }
 
     fn train(
         &self,
         observer: &mut dyn Observer,
-        choice: &Choice,
-        device: Device,
+        Work { choice, base, device }: Work<'_>,
         train: &Table,
         keeper: &mut Keeper,
         resume: Option<TrainingState>,
@@ -118,7 +128,12 @@ impl Fit {
         let context = FitContext::new(Seed(self.work.seed), observer);
         let (kernels, threads) = (self.kernels(), self.work.threads());
         let mut ctx = FitContext { device, kernels, threads, checkpoints, resume, ..context };
-        choice.recipe.synthesizer.fit(train, &mut ctx).map_err(|error| self.named(error))
+        let recipe = &choice.recipe.synthesizer;
+        let fitted = match base {
+            None => recipe.fit(train, &mut ctx),
+            Some(base) => recipe.fit_further(base, train, &mut ctx),
+        };
+        fitted.map_err(|error| self.named(error))
     }
 
     fn kernels(&self) -> Kernels {
@@ -160,8 +175,9 @@ impl Fit {
         Ok(Some((path, kept)))
     }
 
-    fn identity(&self, choice: &Choice, device: Device, train: &Table) -> Identity {
-        Identity {
+    fn identity(&self, work: Work<'_>, train: &Table) -> Result<Identity> {
+        let Work { choice, base, device } = work;
+        Ok(Identity {
             version: VERSION.into(),
             model: choice.entry.name.into(),
             recipe: choice.recipe.settings.clone(),
@@ -169,7 +185,8 @@ impl Fit {
             seed: self.work.seed,
             device: device.to_string(),
             kernels: Identity::kernels(device, self.kernels()),
-        }
+            base: base.map(checkpoint::model_hash).transpose()?,
+        })
     }
 
     /// The model is there: nothing is left to go on with. A checkpoint that the user named is the
@@ -204,14 +221,18 @@ impl Fit {
         }
     }
 
-    fn choice(&self) -> Result<Choice> {
+    fn choice(&self, base: Option<&Artifact>) -> Result<Choice> {
         let bad = |text: &str| Error::Request(format!("{text:?} is not `key=value`, as epochs=50"));
         let settings = self
             .set
             .iter()
             .map(|text| plan::parse_pair(text).ok_or_else(|| bad(text)))
             .collect::<Result<toml::Table>>()?;
-        registry::choose(&self.model, &settings)
+        match base {
+            Some(base) => registry::choose_saved(base, &settings),
+            // The parser asks for a name where no folder is given.
+            None => registry::choose(self.model.as_deref().unwrap_or_default(), &settings),
+        }
     }
 
     fn read(&self, common: &Common, schema: Option<&Schema>) -> Result<Table> {
@@ -245,6 +266,7 @@ impl Fit {
                 "schema_version": 1,
                 "model": choice.entry.name,
                 "recipe": choice.recipe.settings,
+                "continues": self.further.as_ref().map(|folder| folder.display().to_string()),
                 "rows": train.rows(),
                 "columns": train.columns().len(),
                 "seconds": {"fit": seconds},
@@ -254,14 +276,23 @@ impl Fit {
             }));
         }
         common.done(&format!(
-            "{} learned {} rows of {} columns in {}; the model is in {}",
-            self.model,
+            "{} {} {} rows of {} columns in {}; the model is in {}",
+            choice.name,
+            if self.further.is_some() { "learned further from" } else { "learned" },
             train.rows(),
             train.columns().len(),
             units::show_seconds(seconds),
             self.out.display()
         ))
     }
+}
+
+/// What is trained, from which saved model on, and where.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    choice: &'a Choice,
+    base: Option<&'a Artifact>,
+    device: Device,
 }
 
 /// Writes the states of one training, and knows which it wrote.

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// before it was filled; `meg density` calls such a row impossible, as the model does.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Cells that are there stay as they are. Where one is like no training cell, the nearest number stands for it, or nothing for an unseen level, and that is told. Only columns that may hold missing cells by the schema of the model can be filled. Another seed draws other cells: several filled tables show how sure the model is."
+    after_help = "Cells that are there stay as they are. Where one is like no training cell, the nearest number stands for it, or nothing for an unseen level, and that is told. Filled rows obey the constraints of the schema; a row for which no such cells are found stays as it is, and is told of with the constraint. Only columns that may hold missing cells by the schema of the model can be filled. Another seed draws other cells: several filled tables show how sure the model is."
 )]
 pub(crate) struct Impute {
     /// Folder that `meg fit` wrote.
@@ -48,13 +48,7 @@ impl Impute {
             observer: &mut task,
         };
         let filled = fitted.impute(&rows, &mut ctx)?.ok_or_else(|| {
-            Error::Request(match artifact.schema.constraints.is_empty() {
-                true => format!("{} cannot fill missing cells; `meg` can", artifact.model),
-                false => format!(
-                    "{} cannot fill missing cells under constraints: it learns differences and combinations in place of the columns, in which a row with gaps has no place\n  help: fit a model without the [[constraints]] of schema.toml, fill the cells with it, and check the rows with `meg schema check`",
-                    artifact.model
-                ),
-            })
+            Error::Request(format!("{} cannot fill missing cells; `meg` can", artifact.model))
         })?;
         drop(task);
         datasets::write_table(&self.out, &filled)?;

@@ -42,7 +42,7 @@ fn text(artifact: &Artifact, fitted: &dyn Fitted) -> Result<String> {
     for constraint in &artifact.schema.constraints {
         text.push_str(&format!("constraint: {}\n", json!(constraint)));
     }
-    if let Some(settings) = recipe(artifact).and_then(Value::as_object) {
+    if let Some(settings) = registry::saved_recipe(artifact).and_then(Value::as_object) {
         let rows = settings.iter().map(|(key, value)| vec![key.clone(), value.to_string()]);
         section(&mut text, "settings", rows.collect());
     }
@@ -93,23 +93,9 @@ fn kind(column: &ColumnSpec) -> String {
     }
 }
 
-/// The settings, which models keep beside what they learned.
-fn recipe(artifact: &Artifact) -> Option<&Value> {
-    own_state(&artifact.state).get("recipe")
-}
-
-/// The state of the model itself, which those who keep constraints or mirrored columns around it
-/// hold in theirs.
-fn own_state(state: &Value) -> &Value {
-    match state.get("state") {
-        Some(inner) if state.get("recipe").is_none() => own_state(inner),
-        _ => state,
-    }
-}
-
 /// The parts of the state by their bytes as JSON, and the tensors by theirs.
 fn stored(artifact: &Artifact) -> Vec<(String, usize)> {
-    let parts = own_state(&artifact.state).as_object();
+    let parts = registry::own_state(&artifact.state).as_object();
     let of = |(key, value): (&String, &Value)| (format!("state: {key}"), value.to_string().len());
     let mut all: Vec<(String, usize)> = parts.into_iter().flatten().map(of).collect();
     let bytes = weights(artifact) * size_of::<f32>();
@@ -128,7 +114,7 @@ fn value(artifact: &Artifact, fitted: &dyn Fitted) -> Value {
         "model": artifact.model,
         "weights": weights(artifact),
         "schema": artifact.schema,
-        "recipe": recipe(artifact),
+        "recipe": registry::saved_recipe(artifact),
         "sheets": fitted.describe(),
         "tensors": tensors,
         "stored_bytes": stored(artifact).into_iter().collect::<std::collections::BTreeMap<_, _>>(),

@@ -53,6 +53,9 @@ fn show(entry: &ModelEntry, name: &str, recipe: &Value) -> String {
     for variant in entry.variants {
         text.push_str(&format!("  {}: {}\n", variant.name, variant.about));
     }
+    if entry.further {
+        text.push_str("A saved one can be trained further: meg fit --continue DIR.\n");
+    }
     let mut rows = vec![vec!["setting".into(), "here".into(), "paper".into(), String::new()]];
     rows.extend((entry.settings)().iter().map(|setting| {
         vec![
@@ -83,5 +86,12 @@ fn describe(entry: &ModelEntry) -> Value {
             json!({"name": setting.name, "default": setting.default, "help": setting.help})
         })
         .collect();
-    json!({"name": entry.name, "paper": entry.paper, "variants": variants, "settings": settings})
+    json!({
+        "name": entry.name,
+        "paper": entry.paper,
+        "variants": variants,
+        "settings": settings,
+        "checkpoints": entry.checkpoints,
+        "further_training": entry.further,
+    })
 }

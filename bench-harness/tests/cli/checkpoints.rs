@@ -150,3 +150,29 @@ fn a_checkpoint_that_nobody_goes_on_from_is_spoken_of() {
     assert!(told.contains("m.checkpoint is there and is no checkpoint"), "{told}");
     assert!(place.path("m.checkpoint").is_file());
 }
+
+/// A checkpoint of a further training belongs to the model that it went on from.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_further_training_resumes_to_the_same_bytes() {
+    let place = Place::new();
+    place.file("people.csv", people(300));
+    let fit = "fit --data people.csv --threads 1";
+    place.ok(&format!("{fit} --model meg-classic --set epochs=20 --out first"));
+    place.ok(&format!("{fit} --model meg-classic --set epochs=25 --out other"));
+    let epochs = "--set epochs=2000";
+    let further = format!("{fit} --continue first {epochs}");
+    place.ok(&format!("{further} --out whole"));
+    let line = format!("{further} --checkpoint-every 5 --out m");
+    let words = place.interrupts(&line, || place.path("m.checkpoint").is_file());
+    assert!(words.contains("is kept in m.checkpoint"), "{words}");
+    let other = format!("{fit} --continue other {epochs} --out n --resume m");
+    place.refuses(&other, 4, &["m.checkpoint", "another saved model"]);
+    let anew = format!("{fit} --model meg-classic {epochs} --out n --resume m");
+    place.refuses(&anew, 4, &["m.checkpoint", "went on from a saved model"]);
+    place.ok(&format!("{further} --out m --resume"));
+    for file in ["model.json", "tensors.safetensors"] {
+        let bytes = |folder: &str| fs::read(place.path(folder).join(file)).unwrap();
+        assert!(bytes("m") == bytes("whole"), "{file}: other bytes");
+    }
+}

@@ -150,3 +150,45 @@ fn guesses_that_a_person_should_look_at_are_remarked_on() {
     let (_, told) = place.ends("fit --data one.csv --model independent --out one", 0);
     assert!(told.contains("1 row only"), "{told}");
 }
+
+/// A saved model learns further, says so, and keeps what it cannot learn anew.
+#[test]
+fn a_saved_model_is_trained_further() {
+    let place = Place::new();
+    place.file("people.csv", people(2_400));
+    let meg = "--set hidden=8 --set embedding=4 --set label=first --set snapshots=1 --threads 1";
+    place.ok(&format!("fit --data people.csv --model meg {meg} --set max_steps=20 --out first"));
+    let further = "fit --data people.csv --continue first --set max_steps=40";
+    place.ok(&format!("{further} --out second --checkpoint-every 15"));
+    let shown = place.ok("model inspect second");
+    let record = shown.split("trainings\n").nth(1).expect("the trainings are told");
+    let lines: Vec<Vec<&str>> =
+        record.lines().take(3).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[1], ["1", "1", "2400", "240", "20"]);
+    assert_eq!(lines[2], ["2", "1", "2400", "240", "40"]);
+    assert!(shown.contains("max_steps") && place.ok("models show meg").contains("--continue"));
+    place.ok("sample --model second --rows 20 --out drawn.csv");
+    let told = place.ok(&format!("{further} --out third --json"));
+    assert!(told.contains("\"continues\": \"first\""), "{told}");
+    let bytes = |folder: &str| fs::read(place.path(folder).join("tensors.safetensors")).unwrap();
+    assert!(bytes("second") == bytes("third") && bytes("second") != bytes("first"));
+
+    let model = "fit --data people.csv --model independent";
+    place.ok(&format!("{model} --out plain"));
+    let line = "fit --data people.csv --continue";
+    place.refuses(
+        &format!("{line} plain --out n"),
+        2,
+        &["independent", "cannot be trained further"],
+    );
+    place.refuses(
+        &format!("{line} first --out n --set hidden=9"),
+        2,
+        &["`hidden`", "cannot change"],
+    );
+    place.refuses(&format!("{line} first --out n --model meg"), 2, &["--model"]);
+    place.refuses(&format!("{line} nothing --out n"), 3, &["nothing", "meg fit --out"]);
+    place.refuses("fit --data people.csv --out n", 2, &["--model"]);
+    place.file("few.csv", people(300));
+    place.refuses("fit --data few.csv --continue first --out n", 2, &["300 rows", "folds=1"]);
+}

@@ -244,6 +244,7 @@ fn through_bytes(state: TrainingState) -> TrainingState {
         seed: 5,
         device: "cpu".into(),
         kernels: "fused".into(),
+        base: None,
     };
     let bytes = Checkpoint { identity, state }.to_bytes().expect("a state becomes bytes");
     Checkpoint::from_bytes(&bytes).expect("the bytes of a state are read").state

@@ -1,9 +1,10 @@
 //! The training of one member from its first update to its last.
 
+use crate::Meg;
 use crate::adversary::Adversary;
 use crate::folds::{Folds, Whole, rows_of_whole};
-use crate::learn::{HoldOut, Learned, Material};
-use crate::network::Weights;
+use crate::learn::{HoldOut, Learned, Material, most_states};
+use crate::network::{Layout, Weights};
 use crate::train::Split;
 use meg_core::{Control, Error, Observer, Result, TrainingState};
 use neural::Losses;
@@ -66,12 +67,17 @@ impl<'a> Course<'a> {
         let stage = if material.layout.codes.is_empty() {
             let weights = Weights { generators: Vec::new(), embeddings: Vec::new() };
             Stage::Learned(Learned::one(&material.layout, weights, f64::INFINITY))
-        } else if is_learned_twice(&material, split) {
+        } else if learns_twice(&material, split) {
             Stage::Folds(Box::new(Folds::new(&material, split)?))
         } else {
             Stage::HoldOut(Box::new(HoldOut::new(&material, split)?))
         };
-        Ok(Self { material, split, stage: Some(stage), notes: Vec::new(), before: 0 })
+        let left_out = material.recipe.adversarial_steps > 0 && matches!(stage, Stage::Folds(_));
+        let note = left_out.then(|| {
+            "the adversarial phase is left out: a table in folds holds out no rows that could judge it".to_owned()
+        });
+        let notes = note.into_iter().collect();
+        Ok(Self { material, split, stage: Some(stage), notes, before: 0 })
     }
 
     /// One update; `number` counts those of the whole fit.
@@ -262,7 +268,7 @@ impl<'a> Course<'a> {
         let first = matches!(kind, Kind::Folds | Kind::HoldOut);
         let refined = material.recipe.adversarial_steps > 0 && !split.held.is_empty();
         let fits = !material.layout.codes.is_empty()
-            && folded == is_learned_twice(&material, split)
+            && folded == learns_twice(&material, split)
             && first == (before == 0)
             && (kind != Kind::Adversary || refined);
         if !fits {
@@ -292,17 +298,27 @@ impl<'a> Course<'a> {
     }
 }
 
-/// Whether held-out rows tell how long to learn from all rows. The adversarial phase is judged by
-/// rows that were never learned from, and goes on from one state.
-fn is_learned_twice(material: &Material<'_>, split: &Split) -> bool {
+fn learns_twice(material: &Material<'_>, split: &Split) -> bool {
+    material.start.is_none() && is_learned_twice(material.recipe, &material.layout, split)
+}
+
+/// Whether held-out rows tell how long to learn from all rows, in a first training: such weights have
+/// seen all of their rows. The adversarial phase is judged by rows that were never learned from, and
+/// goes on from one state.
+pub(crate) fn is_learned_twice(recipe: &Meg, layout: &Layout, split: &Split) -> bool {
     match split.small {
-        true => material.layout.weights() <= FOLDED_WEIGHTS,
+        true => takes_folds(layout, split),
         false => {
-            material.most_states() > 1
-                && material.recipe.adversarial_steps == 0
+            most_states(recipe, layout) > 1
+                && recipe.adversarial_steps == 0
                 && !split.held.is_empty()
         }
     }
+}
+
+/// Whether a first training of these networks on these rows goes through folds.
+pub(crate) fn takes_folds(layout: &Layout, split: &Split) -> bool {
+    split.small && layout.weights() <= FOLDED_WEIGHTS
 }
 
 fn not_finite(tensor: String, step: u64) -> Error {

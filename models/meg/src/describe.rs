@@ -1,11 +1,12 @@
 //! The masks of an ensemble, for readers.
 
 use crate::fitted::FittedMeg;
+use crate::record;
 use meg_core::{GeneratorMask, Masks, Sheet};
 
-/// Order and context masks by column, and the output masks of all generators.
+/// Order and context masks by column, the output masks of all generators, and the trainings.
 pub(crate) fn sheets(model: &FittedMeg) -> Vec<Sheet> {
-    vec![by_column(model), by_generator(model)]
+    vec![by_column(model), by_generator(model), record::sheet(&model.trainings)]
 }
 
 fn by_column(model: &FittedMeg) -> Sheet {

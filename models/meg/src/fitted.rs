@@ -2,6 +2,7 @@ use crate::codec::{ColumnCodec, TableCodec};
 use crate::ensemble::{Ensemble, MemberView};
 use crate::masks::{self, Mask, MaskScheme, Plan};
 use crate::network::{Layout, Weights};
+use crate::record::TrainingRecord;
 use crate::{ENTRY, Meg, density, describe, impute, sample};
 use meg_core::{
     Artifact, Error, Fitted, Masks, Result, SampleContext, SampleRequest, Sheet, Synthesizer,
@@ -18,6 +19,8 @@ pub(crate) struct FittedMeg {
     pub members: Vec<Member>,
     /// By place in that order, the weight of each member.
     pub mixing: Vec<Vec<f32>>,
+    /// The first and those that went on from a saved model; files of older versions have none.
+    pub trainings: Vec<TrainingRecord>,
 }
 
 /// One member of the ensemble.
@@ -38,6 +41,8 @@ struct State {
     members: Vec<Vec<Mask>>,
     /// By place in the order, the weight of each member.
     mixing: Vec<Vec<f32>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trainings: Vec<TrainingRecord>,
 }
 
 impl FittedMeg {
@@ -89,6 +94,7 @@ impl Fitted for FittedMeg {
             order: self.layout().plan.order.clone(),
             members: self.members.iter().map(|m| m.layout.plan.generators.clone()).collect(),
             mixing: self.mixing.clone(),
+            trainings: self.trainings.clone(),
         };
         let mut artifact = Artifact::new(ENTRY.name, self.codec.schema(), &state)?;
         for (at, member) in self.members.iter().enumerate() {
@@ -129,7 +135,12 @@ fn embedding_name(member: usize, place: usize) -> String {
 
 /// Rebuilds a saved ensemble; sizes, masks and indices are checked.
 pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
-    let State { recipe, columns, order, members, mixing } = artifact.state()?;
+    Ok(Box::new(read(artifact)?))
+}
+
+/// The same, as what it is.
+pub(crate) fn read(artifact: &Artifact) -> Result<FittedMeg> {
+    let State { recipe, columns, order, members, mixing, trainings } = artifact.state()?;
     recipe.check()?;
     let codec = TableCodec::from_parts(artifact.schema.clone(), columns)
         .ok_or_else(|| Error::Artifact("the columns do not fit the schema".into()))?;
@@ -143,7 +154,7 @@ pub(crate) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
         let weights = load_weights(artifact, at, &layout)?;
         loaded.push(Member { layout, weights });
     }
-    Ok(Box::new(FittedMeg { recipe, codec, members: loaded, mixing }))
+    Ok(FittedMeg { recipe, codec, members: loaded, mixing, trainings })
 }
 
 fn check_mixing(mixing: &[Vec<f32>], places: usize, members: usize) -> Result<()> {

@@ -5,7 +5,7 @@ use crate::curves::{Chosen, Curves};
 use crate::learn::{Batches, Learned, Material, does_not_fit};
 use crate::learner::Learner;
 use crate::network::Weights;
-use crate::train::Split;
+use crate::train::{Split, learns_from_all};
 use meg_core::{Result, TrainingState};
 use neural::Losses;
 use serde::{Deserialize, Serialize};
@@ -162,7 +162,7 @@ impl Folds {
 
 /// The rows of the second training.
 pub(crate) fn rows_of_whole(material: &Material<'_>, split: &Split) -> Vec<u32> {
-    match split.small || material.recipe.members == 1 {
+    match learns_from_all(material.recipe, split) {
         true => split.all(),
         false => split.rows.clone(),
     }

@@ -4,7 +4,9 @@ use crate::ensemble::Scratch;
 use crate::fitted::FittedMeg;
 use crate::network::Layout;
 use crate::sample::pick;
-use meg_core::{Column, Error, Phase, Result, Rng, SampleContext, Table, parallel};
+use meg_core::{
+    Column, ColumnSpec, Error, Phase, Result, Rng, SampleContext, Schema, Table, parallel,
+};
 use neural::Randomness;
 use rand::{Rng as _, RngCore, SeedableRng};
 
@@ -28,7 +30,7 @@ pub(crate) fn impute(
     rows: &Table,
     ctx: &mut SampleContext<'_>,
 ) -> Result<Table> {
-    if rows.schema() != model.codec.schema() {
+    if !are_alike(rows.schema(), model.codec.schema()) {
         return Err(Error::Request("the rows have another schema than the model".into()));
     }
     let wanting: Vec<usize> = (0..rows.rows())
@@ -52,6 +54,14 @@ pub(crate) fn impute(
         ctx.observer.step(Phase::Sample, done as u64, &[])?;
     }
     Table::new(rows.schema().clone(), columns)
+}
+
+/// Whether these are the same columns, but for whether they may have missing cells.
+fn are_alike(rows: &Schema, model: &Schema) -> bool {
+    let alike = |(a, b): (&ColumnSpec, &ColumnSpec)| a.name == b.name && a.kind == b.kind;
+    rows.columns.len() == model.columns.len()
+        && rows.columns.iter().zip(&model.columns).all(alike)
+        && rows.constraints == model.constraints
 }
 
 /// One sentence for each column with cells unlike all training cells in rows that are filled.

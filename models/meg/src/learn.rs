@@ -41,16 +41,21 @@ pub(crate) struct Material<'a> {
     pub targets: Arc<[Targets]>,
     /// Rows per step.
     pub batch: usize,
+    /// Weights of a saved member to go on from.
+    pub start: Option<&'a Weights>,
     pub seed: Seed,
     pub way: Way,
 }
 
 impl Material<'_> {
-    /// A trainer that begins with the shares of these rows.
+    /// A trainer that begins with the weights to go on from, or else with the shares of these rows.
     ///
     /// # Errors
     /// Those of the device.
     pub(crate) fn trainer(&self, rows: &[u32], seed: Seed) -> Result<Learner> {
+        if let Some(start) = self.start {
+            return self.trainer_from(start.clone(), seed);
+        }
         let counts = counts(&self.layout, self.codes, rows, self.way.threads);
         let mut rng = seed.stream("meg/init");
         let ranks = self.layout.ranks(self.codec);
@@ -71,16 +76,21 @@ impl Material<'_> {
         self.recipe.optimiser(self.codes.rows)
     }
 
-    /// States of a training, at most, of which each column takes the one that suits it. Of dynamic
-    /// masks one: held-out rows score a column by those before it alone, and it must learn from any.
+    /// States of a training, at most, of which each column takes the one that suits it.
     pub(crate) fn most_states(&self) -> usize {
-        if self.layout.plan.dynamic { 1 } else { self.recipe.snapshots }
+        most_states(self.recipe, &self.layout)
     }
 
     /// Steps between two validations.
     pub(crate) fn interval(&self, batches: &Batches) -> u64 {
         batches.per_pass().clamp(self.recipe.least_interval, self.recipe.most_interval)
     }
+}
+
+/// States of a training, at most. Of dynamic masks one: held-out rows score a column by those before
+/// it alone, and it must learn from any.
+pub(crate) fn most_states(recipe: &Meg, layout: &Layout) -> usize {
+    if layout.plan.dynamic { 1 } else { recipe.snapshots }
 }
 
 /// Endless batches: shuffled passes over the rows, the rest of each pass left out.

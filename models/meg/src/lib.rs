@@ -11,6 +11,7 @@ mod describe;
 mod ensemble;
 mod fitted;
 mod folds;
+mod further;
 mod impute;
 mod learn;
 mod learner;
@@ -19,6 +20,7 @@ mod mixing;
 mod mug;
 mod network;
 mod plain;
+mod record;
 mod sample;
 mod schedule;
 mod team;
@@ -32,7 +34,9 @@ pub use classic::{CLASSIC, MegClassic, Scaling};
 use codec::{CodecOptions, NumberOptions};
 use masks::MaskOptions;
 pub use masks::{ColumnOrder, LabelPlace, MaskScheme};
-use meg_core::{FitContext, Fitted, ModelEntry, Result, Seed, Synthesizer, Table, out_of_range};
+use meg_core::{
+    Artifact, FitContext, Fitted, ModelEntry, Result, Seed, Synthesizer, Table, out_of_range,
+};
 pub use mug::{MUG, MegMug};
 use trainer::Optimiser;
 
@@ -42,7 +46,8 @@ pub const ENTRY: ModelEntry = ModelEntry::new::<Meg>(
     "Zhang, Zaidi, Li, Buntine 2024, MEG: Masked Ensemble Tabular Data Generator; rebuilt, see its README",
     fitted::load,
 )
-.with_checkpoints();
+.with_checkpoints()
+.with_further_training();
 
 meg_core::recipe! {
     /// The masked ensemble generator: one conditional network per column.
@@ -111,7 +116,7 @@ meg_core::recipe! {
         pub rate_cut: f64 = 0.3,
         /// Steps, at most.
         pub max_steps: u64 = 20_000,
-        /// Steps against a discriminator of whole rows, after the likelihood phase; 0: none. Kept only where held-out rows are then harder to tell from drawn ones. A large table then has one state; not for tables in folds.
+        /// Steps against a discriminator of whole rows, after the likelihood phase; 0: none. Kept only where held-out rows are then harder to tell from drawn ones. A large table then has one state; left out, with a note, for tables in folds.
         pub adversarial_steps: u64 = 0,
         /// What a drawn row's log-odds count for beside a training row's likelihood, in [0, 10].
         pub adversarial_weight: f64 = 0.1,
@@ -196,6 +201,17 @@ impl Synthesizer for Meg {
         // A device that does not answer is an error before the encoding, not after.
         neural::tensor_device(ctx.device)?;
         Ok(Box::new(train::fit(self, train, ctx)?))
+    }
+
+    fn fit_further(
+        &self,
+        model: &Artifact,
+        rows: &Table,
+        ctx: &mut FitContext<'_>,
+    ) -> Result<Box<dyn Fitted>> {
+        self.check()?;
+        neural::tensor_device(ctx.device)?;
+        Ok(Box::new(further::fit(self, fitted::read(model)?, rows, ctx)?))
     }
 }
 

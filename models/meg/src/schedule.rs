@@ -23,11 +23,19 @@ pub(crate) struct Task<'a> {
     pub recipe: &'a Meg,
     pub codec: &'a TableCodec,
     pub codes: &'a Codes,
-    pub columns: &'a Columns,
+    pub origin: Origin<'a>,
     pub split: &'a Split,
-    pub options: MaskOptions,
     pub seed: Seed,
     pub way: Way,
+}
+
+/// Where the members of a fit begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    /// Masks for these columns, and first weights by chance.
+    New { columns: &'a Columns, options: MaskOptions },
+    /// Masks and weights of saved members.
+    Saved(&'a [Member]),
 }
 
 /// A trained member.
@@ -92,9 +100,9 @@ impl<'a> Training<'a> {
     /// # Errors
     /// When the masks leave a column out.
     pub(crate) fn new(task: Task<'a>) -> Result<Self> {
-        let label = match task.options.label {
-            LabelPlace::Auto => LabelPlace::First,
-            label => label,
+        let label = match task.origin {
+            Origin::New { options, .. } if options.label != LabelPlace::Auto => options.label,
+            _ => LabelPlace::First,
         };
         let (done, notes) = (Vec::new(), Vec::new());
         let mut all = Self { task, done, rival: None, lost: 0, course: None, notes };
@@ -125,7 +133,7 @@ impl<'a> Training<'a> {
         }
         let trained = self.better(trained);
         self.done.push(trained);
-        if self.done.len() < self.task.recipe.members {
+        if self.done.len() < self.task.members() {
             let label = self.done[0].label;
             return self.begin(label);
         }
@@ -179,6 +187,10 @@ impl<'a> Training<'a> {
             let layout = Arc::clone(&course.material.layout);
             self.done.extend(learned.map(|learned| Trained { layout, learned, label, steps: 0 }));
         }
+        if let Origin::Saved(members) = self.task.origin {
+            // Saved members whose turn did not come stay as they are.
+            self.done.extend(members[self.done.len()..].iter().map(Trained::as_saved));
+        }
         Ok(self.done)
     }
 
@@ -197,7 +209,7 @@ fn training_name(task: &Task<'_>, label: LabelPlace, number: usize) -> String {
         LabelPlace::Last => "target last: ",
         _ => "target first: ",
     };
-    match (task.recipe.members > 1, task.tries_both() && number == 0) {
+    match (task.members() > 1, task.tries_both() && number == 0) {
         (true, true) => member + place,
         (true, false) => member,
         (false, true) => place.into(),
@@ -208,17 +220,33 @@ fn training_name(task: &Task<'_>, label: LabelPlace, number: usize) -> String {
 impl<'a> Task<'a> {
     /// Whether both places of the target are tried.
     fn tries_both(&self) -> bool {
+        let Origin::New { options, .. } = self.origin else { return false };
         let target = self.codec.schema().target();
-        self.options.label == LabelPlace::Auto && target.is_some_and(|at| self.codec.size(at) > 1)
+        options.label == LabelPlace::Auto && target.is_some_and(|at| self.codec.size(at) > 1)
+    }
+
+    /// Members that are trained, or of which states are.
+    fn members(&self) -> usize {
+        match self.origin {
+            Origin::New { .. } => self.recipe.members,
+            Origin::Saved(members) => members.len(),
+        }
     }
 
     /// What the training of a member needs.
     fn material(&self, number: usize, label: LabelPlace) -> Result<Material<'a>> {
         let recipe = self.recipe;
-        let options = MaskOptions { label, number, ..self.options };
-        let plan = masks::plan(self.codec, self.codes, self.columns, &options);
-        masks::check(&plan, self.codec)?;
-        let layout = Layout::new(plan, self.codec, recipe.embedding, recipe.hidden);
+        let (layout, start) = match self.origin {
+            Origin::New { columns, options } => {
+                let options = MaskOptions { label, number, ..options };
+                let plan = masks::plan(self.codec, self.codes, columns, &options);
+                masks::check(&plan, self.codec)?;
+                (Layout::new(plan, self.codec, recipe.embedding, recipe.hidden), None)
+            }
+            Origin::Saved(members) => {
+                (members[number].layout.clone(), Some(&members[number].weights))
+            }
+        };
         let targets = layout.plan.order.iter();
         let targets = targets.map(|&column| self.codec.targets(column, recipe.smoothing));
         Ok(Material {
@@ -228,6 +256,7 @@ impl<'a> Task<'a> {
             targets: targets.collect(),
             layout: Arc::new(layout),
             batch: recipe.batch(self.codes.rows),
+            start,
             seed: match number {
                 0 => self.seed,
                 number => self.seed.derive(&format!("meg/member/{number}")),
@@ -280,7 +309,7 @@ impl Trainee for Training<'_> {
     fn restore(&mut self, state: &TrainingState) -> Result<()> {
         let memory: Memory = state.part(MEMORY_PART)?;
         let task = self.task;
-        let most = task.recipe.members;
+        let most = task.members();
         let fits = memory.done.len() + usize::from(memory.course.is_some()) <= most
             && (memory.course.is_some() || memory.done.len() == most)
             && (memory.rival.is_none() || memory.done.is_empty() && task.tries_both());
@@ -313,6 +342,12 @@ impl Trainee for Training<'_> {
 }
 
 impl Trained {
+    fn as_saved(member: &Member) -> Self {
+        let learned = Learned::one(&member.layout, member.weights.clone(), f64::INFINITY);
+        let layout = Arc::new(member.layout.clone());
+        Self { layout, learned, label: LabelPlace::First, steps: 0 }
+    }
+
     fn finished(&self) -> Finished {
         Finished {
             label: self.label,

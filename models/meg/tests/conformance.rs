@@ -8,6 +8,7 @@ fn meg_conforms() {
         recipe: "max_steps = 25\nhidden = 16\nembedding = 8",
         diverges: Some("learning_rate = 1e30"),
         stoppable: true,
+        further: "folds = 1",
         ..Case::default()
     };
     conformance::check(&meg::ENTRY, case);
@@ -33,6 +34,7 @@ fn ensembles_of_shared_generators_conform() {
     let case = Case {
         recipe: "max_steps = 15\nhidden = 16\nembedding = 8\nmasks = \"random\"\nmembers = 2\nleast_rows = 5\nhidden_context = 0.3\ntemperature = 1.2",
         stoppable: true,
+        further: "folds = 1",
         ..Case::default()
     };
     conformance::check(&meg::ENTRY, case);

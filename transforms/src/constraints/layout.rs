@@ -143,7 +143,7 @@ impl Rewriting {
         Ok((0..table.rows()).filter(known).collect())
     }
 
-    fn rewrite_piece(&self, piece: Piece, table: &Table) -> Result<Column> {
+    pub(super) fn rewrite_piece(&self, piece: Piece, table: &Table) -> Result<Column> {
         let rows = 0..table.rows();
         Ok(match piece {
             Piece::Plain(at) | Piece::Apart(at) => table.columns()[at].clone(),
@@ -225,7 +225,7 @@ fn groups(schema: &Schema) -> Vec<Vec<usize>> {
     groups.collect()
 }
 
-fn combination(table: &Table, columns: &[usize], row: usize) -> Vec<Option<u32>> {
+pub(super) fn combination(table: &Table, columns: &[usize], row: usize) -> Vec<Option<u32>> {
     let codes = columns.iter().map(|&at| table.codes(at)[row]);
     codes.map(|code| (code != MISSING).then_some(code)).collect()
 }

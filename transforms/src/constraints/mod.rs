@@ -36,6 +36,7 @@
 //! A saved model holds the combinations of the columns that are declared as such, which is what the
 //! declaration asks for; nothing else of the training rows enters.
 
+mod impute;
 mod layout;
 mod model;
 mod pieces;

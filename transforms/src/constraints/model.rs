@@ -1,3 +1,4 @@
+use super::impute::impute;
 use super::layout::{Facts, Rewriting};
 use super::pieces::Piece;
 use super::restore::Restored;
@@ -47,6 +48,24 @@ impl Synthesizer for Constrained {
             tell_of_what_is_not_private(&rewriting, ctx.observer);
         }
         let inner = self.inner.fit(&rewriting.rewrite(train)?, ctx);
+        let inner = inner.map_err(|error| explained(error, &rewriting))?;
+        Ok(Box::new(FittedConstrained { inner, rewriting }))
+    }
+
+    /// The rows are rewritten as those of the first training were; one that cannot be, because its
+    /// combination was not among them, is an error.
+    fn fit_further(
+        &self,
+        model: &Artifact,
+        rows: &Table,
+        ctx: &mut FitContext<'_>,
+    ) -> Result<Box<dyn Fitted>> {
+        if model.schema.constraints.is_empty() {
+            return self.inner.fit_further(model, rows, ctx);
+        }
+        let Opened { inner, rewriting } = open(model)?;
+        self.check_named(&rewriting)?;
+        let inner = self.inner.fit_further(&inner, &rewriting.rewrite(rows)?, ctx);
         let inner = inner.map_err(|error| explained(error, &rewriting))?;
         Ok(Box::new(FittedConstrained { inner, rewriting }))
     }
@@ -124,6 +143,18 @@ pub fn load(
     if artifact.schema.constraints.is_empty() {
         return load(artifact);
     }
+    let Opened { inner, rewriting } = open(artifact)?;
+    Ok(Box::new(FittedConstrained { inner: load(&inner)?, rewriting }))
+}
+
+/// The parts of an artifact whose schema has constraints.
+struct Opened {
+    /// The inner model's own artifact.
+    inner: Artifact,
+    rewriting: Rewriting,
+}
+
+fn open(artifact: &Artifact) -> Result<Opened> {
     let saved: Saved = artifact.state()?;
     let rewriting = Rewriting::new(Arc::new(artifact.schema.clone()), saved.constraints)?;
     let schema = match saved.inner_schema {
@@ -140,7 +171,7 @@ pub fn load(
         state: saved.state,
         tensors: artifact.tensors.clone(),
     };
-    Ok(Box::new(FittedConstrained { inner: load(&inner)?, rewriting }))
+    Ok(Opened { inner, rewriting })
 }
 
 #[derive(Debug)]
@@ -198,6 +229,10 @@ impl Fitted for FittedConstrained {
             densities[row] = density;
         }
         Ok(Some(densities))
+    }
+
+    fn impute(&self, rows: &Table, ctx: &mut SampleContext<'_>) -> Result<Option<Table>> {
+        impute(self.inner.as_ref(), &self.rewriting, rows, ctx)
     }
 
     /// What the inner model tells, in the names of the rewritten columns.

@@ -53,6 +53,21 @@ impl Synthesizer for Mirrored {
         let inner = self.inner.fit(&flags.strip(train)?, ctx)?;
         Ok(Box::new(FittedMirrored { inner, flags, schema: train.schema().clone() }))
     }
+
+    /// The flags are those of the first training; a row in which one of them is wrong is an error.
+    fn fit_further(
+        &self,
+        model: &Artifact,
+        rows: &Table,
+        ctx: &mut FitContext<'_>,
+    ) -> Result<Box<dyn Fitted>> {
+        if !has_flags(model) {
+            return self.inner.fit_further(model, rows, ctx);
+        }
+        let Opened { inner, flags } = open(model)?;
+        let inner = self.inner.fit_further(&inner, &flags.strip(rows)?, ctx)?;
+        Ok(Box::new(FittedMirrored { inner, flags, schema: Arc::new(model.schema.clone()) }))
+    }
 }
 
 /// Rebuilds a fitted model that [`Mirrored`] may have made; `load` is the inner model's.
@@ -63,9 +78,26 @@ pub fn load(
     artifact: &Artifact,
     load: impl Fn(&Artifact) -> Result<Box<dyn Fitted>>,
 ) -> Result<Box<dyn Fitted>> {
-    if artifact.state.get("mirror_flags").is_none() {
+    if !has_flags(artifact) {
         return load(artifact);
     }
+    let Opened { inner, flags } = open(artifact)?;
+    let schema = Arc::new(artifact.schema.clone());
+    Ok(Box::new(FittedMirrored { inner: load(&inner)?, flags, schema }))
+}
+
+fn has_flags(artifact: &Artifact) -> bool {
+    artifact.state.get("mirror_flags").is_some()
+}
+
+/// The parts of an artifact of a table with flags.
+struct Opened {
+    /// The inner model's own artifact.
+    inner: Artifact,
+    flags: MirrorFlags,
+}
+
+fn open(artifact: &Artifact) -> Result<Opened> {
     let Saved { mirror_flags: flags, state } = artifact.state()?;
     flags.check(&artifact.schema)?;
     let is_flag = |name: &str| flags.flags().iter().any(|flag| flag.flag == name);
@@ -75,8 +107,7 @@ pub fn load(
         state,
         tensors: artifact.tensors.clone(),
     };
-    let schema = Arc::new(artifact.schema.clone());
-    Ok(Box::new(FittedMirrored { inner: load(&inner)?, flags, schema }))
+    Ok(Opened { inner, flags })
 }
 
 #[derive(Debug)]

@@ -1,6 +1,7 @@
-use super::network::Generators;
+use super::network::{Generators, Perceptron};
 use super::scale::{Scale, Scaler};
 use super::{CLASSIC, MegClassic};
+use crate::record::{self, TrainingRecord};
 use meg_core::{
     Artifact, Error, Fitted, GeneratorMask, Masks, Rejection, Result, SampleContext, SampleRequest,
     Seed, Sheet, Synthesizer, Table, sample_by_rejection,
@@ -9,12 +10,15 @@ use neural::{Parameter, Randomness};
 use rand::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-/// The trained generators; the discriminator is of no use any more.
+/// The trained generators.
 #[derive(Debug)]
 pub(super) struct FittedClassic {
     pub recipe: MegClassic,
     pub scaler: Scaler,
     pub generators: Generators,
+    /// What further training goes on with; sampling does without. Files of older versions have none.
+    pub discriminator: Option<Perceptron>,
+    pub trainings: Vec<TrainingRecord>,
 }
 
 /// Rows that go through the networks together.
@@ -25,6 +29,8 @@ const CHUNK: usize = 1_024;
 struct State {
     recipe: MegClassic,
     columns: Vec<Scale>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trainings: Vec<TrainingRecord>,
 }
 
 impl Fitted for FittedClassic {
@@ -50,7 +56,8 @@ impl Fitted for FittedClassic {
                 .collect();
             vec![(at + 1).to_string(), spec.name.clone(), mask.join("")]
         });
-        vec![Sheet::new("generators", &["generator", "makes", "mask"], rows)]
+        let made = Sheet::new("generators", &["generator", "makes", "mask"], rows);
+        vec![made, record::sheet(&self.trainings)]
     }
 
     fn masks(&self) -> Option<Masks> {
@@ -66,10 +73,19 @@ impl Fitted for FittedClassic {
     }
 
     fn save(&self) -> Result<Artifact> {
-        let state = State { recipe: self.recipe.clone(), columns: self.scaler.columns.clone() };
+        let state = State {
+            recipe: self.recipe.clone(),
+            columns: self.scaler.columns.clone(),
+            trainings: self.trainings.clone(),
+        };
         let mut artifact = Artifact::new(CLASSIC.name, &self.scaler.schema, &state)?;
         for (at, mut network) in self.generators.networks.iter().cloned().enumerate() {
             for (name, parameter) in network.named_mut(&format!("generator{at}")) {
+                artifact.tensors.insert(name, parameter.tensor());
+            }
+        }
+        for mut network in self.discriminator.iter().cloned() {
+            for (name, parameter) in network.named_mut(DISCRIMINATOR) {
                 artifact.tensors.insert(name, parameter.tensor());
             }
         }
@@ -79,7 +95,12 @@ impl Fitted for FittedClassic {
 
 /// Rebuilds saved generators; sizes and scales are checked.
 pub(super) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
-    let State { recipe, columns } = artifact.state()?;
+    Ok(Box::new(read(artifact)?))
+}
+
+/// The same, as what it is.
+pub(super) fn read(artifact: &Artifact) -> Result<FittedClassic> {
+    let State { recipe, columns, trainings } = artifact.state()?;
     recipe.check()?;
     let scaler = Scaler::from_parts(artifact.schema.clone(), columns)
         .ok_or_else(|| Error::Artifact("the columns do not fit the schema".into()))?;
@@ -91,12 +112,36 @@ pub(super) fn load(artifact: &Artifact) -> Result<Box<dyn Fitted>> {
     }
     let mut generators = Generators::new(&recipe, width, Seed(0));
     for (at, network) in generators.networks.iter_mut().enumerate() {
-        for (name, parameter) in network.named_mut(&format!("generator{at}")) {
-            let tensor = artifact.tensor(&name, &parameter.shape)?;
-            *parameter = Parameter::new(&tensor.shape, tensor.data.clone());
-        }
+        read_network(network, &format!("generator{at}"), artifact)?;
     }
-    Ok(Box::new(FittedClassic { recipe, scaler, generators }))
+    let discriminator = read_discriminator(&recipe, width, artifact)?;
+    Ok(FittedClassic { recipe, scaler, generators, discriminator, trainings })
+}
+
+const DISCRIMINATOR: &str = "discriminator";
+
+fn read_discriminator(
+    recipe: &MegClassic,
+    width: usize,
+    artifact: &Artifact,
+) -> Result<Option<Perceptron>> {
+    let first = format!("{DISCRIMINATOR}.first");
+    if !artifact.tensors.contains_key(&first) {
+        return Ok(None);
+    }
+    artifact.tensor(&first, &[width, recipe.hidden])?;
+    let mut network =
+        Perceptron::new(width, recipe.hidden, 1, &mut Seed(0).stream("meg-classic/read"));
+    read_network(&mut network, DISCRIMINATOR, artifact)?;
+    Ok(Some(network))
+}
+
+fn read_network(network: &mut Perceptron, prefix: &str, artifact: &Artifact) -> Result<()> {
+    for (name, parameter) in network.named_mut(prefix) {
+        let tensor = artifact.tensor(&name, &parameter.shape)?;
+        *parameter = Parameter::new(&tensor.shape, tensor.data.clone());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -112,7 +157,8 @@ mod tests {
         let recipe = MegClassic { epochs: 5, hidden: 4, ..MegClassic::default() };
         let scaler = Scaler::fit(&table, recipe.scaling).unwrap();
         let generators = Generators::new(&recipe, scaler.width(), Seed(3));
-        let model = FittedClassic { recipe, scaler, generators };
+        let trainings = Vec::new();
+        let model = FittedClassic { recipe, scaler, generators, discriminator: None, trainings };
         let rng = Seed(4).stream("sample");
         let mut ctx = SampleContext { rng: rng.clone(), threads: 1, observer: &mut Silent };
         let sampled = model.sample(&SampleRequest::rows(70), &mut ctx).unwrap();

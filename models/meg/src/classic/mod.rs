@@ -7,7 +7,8 @@ mod scale;
 mod train;
 
 use meg_core::{
-    Device, Error, FitContext, Fitted, ModelEntry, Result, Synthesizer, Table, out_of_range,
+    Artifact, Device, Error, FitContext, Fitted, ModelEntry, Result, Synthesizer, Table,
+    out_of_range,
 };
 pub use scale::Scaling;
 
@@ -17,7 +18,8 @@ pub const CLASSIC: ModelEntry = ModelEntry::new::<MegClassic>(
     "MEG algorithm documentation (Katabatic, DataBytes-Organisation 2024); see its README",
     fitted::load,
 )
-.with_checkpoints();
+.with_checkpoints()
+.with_further_training();
 
 meg_core::recipe! {
     /// The masked ensemble as documented: one generator per column, their masked outputs summed to a row, one discriminator.
@@ -66,11 +68,27 @@ impl Synthesizer for MegClassic {
 
     fn fit(&self, train: &Table, ctx: &mut FitContext<'_>) -> Result<Box<dyn Fitted>> {
         self.check()?;
-        if ctx.device != Device::Cpu {
-            return Err(Error::Request(
-                "meg-classic trains on the processor alone; use --device cpu".into(),
-            ));
-        }
+        check_device(ctx)?;
         train::fit(self, train, ctx)
+    }
+
+    fn fit_further(
+        &self,
+        model: &Artifact,
+        rows: &Table,
+        ctx: &mut FitContext<'_>,
+    ) -> Result<Box<dyn Fitted>> {
+        self.check()?;
+        check_device(ctx)?;
+        train::fit_further(self, fitted::read(model)?, rows, ctx)
+    }
+}
+
+fn check_device(ctx: &FitContext<'_>) -> Result<()> {
+    match ctx.device {
+        Device::Cpu => Ok(()),
+        _ => Err(Error::Request(
+            "meg-classic trains on the processor alone; use --device cpu".into(),
+        )),
     }
 }

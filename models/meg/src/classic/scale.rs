@@ -71,6 +71,49 @@ impl Scaler {
         fits.then(|| Self { schema: Arc::new(schema), columns })
     }
 
+    /// Whether these rows have units too: those of a further training.
+    ///
+    /// # Errors
+    /// A data error that names row, column and value: for a level (or a missing category) that the
+    /// first training did not hold, and for a number in a column that held none. Numbers beyond
+    /// those of the first training have units like others.
+    pub(super) fn check_further(&self, rows: &Table) -> Result<()> {
+        if rows.schema() != &self.schema {
+            return Err(DataError::new("the rows have another schema than the saved model")
+                .advice("give a table with the columns, kinds and levels of the first training")
+                .into());
+        }
+        if rows.rows() == 0 {
+            return Err(DataError::new("there are no training rows").into());
+        }
+        for (at, (scale, cells)) in self.columns.iter().zip(rows.columns()).enumerate() {
+            let unknown = match (scale, cells) {
+                (Scale::Empty, Column::Numbers(cells)) => {
+                    cells.iter().position(|cell| !cell.is_nan())
+                }
+                (Scale::Category { levels, .. }, Column::Codes(cells)) => {
+                    cells.iter().position(|cell| levels.binary_search(cell).is_err())
+                }
+                _ => None,
+            };
+            if let Some(row) = unknown {
+                return Err(self.no_unit(at, rows, row).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn no_unit(&self, at: usize, rows: &Table, row: usize) -> DataError {
+        let error = DataError::new(
+            "the saved model has no unit for this cell: its first training held none like it",
+        );
+        error
+            .row(row as u64 + 1)
+            .column(&self.schema.columns[at].name)
+            .value(rows.text(row, at).unwrap_or_else(|| "missing".into()))
+            .advice("leave such rows out, or train a new model on all rows")
+    }
+
     /// Number of units of a row.
     pub(super) fn width(&self) -> usize {
         self.units().count()

@@ -4,7 +4,9 @@ use super::MegClassic;
 use super::fitted::FittedClassic;
 use super::network::{Generators, Perceptron, cross_entropy};
 use super::scale::Scaler;
-use meg_core::{FitContext, Fitted, Result, Rng, StreamPosition, Table, TrainingState};
+use crate::further::check_fixed;
+use crate::record::TrainingRecord;
+use meg_core::{FitContext, Fitted, Result, Rng, Seed, StreamPosition, Table, TrainingState};
 use neural::training::first_not_finite;
 use neural::{Adam, Losses, Parameter, Randomness, Trainee, TrainingLoop};
 use rand::Rng as _;
@@ -15,21 +17,78 @@ pub(super) fn fit(
     ctx: &mut FitContext<'_>,
 ) -> Result<Box<dyn Fitted>> {
     let scaler = Scaler::fit(train, recipe.scaling)?;
-    let width = scaler.width();
-    let mut rng = ctx.seed.stream("meg-classic/discriminator");
+    let generators = Generators::new(recipe, scaler.width(), ctx.seed);
+    let discriminator = first_discriminator(recipe, &scaler, ctx.seed);
+    let trainings = Vec::new();
+    play(recipe, Players { scaler, generators, discriminator, trainings }, train, ctx.seed, ctx)
+}
+
+/// Settings that scales and networks were made by.
+const FIXED: [&str; 4] = ["input_dim", "hidden", "shared_noise", "scaling"];
+
+/// So many updates more of the saved networks. The documentation loads the generators and
+/// initialises their optimisers, and so do we: Adam begins anew.
+pub(super) fn fit_further(
+    recipe: &MegClassic,
+    base: FittedClassic,
+    rows: &Table,
+    ctx: &mut FitContext<'_>,
+) -> Result<Box<dyn Fitted>> {
+    check_fixed(recipe, &base.recipe, &FIXED)?;
+    let FittedClassic { scaler, generators, discriminator, trainings, .. } = base;
+    scaler.check_further(rows)?;
+    // The same seed again must not bring the same batches again.
+    let seed = ctx.seed.derive(&format!("meg-classic/further/{}", trainings.len()));
+    let discriminator = discriminator.unwrap_or_else(|| {
+        ctx.observer.note("the saved model is of an older version and holds no discriminator: the generators play against a new one");
+        first_discriminator(recipe, &scaler, seed)
+    });
+    play(recipe, Players { scaler, generators, discriminator, trainings }, rows, seed, ctx)
+}
+
+fn first_discriminator(recipe: &MegClassic, scaler: &Scaler, seed: Seed) -> Perceptron {
+    let mut rng = seed.stream("meg-classic/discriminator");
+    Perceptron::new(scaler.width(), recipe.hidden, 1, &mut rng)
+}
+
+/// What a game begins with.
+struct Players {
+    scaler: Scaler,
+    generators: Generators,
+    discriminator: Perceptron,
+    /// The games before.
+    trainings: Vec<TrainingRecord>,
+}
+
+fn play(
+    recipe: &MegClassic,
+    players: Players,
+    rows: &Table,
+    seed: Seed,
+    ctx: &mut FitContext<'_>,
+) -> Result<Box<dyn Fitted>> {
+    let Players { scaler, generators, discriminator, mut trainings } = players;
     let mut game = Game {
         recipe,
-        rows: scaler.encode(train),
-        count: train.rows(),
-        generators: Generators::new(recipe, width, ctx.seed),
-        discriminator: Perceptron::new(width, recipe.hidden, 1, &mut rng),
-        batches: ctx.seed.stream("meg-classic/batches"),
-        noise: Randomness::new(ctx.seed.stream("meg-classic/noise")),
+        rows: scaler.encode(rows),
+        count: rows.rows(),
+        generators,
+        discriminator,
+        batches: seed.stream("meg-classic/batches"),
+        noise: Randomness::new(seed.stream("meg-classic/noise")),
     };
     // A table without units has nothing to learn.
-    TrainingLoop::new(if width == 0 { 0 } else { recipe.epochs }).run(&mut game, ctx)?;
-    let generators = game.generators;
-    Ok(Box::new(FittedClassic { recipe: recipe.clone(), scaler, generators }))
+    let steps = if scaler.width() == 0 { 0 } else { recipe.epochs };
+    let updates = TrainingLoop::new(steps).run(&mut game, ctx)?;
+    let (seed, rows) = (ctx.seed.0, rows.rows() as u64);
+    trainings.push(TrainingRecord { seed, rows, held_out: 0, updates });
+    Ok(Box::new(FittedClassic {
+        recipe: recipe.clone(),
+        scaler,
+        generators: game.generators,
+        discriminator: Some(game.discriminator),
+        trainings,
+    }))
 }
 
 struct Game<'a> {

@@ -1,6 +1,7 @@
 //! The compact form of a table: a `u16` code for each cell of each modelled column.
 
 mod category;
+mod further;
 mod number;
 mod smoothing;
 
