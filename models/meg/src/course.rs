@@ -5,6 +5,7 @@ use crate::adversary::Adversary;
 use crate::folds::{Folds, Whole, rows_of_whole};
 use crate::learn::{HoldOut, Learned, Material, most_states};
 use crate::network::{Layout, Weights};
+use crate::shares;
 use crate::train::Split;
 use meg_core::{Control, Error, Observer, Result, TrainingState};
 use neural::Losses;
@@ -139,13 +140,15 @@ impl<'a> Course<'a> {
             Some(Stage::Folds(stage)) => {
                 let (whole, note) = stage.learned(material, split)?;
                 let whole = if whole.finished() {
-                    Stage::Learned(whole.learned())
+                    Stage::Learned(settled(material, split, whole))
                 } else {
                     Stage::Whole(Box::new(whole))
                 };
                 (Some(whole), Some(note))
             }
-            Some(Stage::Whole(stage)) => (Some(Stage::Learned(stage.learned())), None),
+            Some(Stage::Whole(stage)) => {
+                (Some(Stage::Learned(settled(material, split, *stage))), None)
+            }
             other => (other, None),
         };
         self.stage = next;
@@ -205,9 +208,11 @@ impl<'a> Course<'a> {
                 }
                 let (whole, note) = stage.learned(material, split)?;
                 self.notes.push(note);
-                to_the_end(material, whole, number, observer).map(Some)
+                to_the_end(material, split, whole, number, observer).map(Some)
             }
-            Some(Stage::Whole(whole)) => to_the_end(material, *whole, number, observer).map(Some),
+            Some(Stage::Whole(whole)) => {
+                to_the_end(material, split, *whole, number, observer).map(Some)
+            }
             Some(Stage::Learned(learned)) => Ok(Some(learned)),
             None => Ok(None),
         }
@@ -325,9 +330,17 @@ fn not_finite(tensor: String, step: u64) -> Error {
     Error::Training { step, problem: format!("{tensor}; lower the learning rate") }
 }
 
+/// What a second training came to, with the shares of the rows that it learned from.
+fn settled(material: &Material<'_>, split: &Split, whole: Whole) -> Learned {
+    let mut learned = whole.learned();
+    shares::settle(material, &mut learned, &rows_of_whole(material, split));
+    learned
+}
+
 /// The rest of a training on all rows, of which nothing is reported any more.
 fn to_the_end(
     material: &Material<'_>,
+    split: &Split,
     mut whole: Whole,
     number: u64,
     observer: &mut dyn Observer,
@@ -339,7 +352,7 @@ fn to_the_end(
         }
     }
     match whole.not_finite()? {
-        None => Ok(whole.learned()),
+        None => Ok(settled(material, split, whole)),
         Some(tensor) => Err(not_finite(tensor, number)),
     }
 }

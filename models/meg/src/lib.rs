@@ -23,6 +23,7 @@ mod plain;
 mod record;
 mod sample;
 mod schedule;
+mod shares;
 mod team;
 mod train;
 mod trainer;
