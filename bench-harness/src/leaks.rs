@@ -268,7 +268,7 @@ impl Leaks {
         );
         say(
             self.clear() == 0 && !self.seen.is_empty(),
-            "Chance alone does that in about one table of three. Before you share these rows, judge again with other rows, or more of them, and another --seed.",
+            "Chance alone does that in about one table of four. Before you share these rows, judge again with other rows, or more of them, and another --seed.",
         );
         say(
             self.may_be_typical_rows(),
@@ -316,7 +316,7 @@ impl Leaks {
             return "No share of copies is known that these scores would have shown: that they see nothing says nothing.".into();
         };
         format!(
-            "A leak below {} of the synthetic rows (copies of training rows, {} of {}) would not show: that is the least that the sharpest score, {sharpest}, finds four times in five. More can hide where the other rows lie farther off than unseen ones, and so can leaks that are no copies.",
+            "A leak below {} of the synthetic rows (copies of training rows, {} of {}) would not show: that is the least that the sharpest score, {sharpest}, finds about every other time. More can hide where the other rows lie farther off than unseen ones, and so can leaks that are no copies.",
             percent(least),
             (least * rows.synthetic as f64).ceil(),
             rows.synthetic

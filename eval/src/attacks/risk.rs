@@ -38,6 +38,14 @@ impl Rate {
         Estimate { value, half }
     }
 
+    /// The share with half a success added, as [`Counts::singled_out`](super::more_rows::Counts) has
+    /// it: beside such a control nothing on either side is no risk.
+    fn by_half(self) -> Estimate {
+        let trials = self.attacks as f64 + 1.0;
+        let value = (self.successes as f64 + 0.5) / trials;
+        Estimate { value, half: Z * (value * (1.0 - value) / trials).sqrt() }
+    }
+
     fn always(self) -> bool {
         self.successes == self.attacks
     }
@@ -54,12 +62,12 @@ impl Rate {
 /// `None` where an attack on either side was not made, or always succeeds on unseen rows.
 pub(super) fn risk(main: Rate, control: Rate) -> Option<(f64, [f64; 2])> {
     let made = main.attacks > 0 && control.attacks > 0;
-    (made && !control.always()).then(|| risk_beside(main, control.wilson()))
+    (made && !control.always()).then(|| risk_beside(main.wilson(), control.wilson()))
 }
 
 /// The same beside a control that is below 1.
-fn risk_beside(main: Rate, control: Estimate) -> (f64, [f64; 2]) {
-    let (main, left) = (main.wilson(), 1.0 - control.value);
+fn risk_beside(main: Estimate, control: Estimate) -> (f64, [f64; 2]) {
+    let left = 1.0 - control.value;
     let value = (main.value - control.value) / left;
     let slope = (main.value - 1.0) / (left * left);
     let error = ((main.half / left).powi(2) + (slope * control.half).powi(2)).sqrt();
@@ -138,8 +146,11 @@ impl Outcome {
             let reading = Reading::new(Err(Gap::undefined(reason)), rows.0, rows.1);
             return Score::new(kind, columns, reading);
         }
-        let control = self.as_many.map_or_else(|| self.control.wilson(), |all| all.control);
-        let (value, interval) = risk_beside(self.main, control);
+        let (main, control) = match self.as_many {
+            None => (self.main.wilson(), self.control.wilson()),
+            Some(all) => (self.main.by_half(), all.control),
+        };
+        let (value, interval) = risk_beside(main, control);
         let share = |rate: Rate| format!("{} of {}", rate.successes, rate.attacks);
         let as_many = match self.as_many {
             Some(all) => format!(" ({:.3} of them among as many rows)", all.control.value),
@@ -235,6 +246,22 @@ mod tests {
         assert!((value - 0.043).abs() < 5e-4, "{value}");
         assert!(((high - low) / 2.0 - 0.040).abs() < 1.5e-3, "{low} {high}");
         assert_eq!(risk(rate(40), rate(60)).unwrap().0, 0.0);
+    }
+
+    /// A training row more than unseen rows must not make a risk of nothing.
+    #[test]
+    fn nothing_found_on_either_side_is_no_risk() {
+        let nothing = Rate { successes: 0, attacks: 20 };
+        let unseen = super::super::more_rows::Counts { none: 20, one: 0, predicates: 20 };
+        let as_many = AsMany { control: unseen.singled_out(1.01), planted: 1.0 };
+        let outcome = Outcome {
+            main: nothing,
+            control: nothing,
+            as_many: Some(as_many),
+            ..Outcome::default()
+        };
+        let value = outcome.score(&Kind::distance("risk"), &[], "", None).value.unwrap();
+        assert!(value < 1e-3, "{value}");
     }
 
     #[test]

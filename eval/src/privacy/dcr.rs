@@ -95,7 +95,7 @@ fn interval(distances: &Distances) -> Option<[f64; 2]> {
 /// If nothing leaks, each of the real rows of both samples could have been in the other one. A credit
 /// moves with a row among the `k` nearest by `2^(1 - k)`, exactly so for `k` up to 2, so that the share
 /// is a weighted sum over rows, of which a random half is chosen. A synthetic row with two nearest rows
-/// on either side is a tie whatever is chosen.
+/// on either side counts as a tie whatever is chosen.
 fn design_effect(sides: &Sides) -> f64 {
     let mut weights = [vec![0.0; sides.rows], vec![0.0; sides.rows]];
     let mut alone = 0.0;

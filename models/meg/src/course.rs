@@ -173,8 +173,8 @@ impl<'a> Course<'a> {
     }
 
     /// Ends the training on request, with what it has learned so far; `None` where that is nothing.
-    /// A small table still learns from all rows as long as its folds say, and asks the observer
-    /// whether that is too long.
+    /// A small table, and a large one in its second training, still learn from all rows as long as
+    /// their held-out rows say, and ask the observer whether that is too long.
     ///
     /// # Errors
     /// [`Error::Interrupted`], or when training fails.

@@ -73,7 +73,8 @@ impl Folds {
         }
         self.done += 1;
         let loss = loss / self.folds.len() as f64;
-        if loss.is_finite() && self.done.is_multiple_of(self.interval) {
+        let last = self.done == recipe.max_steps;
+        if loss.is_finite() && (last || self.done.is_multiple_of(self.interval)) {
             let gain = self.curves.hear(self.done, scores(material, &mut self.folds)?);
             self.misses = if gain >= recipe.least_gain { 0 } else { self.misses + 1 };
         }

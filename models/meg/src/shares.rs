@@ -6,8 +6,6 @@ use crate::learn::{Learned, Material};
 use crate::network::Part;
 use meg_core::parallel;
 
-/// Rows whose chances are summed, at most: a share is then known to 0.002.
-const MOST_ROWS: usize = 50_000;
 /// Rows that go through the networks together.
 const CHUNK: usize = 1_024;
 /// A share moves its bias as it would without a context, which is nearly enough; twice is.
@@ -22,7 +20,6 @@ const FARTHEST: f64 = 1.0;
 /// its column were learned by heart later on, is up to a hundredth off, which no score of single rows
 /// tells but the shares of drawn rows do.
 pub(crate) fn settle(material: &Material<'_>, learned: &mut Learned, rows: &[u32]) {
-    let rows = &rows[..rows.len().min(MOST_ROWS)];
     // Dynamic masks share one bias among all contexts.
     if rows.is_empty() || material.layout.plan.dynamic {
         return;

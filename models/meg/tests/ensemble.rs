@@ -102,6 +102,13 @@ fn members_are_mixed_before_one_draw() {
     assert!(mixing.iter().any(|of| of.iter().any(uneven)));
 }
 
+/// The last step is scored whatever the interval: no table is left as it began.
+#[test]
+fn a_training_that_is_shorter_than_an_interval_counts() {
+    let (_, notes, _) = told(&table(3_000, 1), "label = \"first\"\nmax_steps = 15");
+    assert!(notes.iter().any(|note| note.contains("after 15")), "{notes:?}");
+}
+
 /// Columns are learned at different speeds: a state for each makes unseen rows likelier.
 #[test]
 fn each_column_of_a_large_table_is_made_by_a_state_that_suits_it() {
