@@ -52,15 +52,17 @@ pub(crate) fn settle(material: &Material<'_>, learned: &mut Learned, rows: &[u32
 fn moves(state: &Ensemble<'_>, place: usize, codes: &Codes, rows: &[u32]) -> Vec<f64> {
     let layout = state.layout();
     let (order, count) = (&layout.plan.order, layout.codes[place]);
+    let parents = &layout.maker(place).1.parents;
     let mut scratch = Scratch::default();
     let (mut seen, mut given) = (vec![0.0f64; count], vec![0.0f64; count]);
     for chunk in rows.chunks(CHUNK) {
-        let of = |at: usize| -> Vec<u16> {
-            chunk.iter().map(|&row| codes.columns[order[at]][row as usize]).collect()
-        };
-        let batch: Vec<Vec<u16>> = (0..=place).map(of).collect();
-        batch[place].iter().for_each(|&code| seen[usize::from(code)] += 1.0);
-        let made = |at: usize| (at < place).then(|| &*batch[at]);
+        let of = |at: usize| chunk.iter().map(move |&row| codes.columns[order[at]][row as usize]);
+        of(place).for_each(|code| seen[usize::from(code)] += 1.0);
+        // Of all columns made before, only those that the generator sees.
+        let context: Vec<(usize, Vec<u16>)> =
+            parents.iter().map(|&at| (at, of(at).collect())).collect();
+        let made =
+            |at: usize| context.iter().find(|(own, _)| *own == at).map(|(_, codes)| &**codes);
         let chances = state.chances(place, chunk.len(), made, &mut scratch);
         for row in chances.chunks_exact(count) {
             given.iter_mut().zip(row).for_each(|(sum, &chance)| *sum += f64::from(chance));
