@@ -19,6 +19,7 @@ mod power;
 mod privacy;
 mod score;
 mod sets;
+mod significance;
 mod spectrum;
 pub mod statistics;
 mod tables;

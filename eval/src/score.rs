@@ -46,9 +46,13 @@ pub struct Score {
     pub interval: Option<[f64; 2]>,
     /// Of indicators and attacks, the least share of synthetic rows that must be copies of training
     /// rows for the score to show it at these numbers of rows if the others are as fresh rows, four
-    /// times in five by a one-sided test at 5 %; `None` where no share would, or nobody can say.
+    /// times in five by a one-sided test at 2.5 %; `None` where no share would, or nobody can say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_leak: Option<f64>,
+    /// Of indicators and attacks, how often the score would be as far on the leaking side if the
+    /// synthetic rows told no more of the training rows than unseen rows do: a one-sided p-value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
     /// Real rows used.
     pub rows_real: u64,
     /// Synthetic rows used.
@@ -76,6 +80,7 @@ impl Score {
             reference: None,
             interval: reading.interval.filter(|_| value.is_some()),
             least_leak: None,
+            p_value: None,
             rows_real: reading.rows_real as u64,
             rows_synthetic: reading.rows_synthetic as u64,
             status,
@@ -85,6 +90,13 @@ impl Score {
 
     pub(crate) fn with_reference(mut self, reference: Option<f64>) -> Self {
         self.reference = reference.filter(|value| value.is_finite());
+        self
+    }
+
+    /// Nothing for a score without a value.
+    pub(crate) fn with_p_value(mut self, p_value: Option<f64>) -> Self {
+        let is_share = |p: &f64| (0.0..=1.0).contains(p);
+        self.p_value = p_value.filter(is_share).filter(|_| self.value.is_some());
         self
     }
 

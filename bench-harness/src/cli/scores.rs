@@ -1,7 +1,7 @@
 //! Scores as text: what a person who has to decide something reads first.
 
 use super::output;
-use bench_harness::leaks::{self, Leaks, Verdict};
+use bench_harness::leaks::{self, Judge, Leaks, Verdict};
 use bench_harness::record::Record;
 use eval::{Goal, Score};
 
@@ -18,9 +18,10 @@ pub(super) fn show(record: &Record, all: bool) -> String {
         tables.push(table(heading, others.into_iter().map(quality)));
     }
     if !private.is_empty() {
-        let heading = ["privacy", "value", "95 % interval", "reference", "least leak", ""];
-        let train = record.rows.train;
-        tables.push(table(heading, private.into_iter().map(|score| privacy(score, train))));
+        let heading =
+            ["privacy", "value", "95 % interval", "reference", "p-value", "least leak", ""];
+        let judge = Judge::new(record.rows.train, &record.metrics);
+        tables.push(table(heading, private.into_iter().map(|score| privacy(score, judge))));
     }
     let mut text = tables.join("\n");
     if let Some(leaks) = Leaks::of(&[record]) {
@@ -79,12 +80,13 @@ fn quality(score: &Score) -> [String; 6] {
     [name, value, interval, reference, better.into(), note]
 }
 
-fn privacy(score: &Score, train_rows: u64) -> [String; 6] {
-    let verdict = leaks::verdict(score, train_rows).map(Verdict::in_words);
+fn privacy(score: &Score, judge: Judge) -> [String; 7] {
+    let verdict = judge.verdict(score).map(Verdict::in_words);
     let note = verdict.into_iter().chain(score.note().map(str::to_owned));
     let [name, value, interval, reference] = measured(score);
     let least = score.least_leak.map_or(String::new(), leaks::percent);
-    [name, value, interval, reference, least, note.collect::<Vec<_>>().join("; ")]
+    let p_value = score.p_value.map_or(String::new(), |p| number(p, 3));
+    [name, value, interval, reference, p_value, least, note.collect::<Vec<_>>().join("; ")]
 }
 
 fn measured(score: &Score) -> [String; 4] {

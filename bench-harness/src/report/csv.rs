@@ -24,6 +24,7 @@ struct Line {
     reference: Option<f64>,
     reason: Option<String>,
     interval: [Option<f64>; 2],
+    p_value: Option<f64>,
     least_leak: Option<f64>,
 }
 
@@ -38,6 +39,7 @@ fn lines(record: &Record) -> Vec<Line> {
         reference,
         reason: reason.or(record.reason.as_ref()).cloned(),
         interval: [None; 2],
+        p_value: None,
         least_leak: None,
     };
     let mut lines = vec![
@@ -48,6 +50,7 @@ fn lines(record: &Record) -> Vec<Line> {
     let table_wide = record.metrics.iter().filter(|score| score.columns.is_empty());
     lines.extend(table_wide.map(|score| Line {
         interval: [0, 1].map(|end: usize| score.interval.map(|ends| ends[end])),
+        p_value: score.p_value,
         least_leak: score.least_leak,
         ..line(&score.name, score.value, score.reference, score.reason.as_ref())
     }));
@@ -74,6 +77,7 @@ fn table(lines: &[Line]) -> Result<Vec<u8>, PolarsError> {
         column(lines, "reason", |line| line.reason.as_deref()),
         column(lines, "interval_low", |line| line.interval[0]),
         column(lines, "interval_high", |line| line.interval[1]),
+        column(lines, "p_value", |line| line.p_value),
         column(lines, "least_leak", |line| line.least_leak),
     ];
     let mut frame = DataFrame::new(lines.len(), columns)?;

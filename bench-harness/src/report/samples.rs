@@ -49,6 +49,7 @@ pub(crate) fn score(name: &str, value: f64, reference: Option<f64>) -> Score {
         reference,
         interval: None,
         least_leak: None,
+        p_value: None,
         rows_real: 10,
         rows_synthetic: 10,
         status: eval::Status::Ok,
@@ -69,8 +70,8 @@ fn finished(model: &str, seed: u64, shape: f64) -> Record {
         score("trend_dependent", 0.1, Some(0.97)),
         score("tstr_tree_auc", 0.5, None),
         score("trtr_tree_auc", 0.9, None),
-        score("dcr_median", 0.2, Some(0.25)),
-        score("identical_match_share", 0.0, Some(0.0)),
+        Score { p_value: Some(0.0125), ..score("dcr_median", 0.2, Some(0.25)) },
+        Score { p_value: Some(1.0), ..score("identical_match_share", 0.0, Some(0.0)) },
         Score {
             goal: Goal::Reference,
             interval: Some([0.5, 0.75]),
@@ -80,6 +81,7 @@ fn finished(model: &str, seed: u64, shape: f64) -> Record {
             goal: Goal::Reference,
             interval: Some([0.25, 0.5]),
             least_leak: Some(0.125),
+            p_value: Some(0.875),
             ..score("dcr_share", 0.375, Some(0.5))
         },
     ];

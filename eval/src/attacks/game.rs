@@ -25,13 +25,18 @@ pub(super) struct Game<'a> {
     pub(super) others: Vec<usize>,
     /// Rows of `holdout` that the attacker knows; none of them is among `others`.
     pub(super) known: Vec<usize>,
+    /// The synthetic rows and the known ones: all that the attacker may learn scales from. With scales
+    /// from the training rows, members would differ from others in how they were measured.
+    pub(super) public: Table,
+    /// Distances by the scales of these.
+    pub(super) space: Space,
 }
 
 impl<'a> Game<'a> {
     /// One half of the holdout rows is attacked, the other is known. A member that equals an unseen
     /// row, and the unseen row, are left out: whose row it is has no answer. (Both sides lose such
     /// rows alike, so that the game stays fair.)
-    pub(super) fn new(comparison: &Comparison<'a>, space: &Space) -> Result<Self, Gap> {
+    pub(super) fn new(comparison: &Comparison<'a>) -> Result<Self, Gap> {
         let Comparison { train, synthetic, seed, .. } = *comparison;
         if train.rows() == 0 {
             return Err(Gap::undefined("there is no training row"));
@@ -43,9 +48,6 @@ impl<'a> Game<'a> {
             .holdout
             .filter(|table| table.rows() > 0)
             .ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
-        if space.columns() == 0 {
-            return Err(Gap::undefined("there is no column to compare"));
-        }
         let rows = (holdout.rows() / 2).min(train.rows()).min(MOST_ROWS);
         if rows < LEAST_ROWS {
             return Err(Gap::undefined(format!(
@@ -54,14 +56,21 @@ impl<'a> Game<'a> {
         }
         let mut order: Vec<usize> = (0..holdout.rows()).collect();
         shuffle_front(&mut order, holdout.rows(), &mut seed.stream("membership holdout rows"));
-        let known = order[rows..].iter().copied().take(MOST_ROWS).collect();
+        let known: Vec<usize> = order[rows..].iter().copied().take(MOST_ROWS).collect();
+        let public = synthetic.clone().concat(holdout.select_rows(&known));
+        let public = public.map_err(|error| Gap::failed(error.to_string()))?;
+        let space = Space::fit(&public);
+        if space.columns() == 0 {
+            return Err(Gap::undefined("there is no column to compare"));
+        }
         let members = subsample(train.rows(), rows, seed, "membership members");
         let others = order[..rows].to_vec();
-        let game = Self { train, holdout, synthetic, members, others, known };
-        game.without_twins(space, comparison.threads)
+        let game = Self { train, holdout, synthetic, members, others, known, public, space };
+        game.without_twins(comparison.threads)
     }
 
-    fn without_twins(mut self, space: &Space, threads: usize) -> Result<Self, Gap> {
+    fn without_twins(mut self, threads: usize) -> Result<Self, Gap> {
+        let space = &self.space;
         let members = space.points(self.train, &self.members);
         let others = space.points(self.holdout, &self.others);
         let apart = |from: &Points, to: &Points, rows: &[usize]| -> Vec<usize> {

@@ -5,6 +5,7 @@ use crate::{
     numbers::quantile,
     power::{Law, Sizes, least_share},
     score::{Gap, Kind, listed},
+    significance::smaller_mean,
     tables::is_modelled,
 };
 use meg_core::{Column, Rng, Table};
@@ -74,7 +75,6 @@ impl Attacked {
             control: Rate::of(&self.others),
             planted: Rate::of(&self.planted),
             guessing: self.guessing,
-            as_many: None,
         }
     }
 }
@@ -110,6 +110,7 @@ fn scores(comparison: &Comparison<'_>, columns: &[Attacked]) -> Vec<Score> {
         None => [low, high],
     };
     together.interval = together.interval.map(wider);
+    let together = together.with_p_value(Some(rows.p_value()));
     let mut scores = vec![together];
     scores.extend(single);
     scores
@@ -149,6 +150,14 @@ impl Rows {
         Some([quantile(&risks, 0.025), quantile(&risks, 0.975)])
     }
 
+    /// By the share of its cells that are guessed of each row.
+    fn p_value(&self) -> f64 {
+        let missed = |rows: &[usize]| -> Vec<f64> {
+            rows.iter().map(|found| 1.0 - *found as f64 / self.columns as f64).collect()
+        };
+        smaller_mean(&missed(&self.members), &missed(&self.others))
+    }
+
     /// See [`least_share`]; what a row gives is the share of its cells that are guessed.
     fn least_share(&self) -> Option<f64> {
         let law = |rows: &[usize]| {
@@ -166,7 +175,7 @@ impl Rows {
 }
 
 fn attack(comparison: &Comparison<'_>) -> Result<Vec<Attacked>, Gap> {
-    let targets = Targets::some(comparison)?;
+    let targets = Targets::new(comparison)?;
     let Comparison { train, synthetic, seed, threads, .. } = *comparison;
     let columns: Vec<usize> =
         (0..train.columns().len()).filter(|&at| is_modelled(train, at)).collect();

@@ -53,7 +53,7 @@ impl Metric for Linkability {
 }
 
 fn attack(comparison: &Comparison<'_>) -> Result<Outcome, Gap> {
-    let targets = Targets::some(comparison)?;
+    let targets = Targets::new(comparison)?;
     let Comparison { train, synthetic, seed, threads, .. } = *comparison;
     let mut columns: Vec<usize> =
         (0..train.columns().len()).filter(|&at| is_modelled(train, at)).collect();
@@ -96,6 +96,5 @@ fn attack(comparison: &Comparison<'_>) -> Result<Outcome, Gap> {
         control: rate(&among, targets.holdout, &targets.others),
         planted: rate(&with_copies, targets.holdout, &targets.others),
         guessing: Rate { successes: guessed, attacks: targets.members.len() },
-        as_many: None,
     })
 }

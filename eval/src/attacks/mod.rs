@@ -6,7 +6,6 @@ mod game;
 mod inference;
 mod linkability;
 mod membership;
-mod more_rows;
 mod risk;
 mod singling;
 

@@ -1,8 +1,8 @@
-use super::more_rows::Estimate;
 use crate::{
     Comparison, Score,
     power::{Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
+    significance::{more_successes, wilson},
     tables::{shuffle_front, subsample},
 };
 use meg_core::{Seed, Table};
@@ -13,8 +13,13 @@ const MOST_TARGETS: usize = 500;
 /// Rows of either side at least.
 const LEAST_TARGETS: usize = 20;
 
-/// Half-width of a 95 % interval in standard deviations.
-pub(super) const Z: f64 = 1.959_963_984_540_054;
+/// A share and how sure it is.
+#[derive(Debug, Clone, Copy)]
+struct Estimate {
+    value: f64,
+    /// Half-width of the 95 % interval.
+    half: f64,
+}
 
 /// Successes of an attack.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,20 +35,9 @@ impl Rate {
         Self { successes: count, attacks: successes.len() }
     }
 
-    /// Wilson's interval about its centre.
-    pub(super) fn wilson(self) -> Estimate {
-        let (k, n) = (self.successes as f64, self.attacks as f64);
-        let value = (k + Z * Z / 2.0) / (n + Z * Z);
-        let half = Z / (n + Z * Z) * ((k * (n - k) / n) + Z * Z / 4.0).sqrt();
-        Estimate { value, half }
-    }
-
-    /// The share with half a success added, as [`Counts::singled_out`](super::more_rows::Counts) has
-    /// it: beside such a control nothing on either side is no risk.
-    fn by_half(self) -> Estimate {
-        let trials = self.attacks as f64 + 1.0;
-        let value = (self.successes as f64 + 0.5) / trials;
-        Estimate { value, half: Z * (value * (1.0 - value) / trials).sqrt() }
+    fn wilson(self) -> Estimate {
+        let [low, high] = wilson(self.successes as f64, self.attacks as f64);
+        Estimate { value: f64::midpoint(low, high), half: (high - low) / 2.0 }
     }
 
     fn always(self) -> bool {
@@ -83,28 +77,16 @@ pub(super) struct Outcome {
     pub(super) control: Rate,
     pub(super) planted: Rate,
     pub(super) guessing: Rate,
-    /// What stands in for the control and the planted rows where the attack depends on how many rows
-    /// there are, and more training rows than unseen rows are attacked.
-    pub(super) as_many: Option<AsMany>,
-}
-
-/// What an attack would reach if there were as many unseen rows as training rows.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct AsMany {
-    pub(super) control: Estimate,
-    /// The share of the planted rows that it would find.
-    pub(super) planted: f64,
 }
 
 impl Outcome {
-    /// Attacks of both together, none of which depends on how many rows there are.
+    /// Attacks of both together.
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
             main: self.main.plus(other.main),
             control: self.control.plus(other.control),
             planted: self.planted.plus(other.planted),
             guessing: self.guessing.plus(other.guessing),
-            as_many: None,
         }
     }
 
@@ -115,16 +97,14 @@ impl Outcome {
             return None;
         }
         let law = |rate: Rate| Law::successes(rate.successes as f64, rate.attacks);
-        let (plain, planted, control_rows) = match self.as_many {
-            None => (law(self.control), law(self.planted), self.control.attacks),
-            Some(AsMany { control, planted }) => {
-                let plain = Law::share(control.value);
-                // So many attacks would know the control as well.
-                let rows = plain.variance / (control.half / Z).powi(2);
-                (plain, Law::share(planted), rows.max(1.0) as usize)
-            }
-        };
-        least_share(plain, planted, Sizes::new(self.main.attacks, Some(control_rows)))
+        let sizes = Sizes::new(self.main.attacks, Some(self.control.attacks));
+        least_share(law(self.control), law(self.planted), sizes)
+    }
+
+    /// By Fisher's exact test.
+    fn p_value(&self) -> f64 {
+        let counts = |rate: Rate| (rate.successes, rate.attacks);
+        more_successes(counts(self.main), counts(self.control))
     }
 
     /// The risk as a score; 0 is what rows have that know no person. The reason says how often the
@@ -146,18 +126,10 @@ impl Outcome {
             let reading = Reading::new(Err(Gap::undefined(reason)), rows.0, rows.1);
             return Score::new(kind, columns, reading);
         }
-        let (main, control) = match self.as_many {
-            None => (self.main.wilson(), self.control.wilson()),
-            Some(all) => (self.main.by_half(), all.control),
-        };
-        let (value, interval) = risk_beside(main, control);
+        let (value, interval) = risk_beside(self.main.wilson(), self.control.wilson());
         let share = |rate: Rate| format!("{} of {}", rate.successes, rate.attacks);
-        let as_many = match self.as_many {
-            Some(all) => format!(" ({:.3} of them among as many rows)", all.control.value),
-            None => String::new(),
-        };
         let mut reason = format!(
-            "{note}{} training rows, {} unseen rows{as_many}, {} by guessing",
+            "{note}{} training rows, {} unseen rows, {} by guessing",
             share(self.main),
             share(self.control),
             share(self.guessing)
@@ -169,6 +141,7 @@ impl Outcome {
         let reading = Reading::new(Ok(value), rows.0, rows.1).interval(Some(interval));
         Score::new(kind, columns, reading.note(Some(reason)))
             .with_reference(Some(0.0))
+            .with_p_value(Some(self.p_value()))
             .with_least_leak(least_leak)
     }
 }
@@ -182,7 +155,8 @@ pub(super) struct Targets<'a> {
 }
 
 impl<'a> Targets<'a> {
-    pub(super) fn new(comparison: &Comparison<'a>, most: Option<usize>) -> Result<Self, Gap> {
+    /// At most 500 of either side.
+    pub(super) fn new(comparison: &Comparison<'a>) -> Result<Self, Gap> {
         if comparison.synthetic.rows() == 0 {
             return Err(Gap::undefined("there is no synthetic row"));
         }
@@ -190,8 +164,7 @@ impl<'a> Targets<'a> {
             .holdout
             .filter(|table| table.rows() > 0)
             .ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
-        let rows = holdout.rows().min(comparison.train.rows());
-        let rows = most.map_or(rows, |most| rows.min(most));
+        let rows = holdout.rows().min(comparison.train.rows()).min(MOST_TARGETS);
         if rows < LEAST_TARGETS {
             return Err(Gap::undefined(format!(
                 "{rows} rows of a side are too few to attack; {LEAST_TARGETS} are needed"
@@ -204,11 +177,6 @@ impl<'a> Targets<'a> {
             members: pick(comparison.train, "attacked training rows", comparison.seed),
             others: pick(holdout, "attacked holdout rows", comparison.seed),
         })
-    }
-
-    /// At most 500 of either side.
-    pub(super) fn some(comparison: &Comparison<'a>) -> Result<Self, Gap> {
-        Self::new(comparison, Some(MOST_TARGETS))
     }
 }
 
@@ -246,22 +214,6 @@ mod tests {
         assert!((value - 0.043).abs() < 5e-4, "{value}");
         assert!(((high - low) / 2.0 - 0.040).abs() < 1.5e-3, "{low} {high}");
         assert_eq!(risk(rate(40), rate(60)).unwrap().0, 0.0);
-    }
-
-    /// A training row more than unseen rows must not make a risk of nothing.
-    #[test]
-    fn nothing_found_on_either_side_is_no_risk() {
-        let nothing = Rate { successes: 0, attacks: 20 };
-        let unseen = super::super::more_rows::Counts { none: 20, one: 0, predicates: 20 };
-        let as_many = AsMany { control: unseen.singled_out(1.01), planted: 1.0 };
-        let outcome = Outcome {
-            main: nothing,
-            control: nothing,
-            as_many: Some(as_many),
-            ..Outcome::default()
-        };
-        let value = outcome.score(&Kind::distance("risk"), &[], "", None).value.unwrap();
-        assert!(value < 1e-3, "{value}");
     }
 
     #[test]

@@ -1,15 +1,15 @@
-use super::{
-    more_rows::Counts,
-    risk::{AsMany, Outcome, Rate, Targets, without},
-};
 use crate::{
     Comparison, Group, Metric, Score,
     numbers::{observed, quantile_of_sorted},
-    score::{Gap, Kind},
+    parallel,
+    power::{Law, Sizes, least_share},
+    score::{Gap, Kind, Reading},
+    significance::wilson,
     tables::{is_modelled, shuffle_front},
 };
-use meg_core::{Column, MISSING, Rng, Table};
+use meg_core::{Column, MISSING, Rng, Seed, Table};
 use rand::Rng as _;
+use std::collections::HashMap;
 
 const KINDS: [Kind; 2] =
     [Kind::distance("singling_out_risk"), Kind::distance("singling_out_univariate_risk")];
@@ -17,26 +17,40 @@ const KINDS: [Kind; 2] =
 /// Attacks of either kind at most.
 const MOST_ATTACKS: usize = 500;
 
-/// Draws per attack that is wanted, before the search for predicates ends.
-const DRAWS: usize = 10;
+/// Attacks at least.
+const LEAST_ATTACKS: usize = 20;
+
+/// Predicates that are tried per attack that is wanted: of a random row, and of one column.
+const DRAWS: usize = 100;
+const DRAWS_OF_COLUMN: usize = 10;
+
+/// Predicates that are tried at a time.
+const BLOCK: usize = 250;
 
 /// Columns of a predicate.
 const WIDTH: usize = 3;
 
-/// Does what holds for one synthetic row only hold for one training row only?
+/// Random exchanges of training rows and unseen rows.
+const EXCHANGES: usize = 10_000;
+
+/// Does what holds for one synthetic row only point at a training row?
 ///
-/// A predicate is taken from the synthetic rows such that exactly one of them fulfils it. An attack
-/// succeeds if exactly one of the training rows does. `singling_out_risk`: predicates over three
-/// columns (or all, if there are fewer) of a random synthetic row: its category, or its number as an
-/// upper bound below the median and a lower bound above. `singling_out_univariate_risk`: the least
-/// and the largest number of a column, and cells that occur once; no column gives more than its
-/// share. The risk is how much better that goes on training rows than on as many unseen rows,
-/// `(main - control) / (1 - control)`, in 0..=1, lower is better, with an interval from Wilson's.
+/// A predicate is taken from the synthetic rows such that exactly one of them fulfils it.
+/// `singling_out_risk`: predicates over three columns (or all, if there are fewer) of a random
+/// synthetic row: its category, or its number as an upper bound below the median and a lower bound
+/// above. `singling_out_univariate_risk`: the least and the largest number of a column, and cells that
+/// occur once; no column gives more than its share.
 ///
-/// Where there are fewer unseen rows than training rows, the control is what as many would give: see
-/// [`Counts::singled_out`]. 500 predicates at most; of fewer, the share is of those that were found.
-/// Undefined without any.
-/// Source: anonymeter (Giomi et al. 2023), which divides by the number that was asked for.
+/// An attack is a predicate that exactly one of all real rows, training and unseen, fulfils; it
+/// succeeds if that is a training row. Rows that know no person point at training rows as often as
+/// these are among the real rows, `chance`; the risk is how much more often it happens,
+/// `(rate - chance) / (1 - chance)`, in 0..=1, lower is better, with Wilson's interval, in which attacks
+/// on one real row count as one. 500 attacks at most, 20 at least. A copy has 1 however few rows are
+/// unseen. The p-value is of random exchanges of training rows and unseen rows.
+///
+/// Source: singling out after anonymeter (Giomi et al. 2023), which compares how many predicates hold
+/// for one training row with how many hold for one of as many control rows: where fewer rows are
+/// unseen than learned from, that has no answer without a law for the rows that are lacking.
 #[derive(Debug)]
 pub(crate) struct SinglingOut;
 
@@ -50,7 +64,7 @@ impl Metric for SinglingOut {
     }
 
     fn about(&self) -> &'static str {
-        "How often what is unique among synthetic rows singles out one training row, beyond unseen rows."
+        "How often what is unique among synthetic rows singles out a training row, beyond chance."
     }
 
     fn group(&self) -> Group {
@@ -62,70 +76,249 @@ impl Metric for SinglingOut {
     }
 
     fn score(&self, comparison: &Comparison<'_>) -> Vec<Score> {
-        let targets = match Targets::new(comparison, None) {
-            Ok(targets) => targets,
-            Err(gap) => return without(&KINDS, &gap, comparison),
+        let real = match Real::new(comparison) {
+            Ok(real) => real,
+            Err(gap) => {
+                return KINDS.map(|kind| real_score(&kind, Err(gap.clone()), comparison)).into();
+            }
         };
-        let columns: Vec<usize> = (0..comparison.train.columns().len())
-            .filter(|&at| is_modelled(comparison.train, at))
-            .collect();
-        if columns.is_empty() {
-            return without(&KINDS, &Gap::undefined("there is no column to attack"), comparison);
-        }
-        let (synthetic, seed) = (comparison.synthetic, comparison.seed);
-        let mut rng = seed.stream("singling out");
-        let found = [
-            multivariate(synthetic, &columns, &mut rng),
-            univariate(synthetic, &columns, &mut rng),
-        ];
-        let mut rng = seed.stream("singling out guessing");
-        let everyone: Vec<usize> = (0..comparison.train.rows()).collect();
-        KINDS
-            .iter()
-            .zip(found)
-            .zip([WIDTH.min(columns.len()), 1])
-            .map(|((kind, predicates), width)| {
-                let guesses: Vec<Predicate> = predicates
-                    .iter()
-                    .map(|_| guess(synthetic, &columns, width, &mut rng))
-                    .collect();
-                let rate = |predicates: &[Predicate]| {
-                    let single =
-                        |tests: &&Predicate| holding(tests, comparison.train, &everyone) == 1;
-                    let successes = predicates.iter().filter(single).count();
-                    Rate { successes, attacks: predicates.len() }
-                };
-                let unseen = unseen(&predicates, &targets);
-                let times = everyone.len() as f64 / targets.others.len() as f64;
-                let outcome = Outcome {
-                    main: rate(&predicates),
-                    control: Rate { successes: unseen.one, attacks: predicates.len() },
-                    // One row fulfils the predicate of a copied row; it is singled out if no other
-                    // does, which is as likely as that no unseen row does.
-                    planted: Rate { successes: unseen.none, attacks: predicates.len() },
-                    guessing: rate(&guesses),
-                    as_many: (times > 1.0 && !predicates.is_empty()).then(|| AsMany {
-                        control: unseen.singled_out(times),
-                        planted: unseen.unmatched(times),
-                    }),
-                };
-                outcome.score(kind, &[], "", outcome.least_share())
-            })
-            .collect()
+        let mut rng = comparison.seed.stream("singling out");
+        let found = [real.multivariate(&mut rng), real.univariate(&mut rng)];
+        let score = |(kind, pointed): (&Kind, Pointed)| {
+            let attack = pointed.attack(&real, comparison.seed);
+            real_score(kind, attack, comparison)
+        };
+        KINDS.iter().zip(found).map(score).collect()
     }
 }
 
-/// How many of the predicates none, and exactly one, of the unseen rows fulfils.
-fn unseen(predicates: &[Predicate], targets: &Targets<'_>) -> Counts {
-    let mut counts = Counts { predicates: predicates.len(), ..Counts::default() };
-    for tests in predicates {
-        match holding(tests, targets.holdout, &targets.others) {
-            0 => counts.none += 1,
-            1 => counts.one += 1,
-            _ => {}
+fn real_score(kind: &Kind, attack: Result<Attack, Gap>, comparison: &Comparison<'_>) -> Score {
+    let real = comparison.train.rows() + comparison.holdout.map_or(0, Table::rows);
+    let reading = |value| Reading::new(value, real, comparison.synthetic.rows());
+    match attack {
+        Err(gap) => Score::new(kind, &[], reading(Err(gap))),
+        Ok(attack) => {
+            let reading = reading(Ok(attack.risk)).interval(Some(attack.interval));
+            Score::new(kind, &[], reading.note(Some(attack.note)))
+                .with_reference(Some(0.0))
+                .with_p_value(Some(attack.p_value))
+                .with_least_leak(attack.least_leak)
         }
     }
-    counts
+}
+
+/// What an attack found.
+struct Attack {
+    risk: f64,
+    interval: [f64; 2],
+    note: String,
+    p_value: f64,
+    least_leak: Option<f64>,
+}
+
+/// The rows that predicates are tried on.
+struct Real<'a> {
+    train: &'a Table,
+    holdout: &'a Table,
+    synthetic: &'a Table,
+    columns: Vec<usize>,
+    threads: usize,
+}
+
+impl<'a> Real<'a> {
+    fn new(comparison: &Comparison<'a>) -> Result<Self, Gap> {
+        let Comparison { train, synthetic, threads, .. } = *comparison;
+        if synthetic.rows() == 0 {
+            return Err(Gap::undefined("there is no synthetic row"));
+        }
+        if train.rows() == 0 {
+            return Err(Gap::undefined("there is no training row"));
+        }
+        let holdout = comparison
+            .holdout
+            .filter(|table| table.rows() > 0)
+            .ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
+        let columns: Vec<usize> =
+            (0..train.columns().len()).filter(|&at| is_modelled(train, at)).collect();
+        if columns.is_empty() {
+            return Err(Gap::undefined("there is no column to attack"));
+        }
+        Ok(Self { train, holdout, synthetic, columns, threads })
+    }
+
+    /// The share of the real rows that are training rows.
+    fn chance(&self) -> f64 {
+        let train = self.train.rows() as f64;
+        train / (train + self.holdout.rows() as f64)
+    }
+
+    fn multivariate(&self, rng: &mut Rng) -> Pointed {
+        let medians = medians(self.synthetic, &self.columns);
+        let mut draw = || -> Predicate {
+            let row = rng.random_range(0..self.synthetic.rows());
+            chosen(self.columns.len(), WIDTH, rng)
+                .into_iter()
+                .map(|at| {
+                    let is_low = |cell| medians[at].is_some_and(|median| cell <= median);
+                    Test::of(self.synthetic, self.columns[at], row, is_low)
+                })
+                .collect()
+        };
+        let drawn: Vec<Predicate> = (0..MOST_ATTACKS * DRAWS).map(|_| draw()).collect();
+        let mut pointed = Pointed::default();
+        self.attack(&drawn, MOST_ATTACKS, &mut pointed);
+        pointed
+    }
+
+    fn univariate(&self, rng: &mut Rng) -> Pointed {
+        let share = MOST_ATTACKS.div_ceil(self.columns.len());
+        let mut pointed = Pointed::default();
+        for &column in &self.columns {
+            let mut own = match &self.synthetic.columns()[column] {
+                Column::Numbers(cells) => of_numbers(column, cells),
+                _ => of_codes(column, self.synthetic.codes(column)),
+            };
+            shuffle_front(&mut own, share * DRAWS_OF_COLUMN, rng);
+            own.truncate(share * DRAWS_OF_COLUMN);
+            let own: Vec<Predicate> = own.into_iter().map(|test| vec![test]).collect();
+            self.attack(&own, share, &mut pointed);
+        }
+        pointed
+    }
+
+    /// Tries these predicates in their order until so many attacks are made.
+    fn attack(&self, predicates: &[Predicate], wanted: usize, pointed: &mut Pointed) {
+        let wanted = pointed.attacks() + wanted;
+        for block in predicates.chunks(BLOCK) {
+            let met = parallel::map(self.threads, block.len(), |at| self.met(&block[at]));
+            for met in met {
+                if pointed.attacks() == wanted {
+                    return;
+                }
+                pointed.add(met);
+            }
+        }
+    }
+
+    fn met(&self, tests: &[Test]) -> Met {
+        if holding(tests, self.synthetic).len() != 1 {
+            return Met::NoPredicate;
+        }
+        let train = holding(tests, self.train);
+        if train.len() > 1 {
+            return Met::Many;
+        }
+        match (&train[..], &holding(tests, self.holdout)[..]) {
+            ([], []) => Met::Nobody,
+            ([row], []) => Met::Training(*row),
+            ([], [row]) => Met::Unseen(*row),
+            _ => Met::Many,
+        }
+    }
+}
+
+/// Whom a predicate holds for.
+enum Met {
+    /// Not for one synthetic row alone.
+    NoPredicate,
+    Nobody,
+    Training(usize),
+    Unseen(usize),
+    Many,
+}
+
+/// How many predicates point at nobody, and how many at each row that they single out.
+#[derive(Default)]
+struct Pointed {
+    nobody: usize,
+    training: HashMap<usize, usize>,
+    unseen: HashMap<usize, usize>,
+    attacks: usize,
+}
+
+impl Pointed {
+    fn add(&mut self, met: Met) {
+        let side = match met {
+            Met::NoPredicate | Met::Many => return,
+            Met::Nobody => return self.nobody += 1,
+            Met::Training(row) => (&mut self.training, row),
+            Met::Unseen(row) => (&mut self.unseen, row),
+        };
+        *side.0.entry(side.1).or_default() += 1;
+        self.attacks += 1;
+    }
+
+    fn attacks(&self) -> usize {
+        self.attacks
+    }
+
+    fn attack(&self, real: &Real<'_>, seed: Seed) -> Result<Attack, Gap> {
+        let attacks = self.attacks();
+        if attacks < LEAST_ATTACKS {
+            return Err(Gap::undefined(format!(
+                "{attacks} predicates of one synthetic row hold for exactly one real row; {LEAST_ATTACKS} are needed"
+            )));
+        }
+        let successes: usize = self.training.values().sum();
+        let chance = real.chance();
+        let risk = |rate: f64| ((rate - chance) / (1.0 - chance)).clamp(0.0, 1.0);
+        let rate = successes as f64 / attacks as f64;
+        let apart = self.apart();
+        Ok(Attack {
+            risk: risk(rate),
+            interval: wilson(rate * apart, apart).map(risk),
+            note: format!(
+                "{successes} of {attacks} attacks hit a training row, {:.0} by chance",
+                chance * attacks as f64
+            ),
+            p_value: self.p_value((real.train.rows(), real.holdout.rows()), seed),
+            least_leak: self.least_leak(chance),
+        })
+    }
+
+    /// So many attacks on rows of their own would say as much.
+    fn apart(&self) -> f64 {
+        let counts = self.training.values().chain(self.unseen.values());
+        let squares: usize = counts.map(|count| count * count).sum();
+        (self.attacks() * self.attacks()) as f64 / squares as f64
+    }
+
+    /// How often as many attacks hit training rows where these and unseen rows are exchanged.
+    fn p_value(&self, (train, holdout): (usize, usize), seed: Seed) -> f64 {
+        let mut counts: Vec<usize> =
+            self.training.values().chain(self.unseen.values()).copied().collect();
+        counts.sort_unstable();
+        let found: usize = self.training.values().sum();
+        let mut rng = seed.stream("singling out chance");
+        let mut exchanged = || -> usize {
+            let mut left = (train, train + holdout);
+            let mut hits = 0;
+            for count in &counts {
+                let is_training = rng.random_range(0..left.1) < left.0;
+                left = (left.0 - usize::from(is_training), left.1 - 1);
+                hits += if is_training { *count } else { 0 };
+            }
+            hits
+        };
+        let as_many = (0..EXCHANGES).filter(|_| exchanged() >= found).count();
+        (as_many + 1) as f64 / (EXCHANGES + 1) as f64
+    }
+
+    /// The share of copies among the synthetic rows that would show.
+    ///
+    /// A copied row fulfils its own predicates, so that they are attacks where no other real row does:
+    /// as often as those of other rows point at nobody. Those of other rows are attacks as often as
+    /// their hits among unseen rows tell.
+    fn least_leak(&self, chance: f64) -> Option<f64> {
+        let sizes = Sizes::new(self.apart().max(1.0) as usize, None);
+        let among_attacks = least_share(Law::share(chance), Law::certain(1.0), sizes)?;
+        let unseen: usize = self.unseen.values().sum();
+        let others = ((unseen as f64 + 0.5) / (1.0 - chance)).min(self.attacks() as f64);
+        let nobody = (self.nobody + self.attacks()) as f64 - others;
+        let (of_copy, of_other) = (nobody * (1.0 - among_attacks), others * among_attacks);
+        // Where a copy's predicates hold for others too, it never shows.
+        (nobody > 0.0).then(|| of_other / (of_copy + of_other))
+    }
 }
 
 /// Conditions that must hold together.
@@ -170,62 +363,9 @@ fn holds(tests: &[Test], table: &Table, row: usize) -> bool {
     tests.iter().all(|test| test.holds(table, row))
 }
 
-/// How many of the rows fulfil all conditions, counted up to 2.
-fn holding(tests: &[Test], table: &Table, rows: &[usize]) -> usize {
-    rows.iter().filter(|&&row| holds(tests, table, row)).take(2).count()
-}
-
-fn multivariate(synthetic: &Table, columns: &[usize], rng: &mut Rng) -> Vec<Predicate> {
-    let medians = medians(synthetic, columns);
-    let all: Vec<usize> = (0..synthetic.rows()).collect();
-    let mut found = Vec::new();
-    for _ in 0..MOST_ATTACKS * DRAWS {
-        if found.len() == MOST_ATTACKS {
-            break;
-        }
-        let row = rng.random_range(0..synthetic.rows());
-        let tests: Predicate = chosen(columns.len(), WIDTH, rng)
-            .into_iter()
-            .map(|at| {
-                let is_low = |cell| medians[at].is_some_and(|median| cell <= median);
-                Test::of(synthetic, columns[at], row, is_low)
-            })
-            .collect();
-        if holding(&tests, synthetic, &all) == 1 {
-            found.push(tests);
-        }
-    }
-    found
-}
-
-/// A predicate whose cells come from different synthetic rows.
-fn guess(synthetic: &Table, columns: &[usize], width: usize, rng: &mut Rng) -> Predicate {
-    chosen(columns.len(), width, rng)
-        .into_iter()
-        .map(|at| {
-            let row = rng.random_range(0..synthetic.rows());
-            // Either bound is as likely: the median of nobody's rows is not known.
-            let is_low = rng.random::<bool>();
-            Test::of(synthetic, columns[at], row, |_| is_low)
-        })
-        .collect()
-}
-
-fn univariate(synthetic: &Table, columns: &[usize], rng: &mut Rng) -> Vec<Predicate> {
-    let share = MOST_ATTACKS.div_ceil(columns.len());
-    let mut found = Vec::new();
-    for &column in columns {
-        let mut own = match &synthetic.columns()[column] {
-            Column::Numbers(cells) => of_numbers(column, cells),
-            _ => of_codes(column, synthetic.codes(column)),
-        };
-        shuffle_front(&mut own, share, rng);
-        own.truncate(share);
-        found.extend(own.into_iter().map(|test| vec![test]));
-    }
-    let all: Vec<usize> = (0..synthetic.rows()).collect();
-    found.retain(|tests| holding(tests, synthetic, &all) == 1);
-    found
+/// The rows that fulfil all conditions, two at most.
+fn holding(tests: &[Test], table: &Table) -> Vec<usize> {
+    (0..table.rows()).filter(|&row| holds(tests, table, row)).take(2).collect()
 }
 
 fn of_numbers(column: usize, cells: &[f64]) -> Vec<Test> {

@@ -1,3 +1,5 @@
+use crate::numbers::ranks;
+
 /// An area under the ROC curve and the variance of its estimate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Area {
@@ -42,6 +44,16 @@ pub(crate) fn area(positive: &[f64], negative: &[f64]) -> Area {
     Area { value, variance: variance(&of_positive) + variance(&of_negative) }
 }
 
+/// Variance of the area where chance alone makes a score positive: that of all exchanges, ties
+/// allowed for (Lehmann 1975). Neither slice is empty.
+pub(crate) fn chance_variance(positive: &[f64], negative: &[f64]) -> f64 {
+    let ranks = ranks(&[positive, negative].concat());
+    let (m, n, all) = (positive.len() as f64, negative.len() as f64, ranks.len() as f64);
+    let centre = (all + 1.0) / 2.0;
+    let squares: f64 = ranks.iter().map(|rank| (rank - centre).powi(2)).sum();
+    squares / (all * (all - 1.0)) / (m * n)
+}
+
 /// The share of the other scores below each, ties half: what a row gives to the area.
 pub(crate) fn area_places(scores: &[f64], others: &[f64]) -> Vec<f64> {
     places(scores, &sorted(others))
@@ -65,6 +77,17 @@ fn sorted(scores: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_variance_by_chance_is_that_of_all_exchanges() {
+        // Without ties (m + n + 1) / (12 m n).
+        let apart = chance_variance(&[1.0, 4.0, 6.0], &[2.0, 3.0]);
+        assert!((apart - 6.0 / 72.0).abs() < 1e-12, "{apart}");
+        // The areas of {1, 1, 2} with one positive are 1/4, 1/4 and 1.
+        let tied = chance_variance(&[1.0], &[1.0, 2.0]);
+        assert!((tied - 0.125).abs() < 1e-12, "{tied}");
+        assert_eq!(chance_variance(&[1.0], &[1.0]), 0.0);
+    }
     use meg_core::Seed;
     use rand::Rng as _;
 

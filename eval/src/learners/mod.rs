@@ -24,7 +24,7 @@ mod tree;
 
 pub(crate) use adaboost::Vote;
 pub(crate) use adaboost::predict as adaboost;
-pub(crate) use auc::{Area, area, area_places};
+pub(crate) use auc::{Area, area, area_places, chance_variance};
 pub(crate) use bins::Binning;
 pub(crate) use boost::Boosting;
 pub(crate) use cart::Goal;

@@ -1,9 +1,14 @@
 use super::{
     Indicator, Law, Sizes,
     distances::{Distances, Nearest, Pair, Sides},
-    kind, least_below, least_in_mean, least_in_spread, least_share, quantile, share,
+    interval_of_mean, interval_of_quantile, kind, least_below, least_in_mean, least_in_spread,
+    least_share, quantile, share,
 };
-use crate::{numbers::mean_and_sd, score::Gap};
+use crate::{
+    numbers::mean_and_sd,
+    score::Gap,
+    significance::{Z, above, more_below_level, smaller_mean},
+};
 
 /// `dcr_median`: the median over synthetic rows of the distance to the closest training row, in
 /// 0..=1. Neither a large nor a small value is good in itself (noise is far away, a copy is at 0):
@@ -13,8 +18,11 @@ pub(super) const MEDIAN: Indicator = Indicator {
     kind: kind("dcr_median", 0.0, 1.0),
     value: |distances| Ok(quantile(&distances.synthetic.first, 0.5)),
     reference: |distances| Some(quantile(&distances.holdout_sample()?.first, 0.5)),
-    interval: None,
+    interval: Some(|distances| interval_of_quantile(&distances.synthetic.first, 0.5)),
     least: |distances, holdout| least_below(&holdout.first, 0.5, 1.0, distances.rows()),
+    p_value: Some(|distances, holdout| {
+        Some(more_below_level(&distances.synthetic.first, &holdout.first, 0.5))
+    }),
 };
 
 /// `dcr_p05`: the 5 % quantile of the same distances. Copies among honest rows show here first.
@@ -22,8 +30,11 @@ pub(super) const FIVE_PERCENT: Indicator = Indicator {
     kind: kind("dcr_p05", 0.0, 1.0),
     value: |distances| Ok(quantile(&distances.synthetic.first, 0.05)),
     reference: |distances| Some(quantile(&distances.holdout_sample()?.first, 0.05)),
-    interval: None,
+    interval: Some(|distances| interval_of_quantile(&distances.synthetic.first, 0.05)),
     least: |distances, holdout| least_below(&holdout.first, 0.05, 1.0, distances.rows()),
+    p_value: Some(|distances, holdout| {
+        Some(more_below_level(&distances.synthetic.first, &holdout.first, 0.05))
+    }),
 };
 
 /// `dcr_mean`: the mean of the same distances, as table-GAN gives it.
@@ -31,8 +42,11 @@ pub(super) const MEAN: Indicator = Indicator {
     kind: kind("dcr_mean", 0.0, 1.0),
     value: |distances| Ok(mean_and_sd(&distances.synthetic.first).0),
     reference: |distances| Some(mean_and_sd(&distances.holdout_sample()?.first).0),
-    interval: None,
+    interval: Some(|distances| interval_of_mean(&distances.synthetic.first)),
     least: |distances, holdout| least_in_mean(&holdout.first, distances.rows()),
+    p_value: Some(|distances, holdout| {
+        Some(smaller_mean(&distances.synthetic.first, &holdout.first))
+    }),
 };
 
 /// `dcr_sd`: their standard deviation. table-GAN's paper wants it small beside a large mean.
@@ -42,6 +56,7 @@ pub(super) const SD: Indicator = Indicator {
     reference: |distances| Some(mean_and_sd(&distances.holdout_sample()?.first).1),
     interval: None,
     least: |distances, holdout| least_in_spread(&holdout.first, distances.rows()),
+    p_value: None,
 };
 
 /// `dcr_share`: the share of synthetic rows that are closer to a training row than to any holdout
@@ -58,6 +73,7 @@ pub(super) const SHARE: Indicator = Indicator {
     reference: |distances| distances.sides.is_some().then_some(0.5),
     interval: Some(interval),
     least,
+    p_value: Some(|distances, _| p_value(distances)),
 };
 
 fn share_closer(distances: &Distances) -> Result<f64, Gap> {
@@ -84,8 +100,18 @@ fn interval(distances: &Distances) -> Option<[f64; 2]> {
     let credits = credits(distances)?;
     let (mean, sd) = mean_and_sd(&credits);
     let rows = credits.len() as f64 / design_effect(distances.sides.as_ref()?);
-    let half = 1.959_963_984_540_054 * sd / rows.sqrt();
+    let half = Z * sd / rows.sqrt();
     Some([(mean - half).max(0.0), (mean + half).min(1.0)])
+}
+
+/// By the normal law about a half, with the variance that chance gives to the share.
+fn p_value(distances: &Distances) -> Option<f64> {
+    let credits = credits(distances)?;
+    let ties = share(&credits, |credit| credit == 0.5);
+    let rows = credits.len() as f64 / design_effect(distances.sides.as_ref()?);
+    let variance = (1.0 - ties) / 4.0 / rows;
+    let apart = mean_and_sd(&credits).0 - 0.5;
+    Some(if variance > 0.0 { above(apart / variance.sqrt()) } else { 1.0 })
 }
 
 /// How many times the variance of the share is that of so many credits drawn on their own, at least

@@ -1,9 +1,10 @@
-use super::{least_below, least_in_mean, least_in_spread};
+use super::{interval_of_mean, interval_of_quantile, least_below, least_in_mean, least_in_spread};
 use crate::{
     Comparison, Group, Metric, Score,
     numbers::{mean_and_sd, quantile},
     parallel,
     score::{Gap, Goal, Kind, Reading},
+    significance::{more_below_level, smaller_mean},
     tables::{is_modelled, subsample},
 };
 use meg_core::{Column, MISSING, Role, Table};
@@ -122,21 +123,23 @@ fn among(
     let holdout = comparison.holdout.filter(|table| table.rows() > 0);
     let theirs = holdout.map(|table| distances(table, synthetic.rows(), "euclid holdout rows"));
     let (values, references) = (summary(&ours), theirs.as_deref().map(summary));
-    let least: Vec<Option<f64>> = match theirs.as_deref() {
-        Some(theirs) => least_leaks(theirs, ours.len()).to_vec(),
-        None => Vec::new(),
-    };
+    let least = theirs.as_deref().map(|theirs| least_leaks(theirs, ours.len()));
+    let p_values = theirs.as_deref().map(|theirs| p_values(&ours, theirs));
+    let intervals = intervals(&ours);
     let note = (ours.len() < synthetic.rows())
         .then(|| format!("a sample of {} of {} synthetic rows", ours.len(), synthetic.rows()));
     kinds
         .iter()
         .enumerate()
         .map(|(at, kind)| {
-            let reading = Reading::new(Ok(values[at]), train.rows(), ours.len()).note(note.clone());
+            let reading = Reading::new(Ok(values[at]), train.rows(), ours.len());
+            let reading = reading.note(note.clone()).interval(intervals[at]);
             let reference = references.as_ref().map(|references| references[at]);
             let score = Score::new(kind, &[], reading).with_reference(reference);
-            match least.get(at) {
-                Some(least) => score.with_least_leak(*least),
+            match least.zip(p_values) {
+                Some((least, p_values)) => {
+                    score.with_p_value(p_values[at]).with_least_leak(least[at])
+                }
                 None => score,
             }
         })
@@ -152,6 +155,17 @@ fn least_leaks(holdout: &[f64], ours: usize) -> [Option<f64>; 4] {
         least_below(holdout, 0.5, 1.0, ours),
         least_below(holdout, 0.05, 1.0, ours),
     ]
+}
+
+/// In the same order; few copies widen a spread and many narrow it.
+fn p_values(ours: &[f64], holdout: &[f64]) -> [Option<f64>; 4] {
+    let below = |level| Some(more_below_level(ours, holdout, level));
+    [Some(smaller_mean(ours, holdout)), None, below(0.5), below(0.05)]
+}
+
+fn intervals(ours: &[f64]) -> [Option<[f64; 2]>; 4] {
+    let quantile = |level| interval_of_quantile(ours, level);
+    [interval_of_mean(ours), None, quantile(0.5), quantile(0.05)]
 }
 
 /// The compared columns and the scales of numbers.

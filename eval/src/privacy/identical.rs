@@ -3,7 +3,10 @@ use super::{
     distances::{Distances, Nearest},
     kind, least_share, share,
 };
-use crate::score::Gap;
+use crate::{
+    score::Gap,
+    significance::{more_successes, wilson},
+};
 
 /// `identical_match_share`: the share of synthetic rows that equal a training row in every compared
 /// cell, in 0..=1. Tables of few categories have honest matches, so it is read against the share of
@@ -12,8 +15,12 @@ pub(super) const IDENTICAL: Indicator = Indicator {
     kind: kind("identical_match_share", 0.0, 1.0),
     value: |distances| Ok(identical(&distances.synthetic)),
     reference: |distances| Some(identical(&distances.holdout_sample()?)),
-    interval: None,
+    interval: Some(|distances| {
+        let (matches, rows) = counted(&distances.synthetic);
+        Some(wilson(matches, rows))
+    }),
     least,
+    p_value: Some(p_value),
 };
 
 /// `identical_match_excess`: the same minus the share of the holdout rows, in -1..=1. 0 is what rows
@@ -32,7 +39,13 @@ pub(super) const EXCESS: Indicator = Indicator {
         Some(newcombe(counted(&distances.synthetic), counted(&distances.holdout_sample()?)))
     }),
     least,
+    p_value: Some(p_value),
 };
+
+/// Fisher's exact test of more matches among synthetic rows.
+fn p_value(distances: &Distances, holdout: &Nearest) -> Option<f64> {
+    Some(more_successes(counts(&distances.synthetic), counts(holdout)))
+}
 
 fn identical(nearest: &Nearest) -> f64 {
     share(&nearest.first, |distance| distance == 0.0)
@@ -40,20 +53,22 @@ fn identical(nearest: &Nearest) -> f64 {
 
 /// Rows that equal a training row, of all.
 fn counted(nearest: &Nearest) -> (f64, f64) {
-    let rows = nearest.first.len() as f64;
-    (identical(nearest) * rows, rows)
+    let (matches, rows) = counts(nearest);
+    (matches as f64, rows as f64)
+}
+
+fn counts(nearest: &Nearest) -> (usize, usize) {
+    let matches = nearest.first.iter().filter(|&&distance| distance == 0.0).count();
+    (matches, nearest.first.len())
 }
 
 /// The 95 % interval of one share minus another.
 fn newcombe(ours: (f64, f64), theirs: (f64, f64)) -> [f64; 2] {
-    const Z: f64 = 1.959_963_984_540_054;
-    let wilson = |(k, n): (f64, f64)| {
-        let centre = (k + Z * Z / 2.0) / (n + Z * Z);
-        let half = Z / (n + Z * Z) * (k * (n - k) / n + Z * Z / 4.0).sqrt();
-        // Rounding may not put the share itself outside.
-        (k / n, (centre - half).clamp(0.0, k / n), (centre + half).clamp(k / n, 1.0))
+    let all = |(k, n): (f64, f64)| {
+        let [low, high] = wilson(k, n);
+        (k / n, low, high)
     };
-    let ((p, low, high), (q, other_low, other_high)) = (wilson(ours), wilson(theirs));
+    let ((p, low, high), (q, other_low, other_high)) = (all(ours), all(theirs));
     [p - q - (p - low).hypot(other_high - q), p - q + (high - p).hypot(q - other_low)]
 }
 

@@ -3,6 +3,7 @@ use crate::{
     fidelity::Classes,
     power::{Law, Sizes, least_share},
     score::{Gap, Goal, Kind, Reading},
+    significance::more_successes,
     tables::{is_modelled, reference_rows},
 };
 use meg_core::{Role, Table};
@@ -85,7 +86,9 @@ impl Metric for KMap {
             Score::new(&LEAST, &[], reading(least(&ours)).note(Some(note)))
                 .with_reference(theirs.as_deref().and_then(|sizes| least(sizes).ok())),
             match &theirs {
-                Some(theirs) => share.with_least_leak(least_leak(&found(train), &ours, theirs)),
+                Some(theirs) => share
+                    .with_p_value(Some(more_successes(counts(&ours), counts(theirs))))
+                    .with_least_leak(least_leak(&found(train), &ours, theirs)),
                 None => share,
             },
         ]
@@ -121,8 +124,14 @@ fn least(sizes: &[usize]) -> Result<f64, Gap> {
 }
 
 fn small(sizes: &[usize]) -> f64 {
+    let (small, rows) = counts(sizes);
+    small as f64 / rows as f64
+}
+
+/// Rows with a small combination, of all.
+fn counts(sizes: &[usize]) -> (usize, usize) {
     let small = sizes.iter().filter(|&&size| (1..K).contains(&size)).count();
-    small as f64 / sizes.len() as f64
+    (small, sizes.len())
 }
 
 /// Copies have small combinations as often as training rows. (`k_map` has no such number: one row

@@ -13,9 +13,10 @@ mod tail;
 
 use crate::{
     Comparison, Group, Metric, Score,
-    numbers::quantile,
+    numbers::{mean_and_sd, quantile},
     power::{Law, Sizes, least_share},
     score::{Gap, Goal, Kind, Reading},
+    significance::Z,
 };
 use distances::{Distances, Limits, Nearest};
 pub(crate) use euclid::Euclid;
@@ -28,16 +29,20 @@ pub(crate) use obfuscation::Obfuscation;
 pub(crate) struct NearestRows;
 
 type Interval = fn(&Distances) -> Option<[f64; 2]>;
+type Chance = fn(&Distances, &Nearest) -> Option<f64>;
 
 /// An indicator: name and range, its value, the same for holdout rows, and what it could have seen.
 struct Indicator {
     kind: Kind,
     value: fn(&Distances) -> Result<f64, Gap>,
     reference: fn(&Distances) -> Option<f64>,
-    /// 95 % interval of the value, for shares of rows.
+    /// 95 % interval of the value, by the synthetic rows.
     interval: Option<Interval>,
     /// The least share of copies that would show, from the distances of holdout rows.
     least: fn(&Distances, &Nearest) -> Option<f64>,
+    /// How often synthetic rows would be as near by chance, beside those holdout rows; none where near
+    /// rows may move the score either way.
+    p_value: Option<Chance>,
 }
 
 const INDICATORS: [Indicator; 10] = [
@@ -82,7 +87,9 @@ impl Metric for NearestRows {
                 let score = Score::new(&indicator.kind, &[], reading.note(note).interval(interval))
                     .with_reference((indicator.reference)(distances));
                 match distances.holdout_sample() {
-                    Some(holdout) => score.with_least_leak((indicator.least)(distances, &holdout)),
+                    Some(holdout) => score
+                        .with_p_value(indicator.p_value.and_then(|of| of(distances, &holdout)))
+                        .with_least_leak((indicator.least)(distances, &holdout)),
                     None => score,
                 }
             }
@@ -116,6 +123,25 @@ fn least_below(holdout: &[f64], level: f64, low: f64, ours: usize) -> Option<f64
     least_share(Law::share(level), Law::share(low), sizes)
 }
 
+/// The 95 % interval of a quantile: the values between whose places it lies so often (a binomial law,
+/// by the normal one).
+fn interval_of_quantile(values: &[f64], level: f64) -> Option<[f64; 2]> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let rows = sorted.len() as f64;
+    let half = Z * (rows * level * (1.0 - level)).sqrt();
+    let last = sorted.len().checked_sub(1)?;
+    let at = |place: f64| sorted[(place.max(0.0) as usize).min(last)];
+    Some([at((rows * level - half).floor() - 1.0), at((rows * level + half).ceil())])
+}
+
+/// The 95 % interval of a mean of distances by the normal law, none of one value.
+fn interval_of_mean(values: &[f64]) -> Option<[f64; 2]> {
+    let (mean, sd) = mean_and_sd(values);
+    let half = Z * sd / (values.len() as f64).sqrt();
+    (values.len() > 1).then_some([(mean - half).max(0.0), mean + half])
+}
+
 /// The same of the mean of distances, of which copies have 0.
 fn least_in_mean(holdout: &[f64], ours: usize) -> Option<f64> {
     least_share(Law::of(holdout), Law::certain(0.0), Sizes::new(ours, Some(holdout.len())))
@@ -127,4 +153,30 @@ fn least_in_spread(holdout: &[f64], ours: usize) -> Option<f64> {
     let squares: Vec<f64> = holdout.iter().map(|distance| (distance - mean).powi(2)).collect();
     let sizes = Sizes::new(ours, Some(holdout.len()));
     least_share(Law::of(&squares), Law::certain(mean * mean), sizes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meg_core::Seed;
+    use rand::Rng as _;
+
+    #[test]
+    fn intervals_hold_the_truth_nineteen_times_in_twenty() {
+        const TABLES: usize = 1_000;
+        let mut rng = Seed(1).stream("values");
+        let mut held = [0; 3];
+        for _ in 0..TABLES {
+            let values: Vec<f64> = (0..200).map(|_| rng.random()).collect();
+            let of = |level| interval_of_quantile(&values, level).unwrap();
+            let all = [(of(0.05), 0.05), (of(0.5), 0.5), (interval_of_mean(&values).unwrap(), 0.5)];
+            for (held, ([low, high], truth)) in held.iter_mut().zip(all) {
+                *held += usize::from((low..=high).contains(&truth));
+            }
+        }
+        // Places are whole numbers, so that a quantile's interval is a little wide.
+        assert!(held.iter().all(|held| (930..990).contains(held)), "{held:?}");
+        assert_eq!(interval_of_quantile(&[0.5], 0.5), Some([0.5, 0.5]));
+        assert_eq!(interval_of_mean(&[0.5]), None);
+    }
 }

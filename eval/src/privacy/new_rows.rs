@@ -2,6 +2,7 @@ use crate::{
     Comparison, Group, Metric, Score, parallel,
     power::{Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
+    significance::more_successes,
     tables::{is_modelled, reference_rows},
 };
 use meg_core::{MISSING, Table};
@@ -55,7 +56,17 @@ impl Metric for NewRows {
                 // A copy is no new row.
                 let plain = Law::successes(new * holdout.rows() as f64, holdout.rows());
                 let sizes = Sizes::new(synthetic.rows(), Some(holdout.rows()));
-                score.with_least_leak(least_share(plain, Law::certain(0.0), sizes))
+                let matched = |share: f64, table: &Table| {
+                    let rows = table.rows();
+                    (((1.0 - share) * rows as f64).round() as usize, rows)
+                };
+                let ours = score.value.map(|value| matched(value, synthetic));
+                let p_value = ours.map(|ours| more_successes(ours, matched(new, &holdout)));
+                score.with_p_value(p_value).with_least_leak(least_share(
+                    plain,
+                    Law::certain(0.0),
+                    sizes,
+                ))
             }
             _ => score,
         }]

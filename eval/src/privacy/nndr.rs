@@ -1,9 +1,9 @@
 use super::{
     Indicator,
     distances::{Distances, Nearest},
-    kind, least_below, quantile,
+    interval_of_quantile, kind, least_below, quantile,
 };
-use crate::score::Gap;
+use crate::{score::Gap, significance::more_below_level};
 
 /// `nndr_p05`: the 5 % quantile over synthetic rows of the distance to the nearest training row
 /// over the distance to the second nearest, in 0..=1.
@@ -16,8 +16,9 @@ pub(super) const FIVE_PERCENT: Indicator = Indicator {
     kind: kind("nndr_p05", 0.0, 1.0),
     value: |distances| ratio(&distances.synthetic, 0.05).ok_or_else(too_few),
     reference: |distances| ratio(&distances.holdout_sample()?, 0.05),
-    interval: None,
+    interval: Some(|distances| interval(&distances.synthetic, 0.05)),
     least: |distances, holdout| least(distances, holdout, 0.05),
+    p_value: Some(|distances, holdout| p_value(&distances.synthetic, holdout, 0.05)),
 };
 
 /// `nndr_median`: the median of the same ratios.
@@ -25,8 +26,9 @@ pub(super) const MEDIAN: Indicator = Indicator {
     kind: kind("nndr_median", 0.0, 1.0),
     value: |distances| ratio(&distances.synthetic, 0.5).ok_or_else(too_few),
     reference: |distances| ratio(&distances.holdout_sample()?, 0.5),
-    interval: None,
+    interval: Some(|distances| interval(&distances.synthetic, 0.5)),
     least: |distances, holdout| least(distances, holdout, 0.5),
+    p_value: Some(|distances, holdout| p_value(&distances.synthetic, holdout, 0.5)),
 };
 
 fn too_few() -> Gap {
@@ -35,11 +37,19 @@ fn too_few() -> Gap {
 
 /// This quantile of the ratios.
 fn ratio(nearest: &Nearest, share: f64) -> Option<f64> {
-    nearest
-        .second
-        .iter()
-        .all(|second| second.is_finite())
-        .then(|| quantile(&ratios(nearest), share))
+    has_second(nearest).then(|| quantile(&ratios(nearest), share))
+}
+
+fn interval(nearest: &Nearest, share: f64) -> Option<[f64; 2]> {
+    has_second(nearest).then(|| interval_of_quantile(&ratios(nearest), share))?
+}
+
+fn p_value(synthetic: &Nearest, holdout: &Nearest, share: f64) -> Option<f64> {
+    has_second(synthetic).then(|| more_below_level(&ratios(synthetic), &ratios(holdout), share))
+}
+
+fn has_second(nearest: &Nearest) -> bool {
+    nearest.second.iter().all(|second| second.is_finite())
 }
 
 fn ratios(nearest: &Nearest) -> Vec<f64> {

@@ -4,6 +4,7 @@ use crate::{
     numbers::mean_and_sd,
     power::{Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
+    significance::smaller_mean,
     tables::{at_most, is_modelled, reference_rows, subsample},
 };
 use meg_core::{Column, Role, Table};
@@ -73,7 +74,7 @@ impl Metric for Obfuscation {
         // More rows to search are nearer rows: both sides have as many as the smaller one.
         let wanted = comparison.holdout.map_or(0, Table::rows);
         let searched = at_most(synthetic, wanted, seed, "obfuscation synthetic rows");
-        let ours = of(&searched).map(|values| mean_and_sd(&values).0);
+        let ours = of(&searched);
         let theirs = reference_rows(comparison).map(|holdout| of(&holdout));
         // Of a row that was copied nothing is hidden. The same rows are looked up on both sides.
         let sizes = Sizes::new(rows.len(), Some(rows.len()));
@@ -86,11 +87,13 @@ impl Metric for Obfuscation {
             .iter()
             .enumerate()
             .map(|(at, kind)| {
-                let reading = Reading::new(Ok(ours[at]), rows.len(), searched.rows());
+                let reading =
+                    Reading::new(Ok(mean_and_sd(&ours[at]).0), rows.len(), searched.rows());
                 let score = Score::new(kind, &[], reading.note(Some(note.clone())));
                 match &theirs {
                     Some(theirs) => score
                         .with_reference(Some(mean_and_sd(&theirs[at]).0))
+                        .with_p_value(Some(smaller_mean(&ours[at], &theirs[at])))
                         .with_least_leak(least(&theirs[at])),
                     None => score,
                 }

@@ -1,5 +1,5 @@
 use super::{Indicator, distances::Distances, kind, least_below, quantile, share};
-use crate::score::Gap;
+use crate::{score::Gap, significance::more_below_level};
 
 /// Honest rows that are expected below the threshold.
 const TAIL: f64 = 0.02;
@@ -16,6 +16,10 @@ pub(super) const LEAK: Indicator = Indicator {
     value: |distances| leak(distances, &distances.synthetic.first),
     reference: |distances| leak(distances, &distances.holdout.as_ref()?.first).ok(),
     interval: None,
+    p_value: Some(|distances, _| {
+        let all = distances.holdout.as_ref()?;
+        Some(more_below_level(&distances.synthetic.first, &all.first, TAIL))
+    }),
     // All holdout rows set the threshold, however few synthetic ones there are.
     least: |distances, _| {
         least_below(&distances.holdout.as_ref()?.first, TAIL, 1.0, distances.rows())

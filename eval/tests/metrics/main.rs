@@ -1,5 +1,6 @@
 //! All metrics on tables whose answers are known.
 
+mod chance;
 mod common;
 mod detection;
 mod edges;

@@ -5,7 +5,7 @@ use crate::{
     common::{find, quick, uniform, value},
     people::{independent, noisy, people, planted},
 };
-use eval::{Comparison, Metric, Score, evaluate_with, select};
+use eval::{Comparison, Metric, Score, Status, evaluate_with, select};
 use meg_core::{Column, Role, Seed, Silent, Table};
 use std::sync::LazyLock;
 
@@ -317,7 +317,9 @@ fn rows_that_know_the_law_alone_pass_every_attack() {
         assert!(KNOWN.of(table, "membership_auc") < 0.55, "{table}");
         for name in ["singling_out_risk", "linkability_risk", "inference_risk"] {
             let score = find(KNOWN.scores(table), name, &[]);
-            assert!(score.interval.unwrap()[0] < 0.03, "{table}: {score:?}");
+            // What is unique among uniform rows is so far off that it singles out nobody.
+            let nobody = table == "uniform" && score.status == Status::Undefined;
+            assert!(nobody || score.interval.unwrap()[0] < 0.03, "{table}: {score:?}");
         }
     }
     // Blurred copies are no copies, and still whose they are.
@@ -334,6 +336,11 @@ fn rows_that_know_the_law_alone_pass_every_attack() {
 fn planted_copies_show() {
     let planted = [("0 %", 0.0), ("1 %", 0.01), ("5 %", 0.05), ("10 %", 0.1)];
     for (table, share) in planted {
+        // The table of the README.
+        let told = ["tail_leak", "membership_distance_tpr_at_1", "membership_distance_auc"];
+        let told = told.into_iter().chain(["dcr_share", "linkability_risk", "inference_risk"]);
+        let told: Vec<String> = told.map(|name| format!("{:.3}", LEAKS.of(table, name))).collect();
+        eprintln!("| {table} | {} |", told.join(" | "));
         assert!((LEAKS.of(table, "identical_match_share") - share).abs() < 1e-9);
         assert!((LEAKS.of(table, "tail_leak") - share).abs() < 0.006, "{table}");
         assert!((1.0 - LEAKS.of(table, "new_row_share") - share).abs() < 0.002, "{table}");
@@ -346,7 +353,7 @@ fn planted_copies_show() {
     for name in ["tail_leak", "membership_distance_tpr_at_1", "membership_distance_tpr_at_01"] {
         LEAKS.falls(name, &order, 0.005);
     }
-    for name in ["dcr_share", "membership_auc", "linkability_risk", "inference_risk"] {
+    for name in ["dcr_share", "membership_distance_auc", "linkability_risk", "inference_risk"] {
         LEAKS.falls(name, &order[..2], 0.01);
         LEAKS.falls(name, &order[1..3], 0.01);
     }

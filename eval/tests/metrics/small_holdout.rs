@@ -24,12 +24,12 @@ fn singling_out_finds_a_copy_and_not_fresh_rows() {
     }
     // One-sided, 2.5 % of 40 at most, but both sides' rows stay the same.
     assert!(above <= 3, "{above}");
-    // Half of the rows copied is about half of the risk.
+    // Half of the rows copied: a copy is an attack more often than another row is.
     let rows: Vec<usize> = (0..SIZES[0] / 2).collect();
     let half = train.select_rows(&rows).concat(people(SIZES[0] / 2, "half")).expect("one schema");
     let score = chosen(&names[..1], [&train, &holdout, &half]);
     let risk = value(&score, names[0]);
-    assert!((0.3..0.7).contains(&risk), "{:?}", find(&score, names[0], &[]));
+    assert!((0.5..0.95).contains(&risk), "{:?}", find(&score, names[0], &[]));
 }
 
 /// Each time other rows are held out; without them in the interval, half lay outside of it three

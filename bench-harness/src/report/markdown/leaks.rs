@@ -13,7 +13,7 @@ const OTHERS: [(&str, &str); 4] = [
     ("feature_obfuscation", "feature obfuscation"),
 ];
 
-const ABOUT: &str = "A score looks like a leak where it lies on the leaking side of its reference beyond its 95 % interval, or, without one, farther than the least leak would take it; by chance one score in 40 does, and about one table in four of those measured had such a score. It looks so clearly where an interval of twice the width, or twice the least leak, would say the same. It is unclear where nobody can say whether chance did it. The least leak of a score is the least share of the synthetic rows that must be copies of training rows for it to show them about every other time at these numbers of rows; the sharpest score is the one with the least. Nothing seen is no proof: a smaller leak, or one that is no copy, would not show. A generator of typical rows alone comes nearer to training rows than unseen rows do; DCR share and the attacks tell the two apart.\n";
+const ABOUT: &str = "A score looks like a leak where synthetic rows that tell no more of the training rows than unseen rows do would have as much once in forty times at most (a one-sided p-value of 0.025, times the number of seeds), and clearly so where that p-value times the number of scores is 0.01 at most. The least leak of a score is the least share of the synthetic rows that must be copies of training rows for it to show them four times in five at these numbers of rows; the sharpest score is the one with the least. Nothing seen is no proof: a smaller leak, or one that is no copy, would not show. A generator of typical rows alone comes nearer to training rows than unseen rows do; DCR share and the attacks tell the two apart.\n";
 
 pub(super) fn write(text: &mut String, report: &Report<'_>) {
     let models = report
@@ -40,7 +40,6 @@ pub(super) fn write(text: &mut String, report: &Report<'_>) {
                 "model",
                 "clearly a leak",
                 "looks like a leak",
-                "unclear",
                 "nothing seen",
                 "sharpest",
             ];
@@ -62,10 +61,17 @@ fn row(table: &str, model: &ModelSummary, leaks: &Leaks) -> Vec<String> {
         model.model.clone(),
         listed(clear),
         listed(others),
-        listed(&leaks.unclear),
-        format!("{} of {}", leaks.nothing.len() + leaks.blind.len(), leaks.judged()),
+        nothing(leaks),
         sharpest.map_or(NONE.into(), |(share, name)| format!("{} ({name})", leaks::percent(share))),
     ]
+}
+
+fn nothing(leaks: &Leaks) -> String {
+    let seen = format!("{} of {}", leaks.nothing.len(), leaks.judged());
+    match leaks.blind.len() {
+        0 => seen,
+        blind => format!("{seen}, {blind} blind"),
+    }
 }
 
 /// In how many seeds at least, where not in all.

@@ -1,7 +1,7 @@
 //! Every score of a run of one cell, where there is nothing to compare it with but its reference.
 
 use super::{NONE, grid, line, number, one_line};
-use crate::leaks;
+use crate::leaks::{self, Judge, Verdict};
 use crate::record::Record;
 use crate::report::summary::Report;
 use eval::{Goal, Score};
@@ -27,8 +27,18 @@ fn all(text: &mut String, record: &Record) {
         scores.into_iter().partition(|score| score.value.is_some());
     if !told.is_empty() {
         line(text, "\n## All scores\n");
-        let head = ["score", "value", "95 % interval", "reference", "better", "least leak", "note"];
-        let rows: Vec<Vec<String>> = told.iter().map(|score| row(record, score)).collect();
+        let head = [
+            "score",
+            "value",
+            "95 % interval",
+            "reference",
+            "better",
+            "p-value",
+            "least leak",
+            "note",
+        ];
+        let judge = Judge::new(record.rows.train, &record.metrics);
+        let rows: Vec<Vec<String>> = told.iter().map(|score| row(judge, score)).collect();
         grid(text, &head, &rows);
     }
     if !empty.is_empty() {
@@ -41,7 +51,7 @@ fn all(text: &mut String, record: &Record) {
     }
 }
 
-fn row(record: &Record, score: &Score) -> Vec<String> {
+fn row(judge: Judge, score: &Score) -> Vec<String> {
     let told = |value: Option<f64>| value.map_or(NONE.to_owned(), number);
     let interval = score
         .interval
@@ -51,7 +61,7 @@ fn row(record: &Record, score: &Score) -> Vec<String> {
         Goal::Minimize => "lower",
         Goal::Reference => "at the reference",
     };
-    let verdict = leaks::verdict(score, record.rows.train).map(leaks::Verdict::in_words);
+    let verdict = judge.verdict(score).map(Verdict::in_words);
     let note: Vec<String> = verdict.into_iter().chain(score.note().map(one_line)).collect();
     vec![
         score.name.clone(),
@@ -59,6 +69,7 @@ fn row(record: &Record, score: &Score) -> Vec<String> {
         interval,
         told(score.reference),
         better.into(),
+        score.p_value.map_or(NONE.to_owned(), number),
         score.least_leak.map_or(NONE.to_owned(), leaks::percent),
         note.join("; "),
     ]

@@ -33,12 +33,8 @@ pub(super) struct Scored {
 }
 
 impl<'a> Against<'a> {
-    pub(super) fn new(
-        game: &Game<'_>,
-        comparison: &Comparison<'_>,
-        space: &'a Space,
-        synthetic: &Table,
-    ) -> Self {
+    pub(super) fn new(game: &'a Game<'_>, comparison: &Comparison<'_>, synthetic: &Table) -> Self {
+        let space = &game.space;
         let all: Vec<usize> = (0..synthetic.rows()).collect();
         Self {
             space,
@@ -109,15 +105,17 @@ struct Densities {
 
 impl Densities {
     fn fit(game: &Game<'_>, comparison: &Comparison<'_>, synthetic: &Table) -> Result<Self, Gap> {
-        let features = Features::fit(game.train, None);
+        let features = Features::fit(&game.public, None);
         let sample = |table: &Table, purpose| {
             subsample(table.rows(), MOST_DENSITY_ROWS, comparison.seed, purpose)
         };
-        let train = features.design(game.train, &sample(game.train, "membership axes rows"));
-        if train.width == 0 {
-            return Err(Gap::undefined("no column varies in the training rows"));
+        let public = features.design(&game.public, &sample(&game.public, "membership axes rows"));
+        if public.width == 0 {
+            return Err(Gap::undefined(
+                "no column varies in the synthetic rows and the known ones",
+            ));
         }
-        let spectrum = Spectrum::fit(&train);
+        let spectrum = Spectrum::fit(&public);
         let axes = axes(&spectrum);
         let of = |table, rows: &[usize]| {
             Density::fit(&spectrum.scores(&features.design(table, rows), axes), axes)

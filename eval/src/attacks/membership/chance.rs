@@ -1,12 +1,12 @@
-use super::{Attack, Sides};
-use crate::{
-    numbers::{quantile, ranks},
-    tables::shuffle_front,
+use super::{
+    Attack,
+    sides::{FALSE_SHARES, Sides},
 };
+use crate::{numbers::ranks, tables::shuffle_front};
 use meg_core::Seed;
 
 /// Random exchanges of members and others.
-const EXCHANGES: usize = 400;
+const EXCHANGES: usize = 10_000;
 
 /// What the best of the attacks reaches where nothing leaks: members and others are then exchanged
 /// at random, the same way for all attacks, whose scores go together.
@@ -26,11 +26,14 @@ impl Chance {
         let (mut areas, mut rates) = (Vec::new(), Vec::new());
         let Some(first) = all.first() else { return Self { areas, rates } };
         let mut order: Vec<usize> = (0..first.scores.len()).collect();
+        let mut is_member = vec![false; order.len()];
         for _ in 0..EXCHANGES {
             shuffle_front(&mut order, first.members, &mut rng);
-            areas.extend(all.iter().map(|own| own.area(&order)).max_by(f64::total_cmp));
-            let rates_of_all = all.iter().filter_map(|own| own.sides(&order).rate(0).ok());
-            rates.extend(rates_of_all.max_by(f64::total_cmp));
+            let members = &order[..first.members];
+            members.iter().for_each(|&row| is_member[row] = true);
+            areas.extend(all.iter().map(|own| own.area(members)).max_by(f64::total_cmp));
+            rates.extend(all.iter().filter_map(|own| own.rate(&is_member)).max_by(f64::total_cmp));
+            members.iter().for_each(|&row| is_member[row] = false);
         }
         Self { areas, rates }
     }
@@ -51,46 +54,65 @@ impl Chance {
         }
     }
 
-    /// The largest area that 19 of 20 tables without a leak do not exceed.
-    pub(super) fn area_limit(&self) -> Option<f64> {
-        limit(&self.areas)
+    /// How often chance gives the best of the attacks as much.
+    pub(super) fn p_value(&self, name: &str, value: f64) -> Option<f64> {
+        let drawn = match name {
+            "membership_auc" => &self.areas,
+            "membership_tpr_at_1" => &self.rates,
+            _ => return None,
+        };
+        let as_much = drawn.iter().filter(|&&drawn| drawn >= value).count();
+        (!drawn.is_empty()).then(|| (as_much + 1) as f64 / (drawn.len() + 1) as f64)
     }
-
-    /// The same of the largest rate at 1 %.
-    pub(super) fn rate_limit(&self) -> Option<f64> {
-        limit(&self.rates)
-    }
-}
-
-fn limit(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| quantile(values, 0.95))
 }
 
 /// The scores of members and others together.
 struct Pooled {
     scores: Vec<f64>,
     ranks: Vec<f64>,
+    /// The rows from the highest score down.
+    descending: Vec<usize>,
     members: usize,
+    has_rates: bool,
 }
 
 impl Pooled {
     fn new(sides: &Sides) -> Self {
         let scores = [&sides.members[..], &sides.others[..]].concat();
-        Self { ranks: ranks(&scores), scores, members: sides.members.len() }
+        let mut descending: Vec<usize> = (0..scores.len()).collect();
+        descending.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+        Self {
+            ranks: ranks(&scores),
+            scores,
+            descending,
+            members: sides.members.len(),
+            has_rates: sides.rate(0).is_ok(),
+        }
     }
 
-    /// The area if the first rows of this order were the members.
-    fn area(&self, order: &[usize]) -> f64 {
-        let (members, others) = (self.members as f64, (order.len() - self.members) as f64);
-        let sum: f64 = order[..self.members].iter().map(|&row| self.ranks[row]).sum();
+    /// The area if these rows were the members.
+    fn area(&self, rows: &[usize]) -> f64 {
+        let (members, others) = (self.members as f64, (self.scores.len() - self.members) as f64);
+        let sum: f64 = rows.iter().map(|&row| self.ranks[row]).sum();
         (sum - members * (members + 1.0) / 2.0) / (members * others)
     }
 
-    /// The scores if the first rows of this order were the members.
-    fn sides(&self, order: &[usize]) -> Sides {
-        let pick = |rows: &[usize]| rows.iter().map(|&row| self.scores[row]).collect();
-        let (members, others) = order.split_at(self.members);
-        Sides { members: pick(members), others: pick(others) }
+    /// [`Sides::rate`] at 1 % if these rows were the members.
+    fn rate(&self, is_member: &[bool]) -> Option<f64> {
+        let others = self.scores.len() - self.members;
+        let mut left = (FALSE_SHARES[0] * others as f64).floor() as usize + 1;
+        let mut found = 0;
+        let equal = |a: &usize, b: &usize| self.scores[*a] == self.scores[*b];
+        for tie in self.descending.chunk_by(equal) {
+            let members = tie.iter().filter(|&&row| is_member[row]).count();
+            let others = tie.len() - members;
+            if others >= left {
+                break;
+            }
+            left -= others;
+            found += members;
+        }
+        self.has_rates.then(|| found as f64 / self.members as f64)
     }
 }
 
@@ -125,11 +147,15 @@ mod tests {
         let mut order: Vec<usize> = (0..600).rev().collect();
         let own = attacks(1, true).remove(0).scores.unwrap();
         let pooled = Pooled::new(&own);
-        let exchanged = pooled.sides(&order);
-        let direct = area(&exchanged.members, &exchanged.others).value;
-        assert!((pooled.area(&order) - direct).abs() < 1e-12);
-        order.sort_unstable();
-        assert!((pooled.area(&order) - area(&own.members, &own.others).value).abs() < 1e-12);
+        for _ in 0..2 {
+            let pick = |rows: &[usize]| rows.iter().map(|&row| pooled.scores[row]).collect();
+            let exchanged = Sides { members: pick(&order[..300]), others: pick(&order[300..]) };
+            let direct = area(&exchanged.members, &exchanged.others).value;
+            assert!((pooled.area(&order[..300]) - direct).abs() < 1e-12);
+            let is_member: Vec<bool> = (0..600).map(|row| order[..300].contains(&row)).collect();
+            assert_eq!(pooled.rate(&is_member), exchanged.rate(0).ok());
+            order.sort_unstable();
+        }
         let four = Chance::of(&attacks(1, false), Seed(1));
         let area = four.reference("membership_auc").unwrap();
         assert!((area - 0.5 - 1.029 * 0.0236).abs() < 0.004, "{area}");
@@ -137,21 +163,24 @@ mod tests {
         let one = Chance::of(&attacks(1, true), Seed(1));
         let area = one.reference("membership_auc").unwrap();
         assert!((area - 0.5).abs() < 0.004, "{area}");
-        assert!((one.area_limit().unwrap() - 0.5 - 1.645 * 0.0236).abs() < 0.01);
-        assert!(four.rate_limit().unwrap() > four.reference("membership_tpr_at_1").unwrap());
+        let p_value = one.p_value("membership_auc", 0.5 + 1.96 * 0.0236).unwrap();
+        assert!((0.015..0.035).contains(&p_value), "{p_value}");
+        assert!(four.p_value("membership_auc", 0.5 + 1.96 * 0.0236).unwrap() > 2.0 * p_value);
+        assert_eq!(four.p_value("membership_tpr_at_1", 1.0), Some(1.0 / 10_001.0));
     }
 
     #[test]
-    fn the_limit_is_exceeded_once_in_twenty() {
-        let above = (0..100).filter(|&seed| {
+    fn chance_is_surprising_once_in_twenty() {
+        let surprising = (0..100).filter(|&seed| {
             let attacks = attacks(seed, false);
             let best = attacks.iter().map(|attack| {
                 let sides = attack.scores.as_ref().unwrap();
                 area(&sides.members, &sides.others).value
             });
-            best.fold(0.0, f64::max) > Chance::of(&attacks, Seed(seed)).area_limit().unwrap()
+            let best = best.fold(0.0, f64::max);
+            Chance::of(&attacks, Seed(seed)).p_value("membership_auc", best).unwrap() <= 0.05
         });
-        let above = above.count();
-        assert!((1..=10).contains(&above), "{above}");
+        let surprising = surprising.count();
+        assert!((1..=10).contains(&surprising), "{surprising}");
     }
 }

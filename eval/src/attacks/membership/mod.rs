@@ -6,7 +6,6 @@ mod sides;
 use super::game::Game;
 use crate::{
     Comparison, Group, Metric, Score,
-    gower::Space,
     learners::area,
     numbers::quantile,
     score::{Gap, Kind, Reading},
@@ -56,7 +55,7 @@ const KINDS: [Kind; 19] = [
 /// - `distance`: minus the distance to the nearest row of S (Gower's);
 /// - `calibrated`: the distance to the nearest row of A minus that to S;
 /// - `density`: the logarithm of the density of S over that of A, by normal kernels on the principal
-///   components that explain 80 % of the training variance, 8 at most (DOMIAS, van Breugel et al.
+///   components that explain 80 % of the variance of S and A, 8 at most (DOMIAS, van Breugel et al.
 ///   2023);
 /// - `neighbours`: the share of S among the 5 nearest rows of S and A.
 ///
@@ -65,9 +64,9 @@ const KINDS: [Kind; 19] = [
 /// rows of a side at least, about 0.01 and 0.001 when nothing leaks; `outlier_auc`, the area among
 /// the tenth of the rows that is farthest from A, who leak first. Over all attacks: the largest area
 /// and the largest rate, beside those that chance gives to the best of four (members and others
-/// exchanged at random), and `membership_epsilon`: the differential privacy that the attacks refute with 95 % confidence, by
-/// Clopper and Pearson's limits of both rates at a threshold chosen on the other half of the rows.
-/// 0 is best and proves nothing.
+/// exchanged at random), and `membership_epsilon`: the differential privacy that the attacks refute
+/// with 95 % confidence, by Clopper and Pearson's limits of both rates at a threshold chosen on the
+/// other half of the rows. 0 is best and proves nothing.
 ///
 /// Each says what share of copies it would show at these numbers of rows (see [`least_share`]): what an
 /// attack gives to a copied row is measured by putting a tenth of the attacked unseen rows in the place
@@ -98,15 +97,14 @@ impl Metric for Membership {
     }
 
     fn score(&self, comparison: &Comparison<'_>) -> Vec<Score> {
-        let space = Space::fit(comparison.train);
-        let game = match Game::new(comparison, &space) {
+        let game = match Game::new(comparison) {
             Ok(game) => game,
             Err(gap) => {
                 let reading = Reading::new(Err(gap), comparison.train.rows(), 0);
                 return KINDS.iter().map(|kind| Score::new(kind, &[], reading.clone())).collect();
             }
         };
-        let attacks = attack(&game, comparison, &space);
+        let attacks = attack(&game, comparison);
         let rows = (game.members.len() + game.others.len(), game.synthetic.rows());
         let chance = Chance::of(&attacks, comparison.seed);
         let mut readings = over_all(&attacks, &chance, rows);
@@ -116,10 +114,11 @@ impl Metric for Membership {
         KINDS
             .iter()
             .zip(readings)
-            .map(|(kind, reading)| {
+            .map(|(kind, (reading, p_value))| {
                 let reference = reading.value.is_ok().then(|| chance.reference(kind.name));
                 Score::new(kind, &[], reading)
                     .with_reference(reference.flatten())
+                    .with_p_value(p_value)
                     .with_least_leak(least(kind))
             })
             .collect()
@@ -138,16 +137,16 @@ struct Attack {
     planted_outliers: Result<Vec<f64>, Gap>,
 }
 
-fn attack(game: &Game<'_>, comparison: &Comparison<'_>, space: &Space) -> Vec<Attack> {
+fn attack(game: &Game<'_>, comparison: &Comparison<'_>) -> Vec<Attack> {
     let both = |members: Vec<f64>, others: Vec<f64>| Sides { members, others };
-    let all = Against::new(game, comparison, space, game.synthetic);
+    let all = Against::new(game, comparison, game.synthetic);
     let [members, others] = [(game.train, &game.members), (game.holdout, &game.others)]
         .map(|(table, rows)| all.scores(comparison, table, rows));
     let far = both(members.far, others.far);
     let limit = far_limit(&far);
     let planted = |rows: &[usize]| -> Result<[Result<Vec<f64>, Gap>; 4], Gap> {
         let table = with_planted(game, comparison, rows)?;
-        let against = Against::new(game, comparison, space, &table);
+        let against = Against::new(game, comparison, &table);
         Ok(against.scores(comparison, game.holdout, rows).scores)
     };
     // A tenth of the unseen rows, so that the synthetic rows are what they were but for those.
@@ -209,44 +208,52 @@ fn outliers(scores: &Sides, far: &Sides, limit: f64) -> Result<Sides, Gap> {
     }
 }
 
-fn of_one(attack: &Attack, rows: (usize, usize)) -> [Reading; 4] {
+/// A reading, and its p-value.
+type Judged = (Reading, Option<f64>);
+
+fn of_one(attack: &Attack, rows: (usize, usize)) -> [Judged; 4] {
     let reading = |value| Reading::new(value, rows.0, rows.1);
     let areas = |sides: &Result<Sides, Gap>| match sides {
         Ok(sides) => {
             let area = area(&sides.members, &sides.others);
-            reading(Ok(area.value)).interval(Some(area.interval()))
+            let judged = reading(Ok(area.value)).interval(Some(area.interval()));
+            (judged, Some(sides.area_p_value()))
         }
-        Err(gap) => reading(Err(gap.clone())),
+        Err(gap) => (reading(Err(gap.clone())), None),
     };
     let rate = |at: usize| {
-        let rate = attack.scores.clone().and_then(|sides| sides.rate(at));
-        reading(rate)
+        let p_value = attack.scores.as_ref().ok().map(|sides| sides.rate_p_value(at));
+        (reading(attack.scores.clone().and_then(|sides| sides.rate(at))), p_value)
     };
     [areas(&attack.scores), rate(0), rate(1), areas(&attack.outliers)]
 }
 
-fn over_all(attacks: &[Attack], chance: &Chance, rows: (usize, usize)) -> Vec<Reading> {
-    let best = |value: &dyn Fn(&Sides) -> Result<f64, Gap>, limit: Option<f64>| -> Reading {
+fn over_all(attacks: &[Attack], chance: &Chance, rows: (usize, usize)) -> Vec<Judged> {
+    // Chance's p-value, or that of the attack.
+    let best = |name: &str, value: &dyn Fn(&Sides) -> Result<(f64, f64), Gap>| -> Judged {
         let mut gap = Gap::undefined("no attack could be made");
-        let mut best: Option<(f64, &str)> = None;
+        let mut best: Option<(f64, f64, &str)> = None;
         for attack in attacks {
-            match attack.scores.clone().and_then(|sides| value(&sides)) {
-                Ok(value) if best.is_none_or(|(most, _)| value > most) => {
-                    best = Some((value, attack.name));
+            match attack.scores.as_ref().map_err(Clone::clone).and_then(value) {
+                Ok((value, p))
+                    if best.is_none_or(|(most, least, _)| (most, -least) < (value, -p)) =>
+                {
+                    best = Some((value, p, attack.name));
                 }
                 Ok(_) => {}
                 Err(reason) => gap = reason,
             }
         }
-        let reading = Reading::new(best.map(|(value, _)| value).ok_or(gap), rows.0, rows.1);
-        reading.note(best.map(|(_, name)| match limit {
-            Some(limit) => format!("by {name}; chance alone exceeds {limit:.3} once in twenty"),
-            None => format!("by {name}"),
-        }))
+        let reading = Reading::new(best.map(|(value, ..)| value).ok_or(gap), rows.0, rows.1);
+        let p_value = best.map(|(value, own, _)| chance.p_value(name, value).unwrap_or(own));
+        (reading.note(best.map(|(.., attack)| format!("by {attack}"))), p_value)
     };
     vec![
-        best(&|sides| Ok(area(&sides.members, &sides.others).value), chance.area_limit()),
-        best(&|sides| sides.rate(0), chance.rate_limit()),
-        best(&|sides| sides.epsilon(attacks.len()), None),
+        best("membership_auc", &|sides| Ok((area(&sides.members, &sides.others).value, 1.0))),
+        best("membership_tpr_at_1", &|sides| Ok((sides.rate(0)?, 1.0))),
+        best("membership_epsilon", &|sides| {
+            let found = sides.epsilon(attacks.len())?;
+            Ok((found.epsilon, found.p_value))
+        }),
     ]
 }

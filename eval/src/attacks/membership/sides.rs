@@ -1,4 +1,8 @@
-use crate::score::Gap;
+use crate::{
+    learners::{area, chance_variance},
+    score::Gap,
+    significance::{above, more_below},
+};
 use statrs::distribution::{Beta, ContinuousCDF};
 
 /// Rows of either side for a rate of 1 in 100 and of 1 in 1 000.
@@ -19,7 +23,7 @@ impl Sides {
     /// best. Hits are taken one tenth of the way down their law, false hits one tenth from its
     /// top: the threshold that looks best on the other half of the rows is not quite the best.
     pub(super) fn least_for_epsilon(&self, planted: &[f64], attacks: usize) -> Option<f64> {
-        let alpha = 0.05 / 4.0 / attacks as f64;
+        let alpha = ALPHA / 4.0 / attacks as f64;
         let (members, others) = (self.members.len() / 2, self.others.len() / 2);
         let told = |chance: f64| {
             let limit = limit(&self.others, chance);
@@ -55,10 +59,24 @@ impl Sides {
         Ok(above as f64 / self.members.len() as f64)
     }
 
+    /// How often chance gives the area as much.
+    pub(super) fn area_p_value(&self) -> f64 {
+        let apart = area(&self.members, &self.others).value - 0.5;
+        let variance = chance_variance(&self.members, &self.others);
+        if variance > 0.0 { above(apart / variance.sqrt()) } else { 1.0 }
+    }
+
+    /// How often chance puts as many members above the limit of [`Self::rate`].
+    pub(super) fn rate_p_value(&self, at: usize) -> f64 {
+        let turned = |scores: &[f64]| -> Vec<f64> { scores.iter().map(|score| -score).collect() };
+        let place = (FALSE_SHARES[at] * self.others.len() as f64).floor() as usize;
+        more_below(&turned(&self.members), &turned(&self.others), place + 1)
+    }
+
     /// `ln(TPR / FPR)` at the threshold that looks best on even rows, from Clopper and Pearson's
     /// limits on odd rows, or the same of the rates of being below; never below 0. The confidence
     /// is shared among the attacks, of which the largest is taken.
-    pub(super) fn epsilon(&self, attacks: usize) -> Result<f64, Gap> {
+    pub(super) fn epsilon(&self, attacks: usize) -> Result<Refuted, Gap> {
         let half = |scores: &[f64], parity: usize| -> Vec<f64> {
             scores.iter().skip(parity).step_by(2).copied().collect()
         };
@@ -78,7 +96,7 @@ impl Sides {
                 lower(others - false_hits, others, alpha) / upper(members - hits, members, alpha);
             over.max(under)
         };
-        let alpha = 0.05 / 2.0 / attacks as f64;
+        let alpha = ALPHA / 2.0 / attacks as f64;
         let limit = limits
             .iter()
             .step_by(step)
@@ -87,9 +105,36 @@ impl Sides {
             .ok_or_else(|| Gap::undefined("there are no rows"))?
             .1;
         // Which of the two directions is tested was not fixed before, so it costs half again.
-        Ok(bound(&tested, limit, alpha / 2.0).ln().max(0.0))
+        let refuted = |alpha: f64| bound(&tested, limit, alpha / 4.0 / attacks as f64) > 1.0;
+        let (mut low, mut high) = (LEAST_P.ln(), 0.0);
+        for _ in 0..STEPS {
+            let middle = f64::midpoint(low, high);
+            if refuted(middle.exp()) { high = middle } else { low = middle }
+        }
+        Ok(Refuted {
+            epsilon: bound(&tested, limit, alpha / 2.0).ln().max(0.0),
+            p_value: high.exp(),
+        })
     }
 }
+
+/// What the attacks refute.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refuted {
+    /// The differential privacy that is refuted with 95 % confidence.
+    pub(super) epsilon: f64,
+    /// The least level at which more than 0 is refuted.
+    pub(super) p_value: f64,
+}
+
+/// The level of the limits.
+const ALPHA: f64 = 0.05;
+
+/// No level below is looked for.
+const LEAST_P: f64 = 1e-12;
+
+/// Steps of the bisection for the level.
+const STEPS: usize = 30;
 
 /// The score that this share of the others exceeds.
 pub(super) fn limit(others: &[f64], share: f64) -> f64 {
@@ -136,11 +181,14 @@ mod tests {
         let others: Vec<f64> = (0..2_000).map(|row| f64::from(row) / 2_000.0).collect();
         let mut members = others.clone();
         let nothing = Sides { members: members.clone(), others: others.clone() };
-        assert_eq!(nothing.epsilon(4).unwrap(), 0.0);
+        let found = nothing.epsilon(4).unwrap();
+        assert!(found.epsilon == 0.0 && found.p_value > 0.05, "{found:?}");
         (0..100).for_each(|leaked| members[leaked * 20 + leaked % 2] = 2.0);
         let leak = Sides { members, others };
-        let epsilon = leak.epsilon(4).unwrap();
-        assert!(epsilon > 0.5 && epsilon < 4.0, "{epsilon}");
+        let found = leak.epsilon(4).unwrap();
+        assert!(found.epsilon > 0.5 && found.epsilon < 4.0 && found.p_value < 1e-3, "{found:?}");
+        assert!(leak.area_p_value() < 0.01 && leak.rate_p_value(0) < 1e-6);
+        assert!(nothing.area_p_value() == 0.5 && nothing.rate_p_value(0) > 0.3);
         assert!((leak.rate(0).unwrap() - 0.06).abs() < 0.005);
     }
 
