@@ -15,7 +15,10 @@ use orders::{COSTLY, LEARNERS, LIKENESS, PRIVACY, UNORDERED};
 use runs::{Real, Runs};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
-use tables::{independent, measured, noisy, patients, planted, uniform, with_rules, with_target};
+use tables::{
+    independent, measured, noisy, patients, planted, uniform, with_rules, with_sensitive,
+    with_target,
+};
 
 /// Patients of each table, and of those on which learners train for long.
 const MANY: usize = 5_000;
@@ -200,6 +203,31 @@ fn nearness_and_attacks_are_ordered() {
         let score = NEAR.score(table, "singling_out_risk");
         assert!(score.p_value.unwrap() > least, "{score:?}");
     }
+}
+
+#[test]
+fn sensitive_columns_are_ordered() {
+    let of = |table: Table| with_sensitive(&table, &["glucose", "marker", "cost", "smoking"]);
+    let (train, holdout) = (of(patients(FEW, "train")), of(patients(FEW, "holdout")));
+    let fresh = of(patients(FEW, "fresh"));
+    let stand_ins = vec![
+        ("copy", train.clone()),
+        ("noisy", noisy(&train)),
+        ("uniform", uniform(&train)),
+        ("10 %", planted(&train, &fresh, FEW / 10)),
+        ("fresh", fresh),
+    ];
+    let real = Real { train: &train, holdout: &holdout, truth: None };
+    let runs = Runs::new(&chosen(&["dcr_euclid"]), &real, stand_ins);
+    let mean = "dcr_euclid_sensitive_mean";
+    runs.falls(mean, &["uniform", "fresh", "10 %", "copy"], 0.001);
+    runs.falls(mean, &["noisy", "copy"], 0.005);
+    assert_eq!(runs.value("copy", mean), 0.0);
+    assert!(runs.score("copy", mean).p_value.unwrap() < 1e-9);
+    assert!(runs.score("fresh", mean).p_value.unwrap() > 0.01);
+    runs.falls("dcr_euclid_sensitive_sd", &["uniform", "copy"], 0.005);
+    // By few columns rows are nearer than by all.
+    assert!(runs.value("fresh", mean) < runs.value("fresh", "dcr_euclid_mean"));
 }
 
 /// Finding 3 of the field: the detector that papers use does not see what trees see.

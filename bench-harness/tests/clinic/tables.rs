@@ -10,10 +10,19 @@ pub(crate) fn patients(rows: usize, purpose: &str) -> Table {
 
 /// Another column is the target, and the former target an ordinary column.
 pub(crate) fn with_target(table: &Table, target: &str) -> Table {
-    let columns = table.schema().columns.iter().map(|spec| {
-        let role = if spec.name == target { Role::Target } else { Role::Feature };
-        spec.clone().role(role)
-    });
+    with_roles(table, |name| if name == target { Role::Target } else { Role::Feature })
+}
+
+/// These columns are sensitive, and all others ordinary ones.
+pub(crate) fn with_sensitive(table: &Table, names: &[&str]) -> Table {
+    with_roles(table, |name| match names.contains(&name) {
+        true => Role::Sensitive,
+        false => Role::Feature,
+    })
+}
+
+fn with_roles(table: &Table, role: impl Fn(&str) -> Role) -> Table {
+    let columns = table.schema().columns.iter().map(|spec| spec.clone().role(role(&spec.name)));
     let schema = Schema::new(columns.collect()).expect("roles do not spoil a schema");
     Table::new(schema, table.columns().to_vec()).expect("the cells are the same")
 }
