@@ -211,6 +211,9 @@ fn outliers(scores: &Sides, far: &Sides, limit: f64) -> Result<Sides, Gap> {
 /// A reading, and its p-value.
 type Judged = (Reading, Option<f64>);
 
+/// A value and a p-value of one attack.
+type OfSides<'a> = &'a dyn Fn(&Sides) -> Result<(f64, f64), Gap>;
+
 fn of_one(attack: &Attack, rows: (usize, usize)) -> [Judged; 4] {
     let reading = |value| Reading::new(value, rows.0, rows.1);
     let areas = |sides: &Result<Sides, Gap>| match sides {
@@ -230,7 +233,7 @@ fn of_one(attack: &Attack, rows: (usize, usize)) -> [Judged; 4] {
 
 fn over_all(attacks: &[Attack], chance: &Chance, rows: (usize, usize)) -> Vec<Judged> {
     // Chance's p-value, or that of the attack.
-    let best = |name: &str, value: &dyn Fn(&Sides) -> Result<(f64, f64), Gap>| -> Judged {
+    let best = |name: &str, value: OfSides<'_>| -> Judged {
         let mut gap = Gap::undefined("no attack could be made");
         let mut best: Option<(f64, f64, &str)> = None;
         for attack in attacks {
