@@ -47,7 +47,7 @@ impl Verdict {
 /// Whether a leak shows with this chance of as much without one, and whether clearly so among so many
 /// scores.
 pub(super) fn shows(p_value: f64, scores: usize) -> Option<bool> {
-    (p_value <= LOOKS).then(|| p_value * scores as f64 <= CLEARLY)
+    (p_value <= LOOKS).then_some(p_value * scores as f64 <= CLEARLY)
 }
 
 /// Judges the scores of one cell.
