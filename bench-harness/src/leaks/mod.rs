@@ -191,7 +191,7 @@ impl Leaks {
     }
 }
 
-const NOT_CLEARLY: &str = "Chance alone does that in about one table of three. Before you share these rows, judge again beside other unseen rows, or more of them.";
+const NOT_CLEARLY: &str = "Chance alone gives one such score or more to about one table of three. Before you share these rows, judge again beside other unseen rows, or more of them.";
 
 /// A score in the cells that can be judged by it.
 struct Told<'a> {

@@ -3,6 +3,7 @@
 mod comparisons;
 mod documents;
 mod leaks;
+mod others;
 mod scores;
 mod standing;
 
@@ -54,6 +55,7 @@ pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
     notes.write(&mut text);
     leaks::write(&mut text, report);
     scores::write(&mut text, report);
+    others::write(&mut text, report);
     comparisons::write(&mut text, report);
     standing::write(&mut text, report);
     remarks(&mut text, report);
