@@ -1,7 +1,9 @@
 //! How surprising a score would be if the synthetic rows told no more of the training rows than
 //! unseen rows do: one-sided p-values. And how sure a share is.
 
-use statrs::distribution::{ContinuousCDF, DiscreteCDF, Hypergeometric, Normal};
+use crate::tables::shuffle_front;
+use meg_core::Seed;
+use statrs::distribution::{ContinuousCDF, Discrete, DiscreteCDF, Hypergeometric, Normal};
 
 /// Half-width of a 95 % interval in standard deviations.
 pub(crate) const Z: f64 = 1.959_963_984_540_054;
@@ -45,26 +47,112 @@ pub(crate) fn more_below(ours: &[f64], theirs: &[f64], place: usize) -> f64 {
     }
 }
 
-/// The same of the quantile at this level of theirs.
+/// The chance of at least as many of our values among the lowest of both sides, if all are of one law:
+/// Fisher's exact test at the quantile of this level of both together (Mood 1954), ties and all.
 pub(crate) fn more_below_level(ours: &[f64], theirs: &[f64], level: f64) -> f64 {
-    let place = (level * theirs.len() as f64).ceil() as usize;
-    more_below(ours, theirs, place.clamp(1, theirs.len()))
+    let Some(cut) = Cut::of([ours, theirs].concat(), level) else { return 1.0 };
+    let counts = |values: &[f64]| (cut.count(values), values.len());
+    more_successes(counts(ours), counts(theirs))
 }
 
-/// The chance of a mean as small as ours if both sides are of one law, by the normal law of the
-/// difference with their common variance. Neither side is empty.
-pub(crate) fn smaller_mean(ours: &[f64], theirs: &[f64]) -> f64 {
+/// Where values are cut into low ones and others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    limit: f64,
+    /// Whether the limit itself is low.
+    with: bool,
+}
+
+impl Cut {
+    /// The cut that makes a share of the values low that is nearest to the level; `None` where any
+    /// would make none or all of them low.
+    pub(crate) fn of(mut values: Vec<f64>, level: f64) -> Option<Self> {
+        values.sort_unstable_by(f64::total_cmp);
+        let wanted = level * values.len() as f64;
+        let limit = *values.get((wanted.ceil() as usize).max(1) - 1)?;
+        let cuts = [false, true].map(|with| Self { limit, with });
+        let counted = cuts.into_iter().map(|cut| (cut.count(&values), cut));
+        let proper = counted.filter(|(count, _)| (1..values.len()).contains(count));
+        let far = |count: usize| (count as f64 - wanted).abs();
+        proper.min_by(|a, b| far(a.0).total_cmp(&far(b.0))).map(|(_, cut)| cut)
+    }
+
+    /// How many of these are low.
+    pub(crate) fn count(&self, values: &[f64]) -> usize {
+        values.iter().filter(|&&value| self.is_low(value)).count()
+    }
+
+    pub(crate) fn is_low(&self, value: f64) -> bool {
+        value < self.limit || (self.with && value == self.limit)
+    }
+}
+
+/// Rows of the smaller side up to which a mean is compared with exchanges: the normal law is wrong
+/// where few rows are of a skewed law.
+const MOST_EXCHANGED: usize = 400;
+
+/// Random exchanges of rows of both sides.
+const EXCHANGES: usize = 20_000;
+
+/// The chance of a mean as small as ours if both sides are of one law: by random exchanges, or, with
+/// more than 400 rows on either side, by the normal law of the difference with their common
+/// variance. Neither side is empty.
+pub(crate) fn smaller_mean(ours: &[f64], theirs: &[f64], seed: Seed) -> f64 {
+    let rows = ours.len().min(theirs.len());
+    let mut both = [ours, theirs].concat();
+    if rows > MOST_EXCHANGED {
+        return smaller_mean_of_many(ours, theirs, &both);
+    }
+    let sum = |values: &[f64]| values.iter().sum::<f64>();
+    // Sums in another order end a rounding apart.
+    let slack = 1e-9 * both.iter().map(|value| value.abs()).sum::<f64>() / both.len() as f64;
+    let ours_drawn = ours.len() == rows;
+    let found = if ours_drawn { sum(ours) } else { sum(theirs) };
+    let mut rng = seed.stream("exchanges of a mean");
+    let as_far = (0..EXCHANGES).filter(|_| {
+        shuffle_front(&mut both, rows, &mut rng);
+        let drawn = sum(&both[..rows]);
+        if ours_drawn { drawn <= found + slack } else { drawn >= found - slack }
+    });
+    (as_far.count() + 1) as f64 / (EXCHANGES + 1) as f64
+}
+
+fn smaller_mean_of_many(ours: &[f64], theirs: &[f64], both: &[f64]) -> f64 {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let apart = mean(theirs) - mean(ours);
-    let both = ours.iter().chain(theirs);
-    let centre = both.clone().sum::<f64>() / (ours.len() + theirs.len()) as f64;
-    let squares: f64 = both.map(|value| (value - centre).powi(2)).sum();
-    let variance = squares / (ours.len() + theirs.len()) as f64;
+    let centre = mean(both);
+    let squares: f64 = both.iter().map(|value| (value - centre).powi(2)).sum();
+    let variance = squares / both.len() as f64;
     let rows = 1.0 / ours.len() as f64 + 1.0 / theirs.len() as f64;
     match variance > 0.0 {
-        true => above(apart / (variance * rows).sqrt()),
+        true => above((mean(theirs) - mean(ours)) / (variance * rows).sqrt()),
         false => 1.0,
     }
+}
+
+/// The chance of at least so many hits where each of these many draws hits or misses, `weights` at a
+/// time: of all rows, of which `marked` are hits, one row for each weight is drawn, none twice.
+pub(crate) fn more_hits(weights: &[usize], found: usize, (marked, all): (usize, usize)) -> f64 {
+    let (rows, most) = (weights.len(), weights.iter().sum::<usize>());
+    // By the number of rows that are hits, how many choices of them give each sum.
+    let mut choices = vec![vec![0.0_f64; most + 1]; rows + 1];
+    choices[0][0] = 1.0;
+    let mut reached = 0;
+    for (before, weight) in weights.iter().enumerate() {
+        reached += weight;
+        for hits in (0..=before).rev() {
+            for sum in (*weight..=reached).rev() {
+                choices[hits + 1][sum] += choices[hits][sum - weight];
+            }
+        }
+    }
+    let law = law(all, marked, rows);
+    let chance = |hits: usize| {
+        let every: f64 = choices[hits].iter().sum();
+        let enough: f64 =
+            choices[hits][found.min(most + 1).min(choices[hits].len())..].iter().sum();
+        law.pmf(hits as u64) * enough / every
+    };
+    cut((0..=rows).map(chance).sum())
 }
 
 /// Sums of chances end a rounding beside 1.
@@ -80,7 +168,7 @@ fn law(all: usize, marked: usize, drawn: usize) -> Hypergeometric {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meg_core::{Rng, Seed};
+    use meg_core::Rng;
     use rand::Rng as _;
 
     #[test]
@@ -101,7 +189,9 @@ mod tests {
     #[test]
     fn ties_and_constants_are_no_leak() {
         assert_eq!(more_below(&[0.0; 9], &[0.0; 5], 3), 1.0);
-        assert_eq!(smaller_mean(&[0.5; 9], &[0.5; 5]), 1.0);
+        assert_eq!(smaller_mean(&[0.5; 9], &[0.5; 5], Seed(1)), 1.0);
+        assert_eq!(smaller_mean(&[0.5; 900], &[0.5; 500], Seed(1)), 1.0);
+        assert_eq!(more_below_level(&[0.0; 9], &[0.0; 5], 0.05), 1.0);
         assert_eq!(more_successes((0, 9), (0, 5)), 1.0);
         assert_eq!(more_successes((9, 9), (5, 5)), 1.0);
     }
@@ -122,16 +212,66 @@ mod tests {
             let fisher = more_successes((successes(&ours), 300), (successes(&theirs), 150));
             let all = [
                 more_below_level(&ours, &theirs, 0.05),
-                smaller_mean(&ours, &theirs),
+                smaller_mean_of_many(&ours, &theirs, &[&ours[..], &theirs].concat()),
                 fisher,
                 more_below_level(&tied.0, &tied.1, 0.5),
             ];
             all.iter().zip(&mut found).for_each(|(p, found)| *found += usize::from(*p <= 0.025));
         }
-        // 50 are expected, with a deviation of 7; counts are discrete.
+        // 50 are expected of the mean, with a deviation of 7, and fewer of small counts, whose
+        // p-values are few.
         let [below, mean, fisher, tied] = found;
-        assert!((25..72).contains(&below) && (30..72).contains(&mean), "{found:?}");
-        assert!((18..72).contains(&fisher) && tied < 60, "{found:?}");
+        assert!((5..60).contains(&below) && (30..72).contains(&mean), "{found:?}");
+        assert!((15..60).contains(&fisher) && (15..60).contains(&tied), "{found:?}");
+    }
+
+    /// One far row beside many equal ones: a normal law would be sure of a leak.
+    #[test]
+    fn few_rows_of_a_skewed_law_are_exchanged() {
+        let p_value = smaller_mean(&[0.1; 99], &[0.9], Seed(1));
+        assert!((p_value - 0.01).abs() < 0.003, "{p_value}");
+        let p_value = smaller_mean(&[0.9], &[0.1; 99], Seed(1));
+        assert!(p_value > 0.99, "{p_value}");
+        let mut rng = Seed(3).stream("skewed");
+        let found = (0..200).filter(|_| {
+            let mut draw = |rows: usize| -> Vec<f64> {
+                (0..rows).map(|_| (2.0 * rng.random::<f64>().ln().abs()).exp()).collect()
+            };
+            let (ours, theirs) = (draw(200), draw(20));
+            smaller_mean(&ours, &theirs, Seed(1)) <= 0.05
+        });
+        let found = found.count();
+        assert!((3..=19).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn half_of_the_rows_copied_shows_where_values_tie() {
+        let mut rng = Seed(4).stream("ties");
+        let mut draw = || -> Vec<f64> {
+            (0..1_000).map(|_| (rng.random::<f64>() * 8.0).ceil() / 8.0).collect()
+        };
+        let (mut ours, mut theirs) = (draw(), draw());
+        theirs[..20].fill(0.0);
+        ours[..500].fill(0.0);
+        for level in [0.02, 0.05, 0.5] {
+            assert!(more_below_level(&ours, &theirs, level) < 1e-9, "{level}");
+            assert!(more_below_level(&theirs, &ours, level) > 0.5, "{level}");
+        }
+    }
+
+    #[test]
+    fn hits_are_counted_out() {
+        // Single hits are drawn as Fisher has it.
+        let single = more_hits(&[1; 12], 9, (30, 50));
+        let fisher = law(50, 30, 12).sf(8);
+        assert!((single - fisher).abs() < 1e-12, "{single} {fisher}");
+        // Of {2, 1}, of 4 rows 2 marked: both hit in 1 of 6 choices, the first alone in 2 of 6.
+        assert!((more_hits(&[2, 1], 2, (2, 4)) - 0.5).abs() < 1e-12);
+        assert!((more_hits(&[2, 1], 3, (2, 4)) - 1.0 / 6.0).abs() < 1e-12);
+        assert!((more_hits(&[2, 1], 0, (2, 4)) - 1.0).abs() < 1e-12);
+        // A copy: as unlikely as all rows being hits.
+        assert!(more_hits(&[1; 200], 200, (1_000, 2_000)) < 1e-60);
+        assert!(more_hits(&[3; 160], 480, (1_000, 2_000)).is_finite());
     }
 
     #[test]
@@ -141,6 +281,6 @@ mod tests {
         let (mut ours, theirs) = (draw(1_000), draw(1_000));
         ours[..50].fill(0.0);
         assert!(more_below_level(&ours, &theirs, 0.05) < 0.01);
-        assert!(smaller_mean(&ours, &theirs) < 0.2);
+        assert!(smaller_mean(&ours, &theirs, Seed(1)) < 0.2);
     }
 }

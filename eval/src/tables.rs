@@ -1,7 +1,7 @@
 //! What all metrics need of tables.
 
 use crate::Comparison;
-use meg_core::{Rng, Seed, Table};
+use meg_core::{Column, Rng, Seed, Table};
 use rand::Rng as _;
 use std::borrow::Cow;
 
@@ -45,6 +45,24 @@ pub(crate) fn subsample(rows: usize, wanted: usize, seed: Seed, purpose: &str) -
     positions.truncate(wanted);
     positions.sort_unstable();
     positions
+}
+
+/// What is equal for rows that are equal in every modelled column.
+pub(crate) fn row_keys(
+    table: &Table,
+    rows: impl Iterator<Item = usize>,
+) -> impl Iterator<Item = Vec<u64>> {
+    let columns: Vec<usize> =
+        (0..table.columns().len()).filter(|&at| is_modelled(table, at)).collect();
+    rows.map(move |row| {
+        let cell = |&at: &usize| match &table.columns()[at] {
+            Column::Numbers(cells) if cells[row].is_nan() => u64::MAX,
+            // A sum with 0 makes one of the two zeros.
+            Column::Numbers(cells) => (cells[row] + 0.0).to_bits(),
+            _ => u64::from(table.codes(at)[row]),
+        };
+        columns.iter().map(cell).collect()
+    })
 }
 
 /// Puts a random selection of `wanted` items in random order first.

@@ -98,8 +98,8 @@ fn unknown_key<S: Settings>(key: &str) -> String {
         return "unknown; this model has no settings".into();
     }
     let meant = crate::nearest(key, names.iter().copied());
-    let meant = meant.map_or(String::new(), |name| format!("did you mean `{name}`? "));
-    format!("unknown; {meant}There are: {}", names.join(", "))
+    let meant = meant.map_or("there".to_owned(), |name| format!("did you mean `{name}`? There"));
+    format!("unknown; {meant} are: {}", names.join(", "))
 }
 
 pub(crate) fn settings<S: Settings>() -> Vec<Setting> {

@@ -40,7 +40,8 @@ pub(crate) struct Evaluate {
     /// Scores to compute, as `default,attacks`: sets (default, all), groups (fidelity, joint,
     /// detection, utility, likelihood, privacy, attacks, validity), the learners of a paper's table
     /// (ctgan-adult, ctgan-intrusion, ...), the scores of a MEG document's table (meg-documentation,
-    /// meg-report), or names of scores; `meg metrics list` shows them.
+    /// meg-report), or names of scores, which bring those of their paragraph along; `meg metrics
+    /// list` shows them.
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "default")]
     metrics: Vec<String>,
     /// Show the scores of single columns and pairs too.
@@ -180,7 +181,7 @@ impl Evaluate {
             text.push_str("\nNo target: utility is how well classifiers learn to predict one column from the others.\n  help: name it with --target COLUMN, or by role = \"target\" in the schema\n");
         }
         if self.holdout.is_none() {
-            text.push_str("\nNo --holdout: utility and privacy are judged against real rows that the model has not seen, and other scores by\ntheirs. Nothing can be said of leaks.\n  help: keep rows aside before training, `meg datasets split FILE --out DIR` does\n");
+            text.push_str("\nNo --holdout: utility and privacy are judged against real rows that the model has not seen, and other scores by\ntheirs.\n  help: keep rows aside before training, `meg datasets split FILE --out DIR` does\n");
         }
         text
     }

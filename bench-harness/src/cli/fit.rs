@@ -30,7 +30,7 @@ pub(crate) struct Fit {
     model: Option<String>,
     /// Train the model of this folder further (`meg`, `meg-classic`), with its settings and those of
     /// --set over them, and write it to --out. The rows need the columns and levels that it knows;
-    /// the optimiser begins anew, and `epochs` or `max_steps` count from here. An interrupted
+    /// the optimiser begins anew, and its settings of epochs or updates count from here. An interrupted
     /// training goes on by --resume instead.
     #[arg(long = "continue", value_name = "DIR", conflicts_with_all = ["model", "schema"])]
     further: Option<PathBuf>,

@@ -54,20 +54,23 @@ pub(super) fn shows(p_value: f64, scores: usize) -> Option<bool> {
 #[derive(Debug, Clone, Copy)]
 pub struct Judge {
     train_rows: u64,
-    scores: usize,
+    /// Scores of the whole table, and those of columns with them.
+    scores: [usize; 2],
 }
 
 impl Judge {
     /// Of these scores of a generator that learned from so many rows.
     pub fn new(train_rows: u64, scores: &[Score]) -> Self {
-        let judged = |score: &&Score| score.columns.is_empty() && p_value(score).is_some();
-        Self { train_rows, scores: scores.iter().filter(judged).count() }
+        let judged = || scores.iter().filter(|score| p_value(score).is_some());
+        let wide = judged().filter(|score| score.columns.is_empty()).count();
+        Self { train_rows, scores: [wide, judged().count()] }
     }
 
     /// What a score says of leaks; `None` for scores of something else, without value, without unseen
     /// rows to compare with, or that leaks may move either way.
     pub fn verdict(self, score: &Score) -> Option<Verdict> {
-        Some(match shows(p_value(score)?, self.scores.max(1)) {
+        let among = self.scores[usize::from(!score.columns.is_empty())].max(1);
+        Some(match shows(p_value(score)?, among) {
             Some(clear) => Verdict::Leak { like: like(score, self.train_rows), clear },
             None if score.is_blind() => Verdict::Blind,
             None => Verdict::Nothing,
@@ -116,6 +119,18 @@ pub(super) fn like(score: &Score, train_rows: u64) -> Option<f64> {
         Answer::Unknown => return None,
     };
     (share.is_finite() && share > 0.0).then(|| share.min(1.0))
+}
+
+/// On which side of its reference a score of privacy leaks; `None` where leaks may move it either way.
+pub fn leaking_side(name: &str) -> Option<&'static str> {
+    const NO_SIDE: [&str; 4] = ["dcr_sd", "dcr_euclid_sd", "dcr_euclid_sensitive_sd", "k_map"];
+    const LOWER: [&str; 4] = ["dcr_", "nndr_", "new_row_share", "feature_obfuscation"];
+    let is_lower = name != "dcr_share" && LOWER.iter().any(|start| name.starts_with(start));
+    match group_of(name)? {
+        Group::Privacy | Group::Attacks if NO_SIDE.contains(&name) => None,
+        Group::Privacy | Group::Attacks => Some(if is_lower { "lower" } else { "higher" }),
+        _ => None,
+    }
 }
 
 /// Scores that a generator of typical rows moves as a leak does: it comes near to training rows as it

@@ -37,7 +37,7 @@ fn on_column(spec: &ColumnSpec, column: &Column) -> Option<String> {
     let leave = format!("leave it out with `--drop {name:?}`");
     match &spec.kind {
         ColumnKind::Identifier => Some(format!(
-            "column {name:?} looks like an identifier (its values are all different): fresh unique values will take its place; {leave}, or correct its kind in the schema"
+            "column {name:?} looks like an identifier (its values are all different): models put fresh unique values in its place (`meg twin` wants that declared); {leave}, or correct its kind in the schema"
         )),
         ColumnKind::Text if is_of_codes(column) => Some(format!(
             "column {name:?} is of codes with leading zeros (zip codes, keys), of too many different values for a category, and models refuse it as text; {leave}, shorten it with `meg mask` (method = \"generalise\", prefix = 3), or declare it as kind = \"identifier\""

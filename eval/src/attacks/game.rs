@@ -2,9 +2,10 @@ use crate::{
     Comparison,
     gower::{Points, Space, nearest},
     score::Gap,
-    tables::{shuffle_front, subsample},
+    tables::{row_keys, shuffle_front, subsample},
 };
 use meg_core::Table;
+use std::collections::HashSet;
 
 /// Rows of either side at most.
 const MOST_ROWS: usize = 5_000;
@@ -69,6 +70,8 @@ impl<'a> Game<'a> {
         game.without_twins(comparison.threads)
     }
 
+    /// Rows that equal one of the other side are left out, and of equal ones on one side all but one:
+    /// they would always stand together, and chance could not exchange them.
     fn without_twins(mut self, threads: usize) -> Result<Self, Gap> {
         let space = &self.space;
         let members = space.points(self.train, &self.members);
@@ -79,8 +82,8 @@ impl<'a> Game<'a> {
             pairs.filter(|(_, best)| best.distance(0) > 0.0).map(|(row, _)| *row).collect()
         };
         let own = apart(&members, &others, &self.members);
-        self.others = apart(&others, &members, &self.others);
-        self.members = own;
+        self.others = single(self.holdout, apart(&others, &members, &self.others));
+        self.members = single(self.train, own);
         let least = self.members.len().min(self.others.len());
         match least < LEAST_ROWS {
             true => Err(Gap::undefined(format!(
@@ -89,4 +92,12 @@ impl<'a> Game<'a> {
             false => Ok(self),
         }
     }
+}
+
+/// The first of all rows that are equal.
+fn single(table: &Table, rows: Vec<usize>) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    let fresh: Vec<bool> =
+        row_keys(table, rows.iter().copied()).map(|key| seen.insert(key)).collect();
+    rows.into_iter().zip(fresh).filter(|(_, fresh)| *fresh).map(|(row, _)| row).collect()
 }

@@ -8,13 +8,16 @@ use crate::{
     significance::smaller_mean,
     tables::is_modelled,
 };
-use meg_core::{Column, Rng, Table};
+use meg_core::{Column, Rng, Seed, Table};
 use rand::Rng as _;
 
 const KIND: Kind = Kind::distance("inference_risk");
 
 /// Draws of the attacked rows for the interval.
 const DRAWS: usize = 1_000;
+
+/// The level at which columns are said to be guessed beyond chance, shared among them.
+const LEVEL: f64 = 0.025;
 
 /// A guess of a number counts if it errs by no more than this share of the true value.
 const TOLERANCE: f64 = 0.05;
@@ -88,10 +91,11 @@ fn scores(comparison: &Comparison<'_>, columns: &[Attacked]) -> Vec<Score> {
         outcome.score(&KIND, &[name(attacked.column)], "", least)
     });
     let single: Vec<Score> = single.collect();
-    // A column leaks visibly if its whole interval is above 0.
+    // A column leaks visibly if chance does as much to none of them.
+    let level = LEVEL / columns.len() as f64;
     let leaking: Vec<String> = single
         .iter()
-        .filter(|score| score.interval.is_some_and(|[low, _]| low > 0.0))
+        .filter(|score| score.p_value.is_some_and(|p| p <= level))
         .map(|score| score.columns.join(""))
         .collect();
     let note = match leaking.is_empty() {
@@ -110,7 +114,7 @@ fn scores(comparison: &Comparison<'_>, columns: &[Attacked]) -> Vec<Score> {
         None => [low, high],
     };
     together.interval = together.interval.map(wider);
-    let together = together.with_p_value(Some(rows.p_value()));
+    let together = together.with_p_value(Some(rows.p_value(comparison.seed)));
     let mut scores = vec![together];
     scores.extend(single);
     scores
@@ -151,11 +155,11 @@ impl Rows {
     }
 
     /// By the share of its cells that are guessed of each row.
-    fn p_value(&self) -> f64 {
+    fn p_value(&self, seed: Seed) -> f64 {
         let missed = |rows: &[usize]| -> Vec<f64> {
             rows.iter().map(|found| 1.0 - *found as f64 / self.columns as f64).collect()
         };
-        smaller_mean(&missed(&self.members), &missed(&self.others))
+        smaller_mean(&missed(&self.members), &missed(&self.others), seed)
     }
 
     /// See [`least_share`]; what a row gives is the share of its cells that are guessed.
@@ -228,7 +232,6 @@ fn agrees(truth: &Column, row: usize, guesses: &Column, guess: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meg_core::Seed;
 
     /// `columns` attacks on 500 rows of either side, of which some rows are found in all columns, or
     /// as many cells each in a row of its own.

@@ -136,7 +136,7 @@ impl Outcome {
         );
         let rate = |rate: Rate| rate.successes as f64 / rate.attacks.max(1) as f64;
         if rate(self.guessing) >= rate(self.main) && self.main.successes > 0 {
-            reason += "; guessing is as good, so the attack says nothing";
+            reason += "; guessing finds as many";
         }
         let reading = Reading::new(Ok(value), rows.0, rows.1).interval(Some(interval));
         Score::new(kind, columns, reading.note(Some(reason)))

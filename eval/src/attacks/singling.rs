@@ -4,10 +4,10 @@ use crate::{
     parallel,
     power::{Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
-    significance::wilson,
+    significance::{more_hits, wilson},
     tables::{is_modelled, shuffle_front},
 };
-use meg_core::{Column, MISSING, Rng, Seed, Table};
+use meg_core::{Column, MISSING, Rng, Table};
 use rand::Rng as _;
 use std::collections::HashMap;
 
@@ -30,9 +30,6 @@ const BLOCK: usize = 250;
 /// Columns of a predicate.
 const WIDTH: usize = 3;
 
-/// Random exchanges of training rows and unseen rows.
-const EXCHANGES: usize = 10_000;
-
 /// Does what holds for one synthetic row only point at a training row?
 ///
 /// A predicate is taken from the synthetic rows such that exactly one of them fulfils it.
@@ -46,7 +43,7 @@ const EXCHANGES: usize = 10_000;
 /// these are among the real rows, `chance`; the risk is how much more often it happens,
 /// `(rate - chance) / (1 - chance)`, in 0..=1, lower is better, with Wilson's interval, in which attacks
 /// on one real row count as one. 500 attacks at most, 20 at least. A copy has 1 however few rows are
-/// unseen. The p-value is of random exchanges of training rows and unseen rows.
+/// unseen. The p-value is of all exchanges of training rows and unseen rows.
 ///
 /// Source: singling out after anonymeter (Giomi et al. 2023), which compares how many predicates hold
 /// for one training row with how many hold for one of as many control rows: where fewer rows are
@@ -84,11 +81,12 @@ impl Metric for SinglingOut {
         };
         let mut rng = comparison.seed.stream("singling out");
         let found = [real.multivariate(&mut rng), real.univariate(&mut rng)];
-        let score = |(kind, pointed): (&Kind, Pointed)| {
-            let attack = pointed.attack(&real, comparison.seed);
+        let score = |((kind, by), pointed): ((&Kind, &str), Pointed)| {
+            let attack = pointed.attack(&real, by);
             real_score(kind, attack, comparison)
         };
-        KINDS.iter().zip(found).map(score).collect()
+        let by = ["cells of a few columns", "single cells"];
+        KINDS.iter().zip(by).zip(found).map(score).collect()
     }
 }
 
@@ -252,7 +250,7 @@ impl Pointed {
         self.attacks
     }
 
-    fn attack(&self, real: &Real<'_>, seed: Seed) -> Result<Attack, Gap> {
+    fn attack(&self, real: &Real<'_>, by: &str) -> Result<Attack, Gap> {
         let attacks = self.attacks();
         if attacks < LEAST_ATTACKS {
             return Err(Gap::undefined(format!(
@@ -268,11 +266,11 @@ impl Pointed {
             risk: risk(rate),
             interval: wilson(rate * apart, apart).map(risk),
             note: format!(
-                "{successes} of {attacks} attacks hit a training row, {:.0} by chance",
+                "{successes} of {attacks} attacks by {by} hit a training row, {:.0} by chance",
                 chance * attacks as f64
             ),
-            p_value: self.p_value((real.train.rows(), real.holdout.rows()), seed),
-            least_leak: self.least_leak(chance),
+            p_value: self.p_value((real.train.rows(), real.holdout.rows())),
+            least_leak: self.least_leak(chance, real.synthetic.rows()),
         })
     }
 
@@ -284,42 +282,42 @@ impl Pointed {
     }
 
     /// How often as many attacks hit training rows where these and unseen rows are exchanged.
-    fn p_value(&self, (train, holdout): (usize, usize), seed: Seed) -> f64 {
+    fn p_value(&self, (train, holdout): (usize, usize)) -> f64 {
         let mut counts: Vec<usize> =
             self.training.values().chain(self.unseen.values()).copied().collect();
         counts.sort_unstable();
-        let found: usize = self.training.values().sum();
-        let mut rng = seed.stream("singling out chance");
-        let mut exchanged = || -> usize {
-            let mut left = (train, train + holdout);
-            let mut hits = 0;
-            for count in &counts {
-                let is_training = rng.random_range(0..left.1) < left.0;
-                left = (left.0 - usize::from(is_training), left.1 - 1);
-                hits += if is_training { *count } else { 0 };
-            }
-            hits
-        };
-        let as_many = (0..EXCHANGES).filter(|_| exchanged() >= found).count();
-        (as_many + 1) as f64 / (EXCHANGES + 1) as f64
+        more_hits(&counts, self.training.values().sum(), (train, train + holdout))
     }
 
-    /// The share of copies among the synthetic rows that would show.
+    /// The share of copies among so many synthetic rows that would show.
     ///
     /// A copied row fulfils its own predicates, so that they are attacks where no other real row does:
     /// as often as those of other rows point at nobody. Those of other rows are attacks as often as
-    /// their hits among unseen rows tell.
-    fn least_leak(&self, chance: f64) -> Option<f64> {
-        let sizes = Sizes::new(self.apart().max(1.0) as usize, None);
-        let among_attacks = least_share(Law::share(chance), Law::certain(1.0), sizes)?;
+    /// their hits among unseen rows tell. Attacks on one row count as one.
+    fn least_leak(&self, chance: f64, rows: usize) -> Option<f64> {
         let unseen: usize = self.unseen.values().sum();
         let others = ((unseen as f64 + 0.5) / (1.0 - chance)).min(self.attacks() as f64);
         let nobody = (self.nobody + self.attacks()) as f64 - others;
-        let (of_copy, of_other) = (nobody * (1.0 - among_attacks), others * among_attacks);
-        // Where a copy's predicates hold for others too, it never shows.
-        (nobody > 0.0).then(|| of_other / (of_copy + of_other))
+        let apart = self.apart() / self.attacks() as f64;
+        let shows = |share: f64| {
+            let copied = (nobody * share / (1.0 - share)).min(share * rows as f64);
+            let all = others * apart + copied;
+            let sizes = Sizes::new(all.max(1.0) as usize, None);
+            let least = least_share(Law::share(chance), Law::certain(1.0), sizes);
+            // Fewer hits than these are chance even where all hit.
+            let enough = all * chance.ln() <= LEVEL.ln();
+            enough && least.is_some_and(|least| copied / all >= least)
+        };
+        let steps = (1..=STEPS).map(|step| f64::from(step) / f64::from(STEPS));
+        steps.map(|part| part * part).find(|share| *share < 1.0 && shows(*share))
     }
 }
+
+/// The level of the test.
+const LEVEL: f64 = 0.025;
+
+/// Shares that are tried, closer together where they are small.
+const STEPS: u32 = 1_000;
 
 /// Conditions that must hold together.
 type Predicate = Vec<Test>;

@@ -1,8 +1,8 @@
 use super::{
-    Indicator, Law, Sizes,
+    Indicator, Law, Sizes, Test,
     distances::{Distances, Nearest, Pair, Sides},
-    interval_of_mean, interval_of_quantile, kind, least_below, least_in_mean, least_in_spread,
-    least_share, quantile, share,
+    interval_of_mean, interval_of_quantile, kind, least_below, least_in_mean, least_share,
+    quantile, share,
 };
 use crate::{
     numbers::mean_and_sd,
@@ -19,9 +19,11 @@ pub(super) const MEDIAN: Indicator = Indicator {
     value: |distances| Ok(quantile(&distances.synthetic.first, 0.5)),
     reference: |distances| Some(quantile(&distances.holdout_sample()?.first, 0.5)),
     interval: Some(|distances| interval_of_quantile(&distances.synthetic.first, 0.5)),
-    least: |distances, holdout| least_below(&holdout.first, 0.5, 1.0, distances.rows()),
-    p_value: Some(|distances, holdout| {
-        Some(more_below_level(&distances.synthetic.first, &holdout.first, 0.5))
+    test: Some(Test {
+        p_value: |distances, holdout| {
+            Some(more_below_level(&distances.synthetic.first, &holdout.first, 0.5))
+        },
+        least: |distances, holdout| least_below(&holdout.first, 0.5, 1.0, distances.rows()),
     }),
 };
 
@@ -31,9 +33,11 @@ pub(super) const FIVE_PERCENT: Indicator = Indicator {
     value: |distances| Ok(quantile(&distances.synthetic.first, 0.05)),
     reference: |distances| Some(quantile(&distances.holdout_sample()?.first, 0.05)),
     interval: Some(|distances| interval_of_quantile(&distances.synthetic.first, 0.05)),
-    least: |distances, holdout| least_below(&holdout.first, 0.05, 1.0, distances.rows()),
-    p_value: Some(|distances, holdout| {
-        Some(more_below_level(&distances.synthetic.first, &holdout.first, 0.05))
+    test: Some(Test {
+        p_value: |distances, holdout| {
+            Some(more_below_level(&distances.synthetic.first, &holdout.first, 0.05))
+        },
+        least: |distances, holdout| least_below(&holdout.first, 0.05, 1.0, distances.rows()),
     }),
 };
 
@@ -43,9 +47,11 @@ pub(super) const MEAN: Indicator = Indicator {
     value: |distances| Ok(mean_and_sd(&distances.synthetic.first).0),
     reference: |distances| Some(mean_and_sd(&distances.holdout_sample()?.first).0),
     interval: Some(|distances| interval_of_mean(&distances.synthetic.first)),
-    least: |distances, holdout| least_in_mean(&holdout.first, distances.rows()),
-    p_value: Some(|distances, holdout| {
-        Some(smaller_mean(&distances.synthetic.first, &holdout.first))
+    test: Some(Test {
+        p_value: |distances, holdout| {
+            Some(smaller_mean(&distances.synthetic.first, &holdout.first, distances.seed))
+        },
+        least: |distances, holdout| least_in_mean(&holdout.first, distances.rows()),
     }),
 };
 
@@ -55,8 +61,7 @@ pub(super) const SD: Indicator = Indicator {
     value: |distances| Ok(mean_and_sd(&distances.synthetic.first).1),
     reference: |distances| Some(mean_and_sd(&distances.holdout_sample()?.first).1),
     interval: None,
-    least: |distances, holdout| least_in_spread(&holdout.first, distances.rows()),
-    p_value: None,
+    test: None,
 };
 
 /// `dcr_share`: the share of synthetic rows that are closer to a training row than to any holdout
@@ -72,8 +77,7 @@ pub(super) const SHARE: Indicator = Indicator {
     value: share_closer,
     reference: |distances| distances.sides.is_some().then_some(0.5),
     interval: Some(interval),
-    least,
-    p_value: Some(|distances, _| p_value(distances)),
+    test: Some(Test { p_value: |distances, _| p_value(distances), least }),
 };
 
 fn share_closer(distances: &Distances) -> Result<f64, Gap> {

@@ -3,9 +3,9 @@ use crate::{
     gower::{Best, Points, Space},
     parallel,
     score::Gap,
-    tables::{is_modelled, shuffle_front, subsample},
+    tables::{row_keys, shuffle_front, subsample},
 };
-use meg_core::{Column, Table};
+use meg_core::{Seed, Table};
 use std::collections::HashMap;
 
 /// How much work the search may be.
@@ -38,6 +38,7 @@ pub(super) struct Distances {
     pub(super) facing_share: f64,
     /// The share of the training rows that equal another one.
     pub(super) twins: f64,
+    pub(super) seed: Seed,
     synthetic_rows: usize,
     /// Which of the looked-up holdout rows stand in for synthetic ones.
     sample: Vec<usize>,
@@ -126,6 +127,7 @@ impl Distances {
             twins: twins(train),
             synthetic: Nearest::new(&ours),
             holdout: theirs.as_deref().map(Nearest::new),
+            seed,
             synthetic_rows: synthetic.rows(),
             sample: subsample(looked_up, synthetic.rows(), seed, "reference rows"),
         })
@@ -153,19 +155,9 @@ impl Distances {
 
 /// The share of rows that equal another one in every compared cell.
 fn twins(table: &Table) -> f64 {
-    let columns: Vec<usize> =
-        (0..table.columns().len()).filter(|&at| is_modelled(table, at)).collect();
-    let key = |row: usize| -> Vec<u64> {
-        let cell = |&at: &usize| match &table.columns()[at] {
-            Column::Numbers(cells) if cells[row].is_nan() => u64::MAX,
-            // A sum with 0 makes one of the two zeros.
-            Column::Numbers(cells) => (cells[row] + 0.0).to_bits(),
-            _ => u64::from(table.codes(at)[row]),
-        };
-        columns.iter().map(cell).collect()
-    };
     let mut counts = HashMap::<Vec<u64>, usize>::new();
-    (0..table.rows()).for_each(|row| *counts.entry(key(row)).or_default() += 1);
+    let keys = row_keys(table, 0..table.rows());
+    keys.for_each(|key| *counts.entry(key).or_default() += 1);
     let twins: usize = counts.into_values().filter(|&count| count > 1).sum();
     twins as f64 / table.rows() as f64
 }
@@ -224,7 +216,7 @@ fn search(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meg_core::{ColumnSpec, Schema, Seed};
+    use meg_core::{Column, ColumnSpec, Schema};
 
     #[test]
     fn twins_are_counted() {

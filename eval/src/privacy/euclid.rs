@@ -1,4 +1,4 @@
-use super::{interval_of_mean, interval_of_quantile, least_below, least_in_mean, least_in_spread};
+use super::{LEAST_UNSEEN, interval_of_mean, interval_of_quantile, least_below, least_in_mean};
 use crate::{
     Comparison, Group, Metric, Score,
     numbers::{mean_and_sd, quantile},
@@ -7,7 +7,7 @@ use crate::{
     significance::{more_below_level, smaller_mean},
     tables::{is_modelled, subsample},
 };
-use meg_core::{Column, MISSING, Role, Table};
+use meg_core::{Column, MISSING, Role, Seed, Table};
 
 const KINDS: [Kind; 4] = [
     distance("dcr_euclid_mean"),
@@ -123,8 +123,9 @@ fn among(
     let holdout = comparison.holdout.filter(|table| table.rows() > 0);
     let theirs = holdout.map(|table| distances(table, synthetic.rows(), "euclid holdout rows"));
     let (values, references) = (summary(&ours), theirs.as_deref().map(summary));
-    let least = theirs.as_deref().map(|theirs| least_leaks(theirs, ours.len()));
-    let p_values = theirs.as_deref().map(|theirs| p_values(&ours, theirs));
+    let judges = theirs.as_deref().filter(|theirs| theirs.len() >= LEAST_UNSEEN);
+    let least = judges.map(|theirs| least_leaks(theirs, ours.len()));
+    let p_values = judges.map(|theirs| p_values(&ours, theirs, seed));
     let intervals = intervals(&ours);
     let note = (ours.len() < synthetic.rows())
         .then(|| format!("a sample of {} of {} synthetic rows", ours.len(), synthetic.rows()));
@@ -137,30 +138,30 @@ fn among(
             let reference = references.as_ref().map(|references| references[at]);
             let score = Score::new(kind, &[], reading).with_reference(reference);
             match least.zip(p_values) {
-                Some((least, p_values)) => {
+                Some((least, p_values)) if p_values[at].is_some() => {
                     score.with_p_value(p_values[at]).with_least_leak(least[at])
                 }
-                None => score,
+                _ => score,
             }
         })
         .collect()
 }
 
-/// The least shares of copies that mean, deviation, median and 5 % quantile would show, in the order
-/// of the kinds.
+/// The least shares of copies that mean, median and 5 % quantile would show, in the order of the kinds;
+/// few copies widen a deviation and many narrow it.
 fn least_leaks(holdout: &[f64], ours: usize) -> [Option<f64>; 4] {
     [
         least_in_mean(holdout, ours),
-        least_in_spread(holdout, ours),
+        None,
         least_below(holdout, 0.5, 1.0, ours),
         least_below(holdout, 0.05, 1.0, ours),
     ]
 }
 
-/// In the same order; few copies widen a spread and many narrow it.
-fn p_values(ours: &[f64], holdout: &[f64]) -> [Option<f64>; 4] {
+/// In the same order.
+fn p_values(ours: &[f64], holdout: &[f64], seed: Seed) -> [Option<f64>; 4] {
     let below = |level| Some(more_below_level(ours, holdout, level));
-    [Some(smaller_mean(ours, holdout)), None, below(0.5), below(0.05)]
+    [Some(smaller_mean(ours, holdout, seed)), None, below(0.5), below(0.05)]
 }
 
 fn intervals(ours: &[f64]) -> [Option<[f64; 2]>; 4] {
@@ -264,7 +265,7 @@ fn squared(a: f64, b: f64, range: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meg_core::{ColumnSpec, Schema, Seed};
+    use meg_core::{ColumnSpec, Schema};
 
     #[test]
     fn distances_by_hand() {

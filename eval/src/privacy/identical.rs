@@ -1,5 +1,5 @@
 use super::{
-    Indicator, Law, Sizes,
+    Indicator, Law, Sizes, Test,
     distances::{Distances, Nearest},
     kind, least_share, share,
 };
@@ -19,8 +19,7 @@ pub(super) const IDENTICAL: Indicator = Indicator {
         let (matches, rows) = counted(&distances.synthetic);
         Some(wilson(matches, rows))
     }),
-    least,
-    p_value: Some(p_value),
+    test: Some(Test { p_value, least }),
 };
 
 /// `identical_match_excess`: the same minus the share of the holdout rows, in -1..=1. 0 is what rows
@@ -38,8 +37,7 @@ pub(super) const EXCESS: Indicator = Indicator {
     interval: Some(|distances| {
         Some(newcombe(counted(&distances.synthetic), counted(&distances.holdout_sample()?)))
     }),
-    least,
-    p_value: Some(p_value),
+    test: Some(Test { p_value, least }),
 };
 
 /// Fisher's exact test of more matches among synthetic rows.

@@ -4,6 +4,7 @@
 mod dcr;
 mod distances;
 mod euclid;
+mod exchanged;
 mod identical;
 mod k_map;
 mod new_rows;
@@ -16,7 +17,7 @@ use crate::{
     numbers::{mean_and_sd, quantile},
     power::{Law, Sizes, least_share},
     score::{Gap, Goal, Kind, Reading},
-    significance::Z,
+    significance::{Cut, Z},
 };
 use distances::{Distances, Limits, Nearest};
 pub(crate) use euclid::Euclid;
@@ -38,12 +39,20 @@ struct Indicator {
     reference: fn(&Distances) -> Option<f64>,
     /// 95 % interval of the value, by the synthetic rows.
     interval: Option<Interval>,
-    /// The least share of copies that would show, from the distances of holdout rows.
-    least: fn(&Distances, &Nearest) -> Option<f64>,
-    /// How often synthetic rows would be as near by chance, beside those holdout rows; none where near
-    /// rows may move the score either way.
-    p_value: Option<Chance>,
+    /// What it says of leaks; none where near rows may move the score either way.
+    test: Option<Test>,
 }
+
+/// What an indicator says of leaks, beside the distances of holdout rows.
+struct Test {
+    /// How often synthetic rows would be as near by chance.
+    p_value: Chance,
+    /// The least share of copies that would show.
+    least: Chance,
+}
+
+/// Unseen rows beside which something can be said of leaks, at least.
+const LEAST_UNSEEN: usize = 20;
 
 const INDICATORS: [Indicator; 10] = [
     dcr::MEDIAN,
@@ -86,10 +95,12 @@ impl Metric for NearestRows {
                 let interval = indicator.interval.and_then(|interval| interval(distances));
                 let score = Score::new(&indicator.kind, &[], reading.note(note).interval(interval))
                     .with_reference((indicator.reference)(distances));
-                match distances.holdout_sample() {
-                    Some(holdout) => score
-                        .with_p_value(indicator.p_value.and_then(|of| of(distances, &holdout)))
-                        .with_least_leak((indicator.least)(distances, &holdout)),
+                let holdout = distances.holdout_sample();
+                let holdout = holdout.filter(|holdout| holdout.first.len() >= LEAST_UNSEEN);
+                match indicator.test.as_ref().zip(holdout) {
+                    Some((test, holdout)) => score
+                        .with_p_value((test.p_value)(distances, &holdout))
+                        .with_least_leak((test.least)(distances, &holdout)),
                     None => score,
                 }
             }
@@ -112,15 +123,14 @@ fn share(values: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
     values.iter().filter(|&&value| holds(value)).count() as f64 / values.len() as f64
 }
 
-/// The least share of copies that would move the quantile at this level visibly: below it there are
-/// then more rows than the level says. `low` is the chance that a copy is below it. `None` where the
-/// quantile is at 0 already, so that nothing can be below it.
+/// The least share of copies that would show as too many rows below the cut of this level: see
+/// [`more_below_level`](crate::significance::more_below_level). `low` is the chance that a copy is at 0.
+/// `None` where no cut parts the holdout rows.
 fn least_below(holdout: &[f64], level: f64, low: f64, ours: usize) -> Option<f64> {
-    if quantile(holdout, level) <= 0.0 {
-        return None;
-    }
+    let cut = Cut::of(holdout.to_vec(), level).filter(|cut| cut.is_low(0.0))?;
+    let plain = cut.count(holdout) as f64 / holdout.len() as f64;
     let sizes = Sizes::new(ours, Some(holdout.len()));
-    least_share(Law::share(level), Law::share(low), sizes)
+    least_share(Law::share(plain), Law::share(low), sizes)
 }
 
 /// The 95 % interval of a quantile: the values between whose places it lies so often (a binomial law,
@@ -147,19 +157,35 @@ fn least_in_mean(holdout: &[f64], ours: usize) -> Option<f64> {
     least_share(Law::of(holdout), Law::certain(0.0), Sizes::new(ours, Some(holdout.len())))
 }
 
-/// The same of their standard deviation.
-fn least_in_spread(holdout: &[f64], ours: usize) -> Option<f64> {
-    let mean = Law::of(holdout).mean;
-    let squares: Vec<f64> = holdout.iter().map(|distance| (distance - mean).powi(2)).collect();
-    let sizes = Sizes::new(ours, Some(holdout.len()));
-    least_share(Law::of(&squares), Law::certain(mean * mean), sizes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::significance::more_below_level;
     use meg_core::Seed;
     use rand::Rng as _;
+
+    /// Of distances apart and of those of a table of few categories.
+    #[test]
+    fn the_least_leak_below_a_quantile_shows_four_times_in_five() {
+        const TABLES: usize = 300;
+        for (steps, level) in [(1e9, 0.05), (1e9, 0.5), (8.0, 0.05), (8.0, 0.5)] {
+            let mut rng = Seed(5).stream("leaks");
+            let mut draw = |rows: usize| -> Vec<f64> {
+                (0..rows).map(|_| (rng.random::<f64>() * steps).ceil() / steps).collect()
+            };
+            let least = least_below(&draw(1_000), level, 1.0, 1_000).unwrap();
+            let copies = |share: f64| (share * 1_000.0).round() as usize;
+            let found = (0..TABLES).filter(|_| {
+                let (mut ours, theirs) = (draw(1_000), draw(1_000));
+                ours[..copies(least)].fill(0.0);
+                more_below_level(&ours, &theirs, level) <= 0.025
+            });
+            let found = found.count() as f64 / TABLES as f64;
+            // Copies at 0 part tied rows where there was no place before: they may show earlier.
+            let most = if steps > 8.0 { 0.96 } else { 1.0 };
+            assert!((0.7..=most).contains(&found), "{steps}, {level}: {least} found {found}");
+        }
+    }
 
     #[test]
     fn intervals_hold_the_truth_nineteen_times_in_twenty() {

@@ -1,5 +1,5 @@
 use super::{
-    Indicator,
+    Indicator, Test,
     distances::{Distances, Nearest},
     interval_of_quantile, kind, least_below, quantile,
 };
@@ -17,8 +17,10 @@ pub(super) const FIVE_PERCENT: Indicator = Indicator {
     value: |distances| ratio(&distances.synthetic, 0.05).ok_or_else(too_few),
     reference: |distances| ratio(&distances.holdout_sample()?, 0.05),
     interval: Some(|distances| interval(&distances.synthetic, 0.05)),
-    least: |distances, holdout| least(distances, holdout, 0.05),
-    p_value: Some(|distances, holdout| p_value(&distances.synthetic, holdout, 0.05)),
+    test: Some(Test {
+        p_value: |distances, holdout| p_value(&distances.synthetic, holdout, 0.05),
+        least: |distances, holdout| least(distances, holdout, 0.05),
+    }),
 };
 
 /// `nndr_median`: the median of the same ratios.
@@ -27,8 +29,10 @@ pub(super) const MEDIAN: Indicator = Indicator {
     value: |distances| ratio(&distances.synthetic, 0.5).ok_or_else(too_few),
     reference: |distances| ratio(&distances.holdout_sample()?, 0.5),
     interval: Some(|distances| interval(&distances.synthetic, 0.5)),
-    least: |distances, holdout| least(distances, holdout, 0.5),
-    p_value: Some(|distances, holdout| p_value(&distances.synthetic, holdout, 0.5)),
+    test: Some(Test {
+        p_value: |distances, holdout| p_value(&distances.synthetic, holdout, 0.5),
+        least: |distances, holdout| least(distances, holdout, 0.5),
+    }),
 };
 
 fn too_few() -> Gap {

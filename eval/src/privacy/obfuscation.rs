@@ -1,10 +1,9 @@
+use super::exchanged::Exchanged;
 use crate::{
     Comparison, Group, Metric, Score,
     gower::{Best, Space, nearest},
     numbers::mean_and_sd,
-    power::{Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
-    significance::smaller_mean,
     tables::{at_most, is_modelled, reference_rows, subsample},
 };
 use meg_core::{Column, Role, Table};
@@ -76,12 +75,11 @@ impl Metric for Obfuscation {
         let searched = at_most(synthetic, wanted, seed, "obfuscation synthetic rows");
         let ours = of(&searched);
         let theirs = reference_rows(comparison).map(|holdout| of(&holdout));
-        // Of a row that was copied nothing is hidden. The same rows are looked up on both sides.
-        let sizes = Sizes::new(rows.len(), Some(rows.len()));
-        let copies = train.rows() as f64 / searched.rows() as f64;
-        let least = |values: &[f64]| {
-            least_share(Law::of(values), Law::certain(0.0), sizes).map(|share| share * copies)
+        let test = match &theirs {
+            Some(_) => Exchanged::new(comparison, &space, (&rows, &columns), &searched),
+            None => None,
         };
+        let copies = train.rows() as f64 / searched.rows() as f64;
         let note = format!("cells of {which} columns, {} training rows", rows.len());
         KINDS
             .iter()
@@ -91,10 +89,16 @@ impl Metric for Obfuscation {
                     Reading::new(Ok(mean_and_sd(&ours[at]).0), rows.len(), searched.rows());
                 let score = Score::new(kind, &[], reading.note(Some(note.clone())));
                 match &theirs {
-                    Some(theirs) => score
-                        .with_reference(Some(mean_and_sd(&theirs[at]).0))
-                        .with_p_value(Some(smaller_mean(&ours[at], &theirs[at])))
-                        .with_least_leak(least(&theirs[at])),
+                    Some(theirs) => {
+                        let hidden = mean_and_sd(&theirs[at]).0;
+                        let score = score.with_reference(Some(hidden));
+                        match &test {
+                            Some(test) => score
+                                .with_p_value(Some(test.p_value(at)))
+                                .with_least_leak(test.least_leak(at, hidden, copies)),
+                            None => score,
+                        }
+                    }
                     None => score,
                 }
             })
@@ -122,21 +126,38 @@ fn hidden(
     let (queries, points) = (space.points(train, rows), space.points(table, &all));
     let found = nearest(space, &queries, &points, 1, comparison.threads);
     let width = space.columns() as f64;
-    let tolerances: Vec<f64> =
-        columns.iter().map(|&at| TOLERANCE * half_range(&train.columns()[at]) * 2.0).collect();
+    let cells = Cells::new(train, columns, table);
     let changed = |(&row, best): (&usize, &Best)| {
-        let other = best.rows().next();
-        let differs = |(&at, &tolerance): (&usize, &f64)| {
-            let (own, others) = (&train.columns()[at], &table.columns()[at]);
-            !other.is_some_and(|other| is_same(own, row, others, other, tolerance))
-        };
-        let count = columns.iter().zip(&tolerances).filter(|pair| differs(*pair)).count();
-        count as f64 / columns.len() as f64
+        best.rows().next().map_or(1.0, |other| cells.changed(row, other))
     };
     [
         rows.iter().zip(&found).map(changed).collect(),
         found.iter().map(|best| best.distance(0) / width).collect(),
     ]
+}
+
+/// The cells of training rows beside those of other rows.
+pub(super) struct Cells<'a> {
+    train: &'a Table,
+    others: &'a Table,
+    /// Columns, and how far apart numbers may be.
+    columns: Vec<(usize, f64)>,
+}
+
+impl<'a> Cells<'a> {
+    pub(super) fn new(train: &'a Table, columns: &[usize], others: &'a Table) -> Self {
+        let tolerance = |at: usize| TOLERANCE * half_range(&train.columns()[at]) * 2.0;
+        Self { train, others, columns: columns.iter().map(|&at| (at, tolerance(at))).collect() }
+    }
+
+    /// The share of the cells of a training row that the other row has otherwise.
+    pub(super) fn changed(&self, row: usize, other: usize) -> f64 {
+        let differs = |&&(at, tolerance): &&(usize, f64)| {
+            let (own, others) = (&self.train.columns()[at], &self.others.columns()[at]);
+            !is_same(own, row, others, other, tolerance)
+        };
+        self.columns.iter().filter(differs).count() as f64 / self.columns.len() as f64
+    }
 }
 
 fn is_same(a: &Column, row: usize, b: &Column, other: usize, tolerance: f64) -> bool {

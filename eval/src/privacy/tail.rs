@@ -1,4 +1,4 @@
-use super::{Indicator, distances::Distances, kind, least_below, quantile, share};
+use super::{Indicator, Test, distances::Distances, kind, least_below, quantile, share};
 use crate::{score::Gap, significance::more_below_level};
 
 /// Honest rows that are expected below the threshold.
@@ -16,14 +16,16 @@ pub(super) const LEAK: Indicator = Indicator {
     value: |distances| leak(distances, &distances.synthetic.first),
     reference: |distances| leak(distances, &distances.holdout.as_ref()?.first).ok(),
     interval: None,
-    p_value: Some(|distances, _| {
-        let all = distances.holdout.as_ref()?;
-        Some(more_below_level(&distances.synthetic.first, &all.first, TAIL))
-    }),
     // All holdout rows set the threshold, however few synthetic ones there are.
-    least: |distances, _| {
-        least_below(&distances.holdout.as_ref()?.first, TAIL, 1.0, distances.rows())
-    },
+    test: Some(Test {
+        p_value: |distances, _| {
+            let all = distances.holdout.as_ref()?;
+            Some(more_below_level(&distances.synthetic.first, &all.first, TAIL))
+        },
+        least: |distances, _| {
+            least_below(&distances.holdout.as_ref()?.first, TAIL, 1.0, distances.rows())
+        },
+    }),
 };
 
 fn leak(distances: &Distances, nearest: &[f64]) -> Result<f64, Gap> {

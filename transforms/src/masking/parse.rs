@@ -203,8 +203,8 @@ fn example(key: &str) -> &'static str {
 /// The problem of an unknown name, with the nearest known one.
 pub(super) fn unknown(problem: &str, name: &str, known: &[&str]) -> String {
     let meant = nearest(name, known.iter().copied());
-    let meant = meant.map_or(String::new(), |name| format!("did you mean `{name}`? "));
-    format!("{problem}; {meant}There are: {}", known.join(", "))
+    let meant = meant.map_or("there".to_owned(), |name| format!("did you mean `{name}`? There"));
+    format!("{problem}; {meant} are: {}", known.join(", "))
 }
 
 #[cfg(test)]
@@ -261,7 +261,7 @@ mod tests {
             (rule("method = 'generalise'\nto = 'day'"), ["rule 1: to", "month"]),
             (rule("method = 'generalise'\nbins = [2, 1]"), ["rule 1: bins", "rising"]),
             (rule("method = 'noise'\nsd = 1\nshare = 1"), ["rule 1: method", "exactly one"]),
-            (rule("method = 'shuffle'"), ["no method", "There are: drop"]),
+            (rule("method = 'shuffle'"), ["no method", "there are: drop"]),
             ("[rules]\nmethod = 'drop'".into(), ["rules", "[[rules]] in two brackets"]),
             ("[[rules]]\ncolumns = 'a'\nmethod = 'drop'".into(), ["columns", "as [\"name\"]"]),
             ("[[rules]]\nmethod = 'drop'".into(), ["rule 1: columns", "at least one"]),

@@ -58,7 +58,7 @@ fn own_intervals(text: &mut String, report: &Report<'_>) {
         _ => NONE.to_owned(),
     };
     let heading = "\n## Intervals within cells\n";
-    let about = "95 % intervals that the scores of one cell have by themselves, the means of their ends over seeds: how much other rows from the same model and for the holdout would change. Where 0.5 (areas, DCR share) or 0 (risks, identical rows beyond those of the holdout) is inside, this score shows nothing; its least leak says what it could have shown.\n";
+    let about = "95 % intervals that the scores of one cell have by themselves, the means of their ends over seeds: how much other rows from the same model and for the holdout would change. Whether a score looks like a leak is said under Leaks, by its p-value.\n";
     let has = |spread: Spread| spread.own_interval.is_some();
     by_model(text, report, [heading, about], (scores.collect(), &has), &cell);
 }

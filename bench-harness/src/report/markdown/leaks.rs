@@ -1,7 +1,7 @@
 //! What the scores of privacy show of leaks, and what they could not have shown.
 
 use super::comparisons::{METRIC, by_model};
-use super::{ATTACKS, CLOSENESS, NONE, count, grid, line};
+use super::{ATTACKS, CLOSENESS, NONE, grid, line};
 use crate::leaks::{self, Finding, Leaks};
 use crate::report::summary::{ModelSummary, Report, Spread};
 
@@ -13,7 +13,7 @@ const OTHERS: [(&str, &str); 4] = [
     ("feature_obfuscation", "feature obfuscation"),
 ];
 
-const ABOUT: &str = "A score looks like a leak where synthetic rows that tell no more of the training rows than unseen rows do would have as much once in forty times at most (a one-sided p-value of 0.025, times the number of seeds), and clearly so where that p-value times the number of scores is 0.01 at most. The least leak of a score is the least share of the synthetic rows that must be copies of training rows for it to show them four times in five at these numbers of rows; the sharpest score is the one with the least. Nothing seen is no proof: a smaller leak, or one that is no copy, would not show. A generator of typical rows alone comes nearer to training rows than unseen rows do; DCR share and the attacks tell the two apart.\n";
+const ABOUT: &str = "A score looks like a leak where synthetic rows that tell no more of the training rows than unseen rows do would have as much once in forty times at most (a one-sided p-value up to 0.025), and clearly so where that p-value times the number of scores is 0.01 at most. The p-value in brackets is that of all seeds together; seeds are named where not each alone says so. All of it takes training and unseen rows for a random split of one table: where the two differ otherwise, any model looks like a leak, `independent` too. The least leak of a score is the least share of the synthetic rows that must be copies of training rows for it to show them four times in five at these numbers of rows; the sharpest score is the one with the least. Nothing seen is no proof: a smaller leak, or one that is no copy, would not show. A generator of typical rows alone comes nearer to training rows than unseen rows do; DCR share and the attacks tell the two apart.\n";
 
 pub(super) fn write(text: &mut String, report: &Report<'_>) {
     let models = report
@@ -22,7 +22,8 @@ pub(super) fn write(text: &mut String, report: &Report<'_>) {
         .flat_map(|table| table.models.iter().map(move |model| (table.dataset.as_str(), model)));
     let told: Vec<(&str, &ModelSummary, &Leaks)> =
         models.filter_map(|(table, model)| Some((table, model, model.leaks.as_ref()?))).collect();
-    if told.is_empty() {
+    let judged = || told.iter().filter(|(.., leaks)| leaks.judged() > 0);
+    if told.is_empty() || (report.only_cell().is_none() && judged().next().is_none()) {
         return;
     }
     line(text, "\n## Leaks\n");
@@ -34,7 +35,7 @@ pub(super) fn write(text: &mut String, report: &Report<'_>) {
         None => {
             line(text, ABOUT);
             let rows: Vec<Vec<String>> =
-                told.iter().map(|(table, model, leaks)| row(table, model, leaks)).collect();
+                judged().map(|(table, model, leaks)| row(table, model, leaks)).collect();
             let head = [
                 "dataset",
                 "model",
@@ -52,10 +53,11 @@ pub(super) fn write(text: &mut String, report: &Report<'_>) {
 fn row(table: &str, model: &ModelSummary, leaks: &Leaks) -> Vec<String> {
     let listed = |findings: &[Finding]| match findings {
         [] => NONE.to_owned(),
-        some => leaks::listed(some) + &in_part(some, model.ok),
+        some => leaks::listed(some, model.ok),
     };
     let (clear, others) = leaks.seen.split_at(leaks.seen.partition_point(|finding| finding.clear));
-    let sharpest = leaks.least_leak.zip(leaks.sharpest.as_ref());
+    // What could not have been seen is of no interest where a leak was.
+    let sharpest = leaks.least_leak.zip(leaks.sharpest.as_ref()).filter(|_| clear.is_empty());
     vec![
         table.to_owned(),
         model.model.clone(),
@@ -67,20 +69,10 @@ fn row(table: &str, model: &ModelSummary, leaks: &Leaks) -> Vec<String> {
 }
 
 fn nothing(leaks: &Leaks) -> String {
-    let seen = format!("{} of {}", leaks.nothing.len(), leaks.judged());
+    let seen = format!("{} of {}", leaks.nothing.len(), leaks.able());
     match leaks.blind.len() {
         0 => seen,
         blind => format!("{seen}, {blind} blind"),
-    }
-}
-
-/// In how many seeds at least, where not in all.
-fn in_part(findings: &[Finding], cells: usize) -> String {
-    let fewest = findings.iter().map(|finding| finding.seeds.len()).min().unwrap_or(0);
-    if fewest == cells {
-        String::new()
-    } else {
-        format!("; in {fewest} of {} at least", count(cells, "seed"))
     }
 }
 

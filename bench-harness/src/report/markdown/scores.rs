@@ -69,7 +69,10 @@ fn row(judge: Judge, score: &Score) -> Vec<String> {
         interval,
         told(score.reference),
         better.into(),
-        score.p_value.map_or(NONE.to_owned(), number),
+        score.p_value.map_or(NONE.to_owned(), |p| match p {
+            p if p < 0.001 => "< 0.001".into(),
+            p => number(p),
+        }),
         score.least_leak.map_or(NONE.to_owned(), leaks::percent),
         note.join("; "),
     ]

@@ -1,5 +1,5 @@
 use super::{
-    Attack,
+    ATTACKS, Attack,
     sides::{FALSE_SHARES, Sides},
 };
 use crate::{numbers::ranks, tables::shuffle_front};
@@ -54,15 +54,19 @@ impl Chance {
         }
     }
 
-    /// How often chance gives the best of the attacks as much.
-    pub(super) fn p_value(&self, name: &str, value: f64) -> Option<f64> {
+    /// How often chance gives the best of the attacks as much. Where no exchange did, the p-value of the
+    /// best attack alone, as often as there are attacks, may be smaller than all exchanges can tell.
+    pub(super) fn p_value(&self, name: &str, (value, alone): (f64, f64)) -> Option<f64> {
         let drawn = match name {
             "membership_auc" => &self.areas,
             "membership_tpr_at_1" => &self.rates,
             _ => return None,
         };
         let as_much = drawn.iter().filter(|&&drawn| drawn >= value).count();
-        (!drawn.is_empty()).then(|| (as_much + 1) as f64 / (drawn.len() + 1) as f64)
+        let exchanged =
+            (!drawn.is_empty()).then(|| (as_much + 1) as f64 / (drawn.len() + 1) as f64)?;
+        let shared = (ATTACKS.len() as f64 * alone).min(1.0);
+        Some(if as_much == 0 { exchanged.min(shared) } else { exchanged })
     }
 }
 
@@ -163,10 +167,13 @@ mod tests {
         let one = Chance::of(&attacks(1, true), Seed(1));
         let area = one.reference("membership_auc").unwrap();
         assert!((area - 0.5).abs() < 0.004, "{area}");
-        let p_value = one.p_value("membership_auc", 0.5 + 1.96 * 0.0236).unwrap();
+        let p_value = one.p_value("membership_auc", (0.5 + 1.96 * 0.0236, 1.0)).unwrap();
         assert!((0.015..0.035).contains(&p_value), "{p_value}");
-        assert!(four.p_value("membership_auc", 0.5 + 1.96 * 0.0236).unwrap() > 2.0 * p_value);
-        assert_eq!(four.p_value("membership_tpr_at_1", 1.0), Some(1.0 / 10_001.0));
+        assert!(
+            four.p_value("membership_auc", (0.5 + 1.96 * 0.0236, 1.0)).unwrap() > 2.0 * p_value
+        );
+        assert_eq!(four.p_value("membership_tpr_at_1", (1.0, 1.0)), Some(1.0 / 10_001.0));
+        assert_eq!(four.p_value("membership_tpr_at_1", (1.0, 1e-9)), Some(4e-9));
     }
 
     #[test]
@@ -178,7 +185,7 @@ mod tests {
                 area(&sides.members, &sides.others).value
             });
             let best = best.fold(0.0, f64::max);
-            Chance::of(&attacks, Seed(seed)).p_value("membership_auc", best).unwrap() <= 0.05
+            Chance::of(&attacks, Seed(seed)).p_value("membership_auc", (best, 1.0)).unwrap() <= 0.05
         });
         let surprising = surprising.count();
         assert!((1..=10).contains(&surprising), "{surprising}");

@@ -248,12 +248,14 @@ fn over_all(attacks: &[Attack], chance: &Chance, rows: (usize, usize)) -> Vec<Ju
             }
         }
         let reading = Reading::new(best.map(|(value, ..)| value).ok_or(gap), rows.0, rows.1);
-        let p_value = best.map(|(value, own, _)| chance.p_value(name, value).unwrap_or(own));
+        let p_value = best.map(|(value, own, _)| chance.p_value(name, (value, own)).unwrap_or(own));
         (reading.note(best.map(|(.., attack)| format!("by {attack}"))), p_value)
     };
     vec![
-        best("membership_auc", &|sides| Ok((area(&sides.members, &sides.others).value, 1.0))),
-        best("membership_tpr_at_1", &|sides| Ok((sides.rate(0)?, 1.0))),
+        best("membership_auc", &|sides| {
+            Ok((area(&sides.members, &sides.others).value, sides.area_p_value()))
+        }),
+        best("membership_tpr_at_1", &|sides| Ok((sides.rate(0)?, sides.rate_p_value(0)))),
         best("membership_epsilon", &|sides| {
             let found = sides.epsilon(attacks.len())?;
             Ok((found.epsilon, found.p_value))
