@@ -150,7 +150,7 @@ pub(crate) fn more_hits(weights: &[usize], found: usize, (marked, all): (usize, 
         let every: f64 = choices[hits].iter().sum();
         let enough: f64 =
             choices[hits][found.min(most + 1).min(choices[hits].len())..].iter().sum();
-        law.pmf(hits as u64) * enough / every
+        law.ln_pmf(hits as u64).exp() * enough / every
     };
     cut((0..=rows).map(chance).sum())
 }
@@ -271,7 +271,9 @@ mod tests {
         assert!((more_hits(&[2, 1], 0, (2, 4)) - 1.0).abs() < 1e-12);
         // A copy: as unlikely as all rows being hits.
         assert!(more_hits(&[1; 200], 200, (1_000, 2_000)) < 1e-60);
-        assert!(more_hits(&[3; 160], 480, (1_000, 2_000)).is_finite());
+        let middle = more_hits(&[1; 500], 250, (5_000, 10_000));
+        assert!((0.45..0.55).contains(&middle), "{middle}");
+        assert!(more_hits(&[3; 160], 240, (300_000, 1_000_000)) < 1e-6);
     }
 
     #[test]
