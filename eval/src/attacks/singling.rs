@@ -300,7 +300,8 @@ impl Pointed {
         let nobody = (self.nobody + self.attacks()) as f64 - others;
         let apart = self.apart() / self.attacks() as f64;
         let shows = |share: f64| {
-            let copied = (nobody * share / (1.0 - share)).min(share * rows as f64);
+            // Copied rows are attacked as often again as others, and no more of them than there are.
+            let copied = (nobody * share / (1.0 - share) * apart).min(share * rows as f64);
             let all = others * apart + copied;
             let sizes = Sizes::new(all.max(1.0) as usize, None);
             let least = least_share(Law::share(chance), Law::certain(1.0), sizes);
