@@ -18,16 +18,8 @@ pub(super) fn show(record: &Record, all: bool) -> String {
         tables.push(table(heading, others.into_iter().map(quality)));
     }
     if !private.is_empty() {
-        let heading = [
-            "privacy",
-            "value",
-            "95 % interval",
-            "reference",
-            "leaks if",
-            "p-value",
-            "least leak",
-            "",
-        ];
+        let heading =
+            ["privacy", "value", "95 % interval", "leaks beyond", "p-value", "least leak", ""];
         let judge = Judge::new(record.rows.train, &record.metrics);
         tables.push(table(heading, private.into_iter().map(|score| privacy(score, judge))));
     }
@@ -88,17 +80,23 @@ fn quality(score: &Score) -> [String; 6] {
     [name, value, interval, reference, better.into(), note]
 }
 
-fn privacy(score: &Score, judge: Judge) -> [String; 8] {
+fn privacy(score: &Score, judge: Judge) -> [String; 7] {
     let verdict = judge.verdict(score).map(Verdict::in_words);
     let note = verdict.into_iter().chain(score.note().map(str::to_owned));
     let [name, value, interval, reference] = measured(score);
     let least = score.least_leak.map_or(String::new(), leaks::percent);
-    let side = leaks::leaking_side(&score.name).unwrap_or_default().to_owned();
+    // The reference, and on which side of it a leak would be.
+    let beyond = match leaks::leaking_side(&score.name) {
+        _ if score.reference.is_none() => reference,
+        Some("lower") => format!("< {reference}"),
+        Some(_) => format!("> {reference}"),
+        None => reference,
+    };
     let p_value = score.p_value.map_or(String::new(), |p| match p {
         p if p < 0.001 => "< 0.001".into(),
         p => number(p, 3),
     });
-    [name, value, interval, reference, side, p_value, least, note.collect::<Vec<_>>().join("; ")]
+    [name, value, interval, beyond, p_value, least, note.collect::<Vec<_>>().join("; ")]
 }
 
 fn measured(score: &Score) -> [String; 4] {

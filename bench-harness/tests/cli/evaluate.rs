@@ -131,7 +131,7 @@ fn who_must_decide_whether_to_share_reads_what_leaks_and_what_would_not_show() {
         "at these sizes (400 training, 400 unseen, 400 synthetic rows)",
         "of the synthetic rows (copies of training rows, ",
         "no more than chance",
-        "leaks if",
+        "leaks beyond",
     ] {
         assert!(fresh.contains(part), "{part} is missing in {fresh}");
     }
