@@ -2,7 +2,7 @@ use crate::codec::{ColumnCodec, TableCodec};
 use crate::ensemble::{Ensemble, MemberView};
 use crate::masks::{self, Mask, MaskScheme, Plan};
 use crate::network::{Layout, Weights};
-use crate::record::TrainingRecord;
+use crate::record::Trainings;
 use crate::{ENTRY, Meg, density, describe, impute, sample};
 use meg_core::{
     Artifact, Error, Fitted, Masks, Result, SampleContext, SampleRequest, Sheet, Synthesizer,
@@ -20,7 +20,7 @@ pub(crate) struct FittedMeg {
     /// By place in that order, the weight of each member.
     pub mixing: Vec<Vec<f32>>,
     /// The first and those that went on from a saved model; files of older versions have none.
-    pub trainings: Vec<TrainingRecord>,
+    pub trainings: Trainings,
 }
 
 /// One member of the ensemble.
@@ -42,7 +42,7 @@ struct State {
     /// By place in the order, the weight of each member.
     mixing: Vec<Vec<f32>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    trainings: Vec<TrainingRecord>,
+    trainings: Trainings,
 }
 
 impl FittedMeg {

@@ -5,7 +5,7 @@ use crate::course;
 use crate::fitted::{FittedMeg, Member};
 use crate::learner::Way;
 use crate::mixing;
-use crate::record::TrainingRecord;
+use crate::record::{self, TrainingRecord};
 use crate::schedule::{Origin, Task, Trained, Training};
 use crate::train::Split;
 use meg_core::{Error, Event, FitContext, Observer, Phase, Result, Seed, Table};
@@ -45,7 +45,8 @@ pub(crate) fn fit(
     check_fixed(recipe, &base.recipe, &FIXED)?;
     ctx.observer.event(&Event::Start { phase: Phase::Encode, total: None });
     let codes = base.codec.encode_further(rows, ctx.threads, ctx.observer)?;
-    let first = base.trainings.first();
+    let mut trainings = record::before(base.trainings.clone());
+    let first = trainings[0].as_ref();
     let split = Split::new(recipe, codes.rows, first.map_or(ctx.seed, |one| Seed(one.seed)));
     check_rows(&base, &split, codes.rows)?;
     tell_of_seen_rows(first, &split, ctx.observer);
@@ -58,7 +59,7 @@ pub(crate) fn fit(
         origin: Origin::Saved(&base.members),
         split: &split,
         // The same seed again must not bring the same batches again.
-        seed: ctx.seed.derive(&format!("meg/further/{}", base.trainings.len())),
+        seed: ctx.seed.derive(&format!("meg/further/{}", trainings.len())),
         way: Way { device, kernels, threads },
     };
     let mut training = Training::new(task)?;
@@ -76,13 +77,12 @@ pub(crate) fn fit(
         mixing::weights(&members, &choices, &codes, held, threads)
     };
     let members = members.into_iter().flatten().collect();
-    let mut trainings = base.trainings;
-    trainings.push(TrainingRecord {
+    trainings.push(Some(TrainingRecord {
         seed: ctx.seed.0,
         rows: codes.rows as u64,
         held_out: held.len() as u64,
         updates,
-    });
+    }));
     Ok(FittedMeg { recipe: recipe.clone(), codec: base.codec, members, mixing, trainings })
 }
 

@@ -16,11 +16,23 @@ pub(crate) struct TrainingRecord {
     pub updates: u64,
 }
 
-/// The trainings for a reader, the first one first.
-pub(crate) fn sheet(trainings: &[TrainingRecord]) -> Sheet {
+/// The trainings of a model, the first one first; `None` is one of which the file of an older version
+/// does not tell.
+pub(crate) type Trainings = Vec<Option<TrainingRecord>>;
+
+/// What there was before a further training: one at least.
+pub(crate) fn before(trainings: Trainings) -> Trainings {
+    if trainings.is_empty() { vec![None] } else { trainings }
+}
+
+/// The trainings for a reader.
+pub(crate) fn sheet(trainings: &[Option<TrainingRecord>]) -> Sheet {
     let rows = trainings.iter().enumerate().map(|(at, one)| {
-        let TrainingRecord { seed, rows, held_out, updates } = one;
-        [at as u64 + 1, *seed, *rows, *held_out, *updates].map(|cell| cell.to_string()).to_vec()
+        let cells = one.as_ref().map(|TrainingRecord { seed, rows, held_out, updates }| {
+            [*seed, *rows, *held_out, *updates].map(|cell| cell.to_string())
+        });
+        let cells = cells.unwrap_or(["unknown"; 4].map(str::to_owned));
+        std::iter::once((at + 1).to_string()).chain(cells).collect()
     });
     Sheet::new("trainings", &["training", "seed", "rows", "held out", "updates"], rows)
 }

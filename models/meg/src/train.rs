@@ -50,7 +50,7 @@ pub(crate) fn fit(recipe: &Meg, train: &Table, ctx: &mut FitContext<'_>) -> Resu
         held_out: unseen.len() as u64,
         updates,
     };
-    Ok(FittedMeg { recipe: recipe.clone(), codec, members, mixing, trainings: vec![record] })
+    Ok(FittedMeg { recipe: recipe.clone(), codec, members, mixing, trainings: vec![Some(record)] })
 }
 
 /// The held-out rows, where no member has learned from them in the end.

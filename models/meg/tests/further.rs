@@ -232,8 +232,17 @@ fn a_model_without_a_record_goes_on() {
     let mut ctx = FitContext::new(Seed(4), &mut ear);
     let settings = settings("max_steps = 20");
     let more = further(&meg::ENTRY, old.as_ref(), &settings, &train, &mut ctx).unwrap();
-    assert_eq!(trainings(more.as_ref()), [["1", "4", "3000", "300", "20"]]);
-    assert!(ear.notes.iter().any(|note| note.contains("does not say by which seed")));
+    let unknown = ["1", "unknown", "unknown", "unknown", "unknown"];
+    assert_eq!(trainings(more.as_ref()), [unknown, ["2", "4", "3000", "300", "20"]]);
+    let told = |ear: &Ear| ear.notes.iter().any(|note| note.contains("does not say by which seed"));
+    assert!(told(&ear));
+    // Nor does the model that went on know of the first training, when it is saved and goes on.
+    let saved = (meg::ENTRY.load)(&more.save().unwrap()).unwrap();
+    let mut ear = Ear::default();
+    let mut ctx = FitContext::new(Seed(5), &mut ear);
+    let third = further(&meg::ENTRY, saved.as_ref(), &settings, &train, &mut ctx).unwrap();
+    assert_eq!(trainings(third.as_ref()).len(), 3);
+    assert!(told(&ear));
 }
 
 /// A request to finish leaves the members whose turn did not come as they were.

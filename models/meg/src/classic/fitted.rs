@@ -1,7 +1,7 @@
 use super::network::{Generators, Perceptron};
 use super::scale::{Scale, Scaler};
 use super::{CLASSIC, MegClassic};
-use crate::record::{self, TrainingRecord};
+use crate::record::{self, Trainings};
 use meg_core::{
     Artifact, Error, Fitted, GeneratorMask, Masks, Rejection, Result, SampleContext, SampleRequest,
     Seed, Sheet, Synthesizer, Table, sample_by_rejection,
@@ -18,7 +18,7 @@ pub(super) struct FittedClassic {
     pub generators: Generators,
     /// What further training goes on with; sampling does without. Files of older versions have none.
     pub discriminator: Option<Perceptron>,
-    pub trainings: Vec<TrainingRecord>,
+    pub trainings: Trainings,
 }
 
 /// Rows that go through the networks together.
@@ -30,7 +30,7 @@ struct State {
     recipe: MegClassic,
     columns: Vec<Scale>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    trainings: Vec<TrainingRecord>,
+    trainings: Trainings,
 }
 
 impl Fitted for FittedClassic {

@@ -5,7 +5,7 @@ use super::fitted::FittedClassic;
 use super::network::{Generators, Perceptron, cross_entropy};
 use super::scale::Scaler;
 use crate::further::check_fixed;
-use crate::record::TrainingRecord;
+use crate::record::{self, TrainingRecord, Trainings};
 use meg_core::{FitContext, Fitted, Result, Rng, Seed, StreamPosition, Table, TrainingState};
 use neural::training::first_not_finite;
 use neural::{Adam, Losses, Parameter, Randomness, Trainee, TrainingLoop};
@@ -36,6 +36,7 @@ pub(super) fn fit_further(
 ) -> Result<Box<dyn Fitted>> {
     check_fixed(recipe, &base.recipe, &FIXED)?;
     let FittedClassic { scaler, generators, discriminator, trainings, .. } = base;
+    let trainings = record::before(trainings);
     scaler.check_further(rows)?;
     // The same seed again must not bring the same batches again.
     let seed = ctx.seed.derive(&format!("meg-classic/further/{}", trainings.len()));
@@ -57,7 +58,7 @@ struct Players {
     generators: Generators,
     discriminator: Perceptron,
     /// The games before.
-    trainings: Vec<TrainingRecord>,
+    trainings: Trainings,
 }
 
 fn play(
@@ -81,7 +82,7 @@ fn play(
     let steps = if scaler.width() == 0 { 0 } else { recipe.epochs };
     let updates = TrainingLoop::new(steps).run(&mut game, ctx)?;
     let (seed, rows) = (ctx.seed.0, rows.rows() as u64);
-    trainings.push(TrainingRecord { seed, rows, held_out: 0, updates });
+    trainings.push(Some(TrainingRecord { seed, rows, held_out: 0, updates }));
     Ok(Box::new(FittedClassic {
         recipe: recipe.clone(),
         scaler,
