@@ -29,7 +29,7 @@ pub fn is_of_privacy(name: &str) -> bool {
 /// What the table-wide scores of some cells, which differ by their seeds, say of leaks.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Leaks {
-    /// Scores that look like a leak, those that do so clearly first.
+    /// Scores that look like a leak, the least p-value first.
     pub seen: Vec<Finding>,
     /// Scores that show no more than chance does.
     pub nothing: Vec<String>,
@@ -105,7 +105,7 @@ impl Leaks {
         }
         let mut leaks = Self { unmade, equal, ..Self::default() };
         told.iter().for_each(|own| leaks.add(own, told.len()));
-        leaks.seen.sort_by_key(|finding| !finding.clear);
+        leaks.seen.sort_by(|a, b| a.p_value.total_cmp(&b.p_value));
         let least = told.iter().filter_map(|own| Some((own.least_leak()?, own.name)));
         if let Some((share, name)) = least.min_by(|a, b| a.0.total_cmp(&b.0)) {
             (leaks.least_leak, leaks.sharpest) = (Some(share), Some(name.to_owned()));

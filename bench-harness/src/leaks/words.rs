@@ -22,14 +22,20 @@ const ADVICE: &str = "Before you share these rows, look at those nearest to trai
 impl Leaks {
     /// Sentences on one cell.
     pub fn in_words(&self, rows: Rows) -> Vec<String> {
-        let mut words = vec![self.headline(rows)];
-        words.extend(self.equal_in_words(rows));
+        let mut words: Vec<String> = self.seen_unseen_in_words().into_iter().collect();
+        let doubted = !words.is_empty();
+        let copied = self.copied_in_words(rows);
         if self.judged() == 0 {
+            let more = if copied.is_some() { "Nothing more" } else { "Nothing" };
+            words.extend(copied);
+            words.push(format!("{more} can be said of leaks: no score compares with unseen rows."));
             return words;
         }
+        words.push(self.headline(rows));
+        words.extend(copied);
         words.extend(self.weighed());
         words.extend(self.typical_in_words());
-        if self.clear() == 0 {
+        if self.clear() == 0 && !doubted {
             words.push(self.limits(rows));
         }
         words.extend(self.attacks_in_words());
@@ -37,9 +43,6 @@ impl Leaks {
     }
 
     fn headline(&self, rows: Rows) -> String {
-        if self.judged() == 0 {
-            return "Nothing can be said of leaks: no score compares with unseen rows.".into();
-        }
         let (seen, able) = (self.seen.len(), self.able());
         let listed = listed(&self.seen, 1);
         let all = format!("{able} score{}", if able == 1 { "" } else { "s" });
@@ -63,23 +66,23 @@ impl Leaks {
         }
     }
 
-    fn equal_in_words(&self, rows: Rows) -> Vec<String> {
-        let mut words = Vec::new();
-        let Some(equal) = self.equal else { return words };
-        let count = (equal.synthetic * rows.synthetic as f64).round();
-        if count > 0.0 {
-            words.push(format!(
+    fn copied_in_words(&self, rows: Rows) -> Option<String> {
+        let count = (self.equal?.synthetic * rows.synthetic as f64).round();
+        (count > 0.0).then(|| {
+            format!(
                 "{count} of {} synthetic rows equal a training row in every compared column.",
                 rows.synthetic
-            ));
-        }
-        if let Some(unseen) = equal.unseen.filter(|share| *share >= MANY_EQUAL) {
-            words.push(format!(
-                "{} of the unseen rows equal a training row. In a table of few categories that is chance; in any other they were not unseen, and what is compared with them shows no leak.",
-                percent(unseen)
-            ));
-        }
-        words
+            )
+        })
+    }
+
+    /// A doubt that comes before all else: rows that were learned from are no unseen rows.
+    fn seen_unseen_in_words(&self) -> Option<String> {
+        let share = self.equal?.unseen.filter(|share| *share >= MANY_EQUAL)?;
+        Some(format!(
+            "{} of the unseen rows equal a training row. In a table of few categories that is chance; in any other they were not unseen, and what is compared with them shows no leak.",
+            percent(share)
+        ))
     }
 
     /// What the number of findings is worth, and what to do.
@@ -87,7 +90,7 @@ impl Leaks {
         match (self.clear(), self.seen.len()) {
             (0, 0) => None,
             (0, seen) if seen > MOST_BY_CHANCE => Some(format!(
-                "None of them is clear alone, but so many at once chance gave to none of {TABLES} tables of real rows ({MOST_BY_CHANCE} at most). {ADVICE}"
+                "None of them is clear alone, but so many at once chance gave to none of {TABLES} tables of real rows ({MOST_BY_CHANCE} at most). Judge rows of other seeds too: one sample says little. {ADVICE}"
             )),
             (0, _) => Some(format!(
                 "Of {TABLES} tables of real rows {WITH_SOME} had such scores by chance, {MOST_BY_CHANCE} at most. Before you share these rows, judge rows of other seeds, or beside other unseen rows: a leak stays, chance does not."
@@ -275,13 +278,13 @@ mod tests {
         let equal = |synthetic, unseen| Some(EqualRows { synthetic, unseen });
         let alone = Leaks { equal: equal(1.0, None), ..Leaks::default() };
         let told = words(&alone);
-        assert!(told.contains("Nothing can be said of leaks"), "{told}");
-        assert!(told.contains("100 of 100 synthetic rows equal a training row"), "{told}");
+        assert!(told.starts_with("100 of 100 synthetic rows equal a training row"), "{told}");
+        assert!(told.contains("Nothing more can be said of leaks"), "{told}");
         let nothing = names(&["tail_leak"]);
         let twins = Leaks { equal: equal(0.0, Some(0.5)), nothing, ..Leaks::default() };
         let told = words(&twins);
-        assert!(told.contains("50.0 % of the unseen rows equal a training row"), "{told}");
-        assert!(!told.contains("0 of 100 synthetic"), "{told}");
+        assert!(told.starts_with("50.0 % of the unseen rows equal a training row"), "{told}");
+        assert!(!told.contains("0 of 100 synthetic") && !told.contains("says nothing"), "{told}");
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl<'a> Game<'a> {
         game.without_twins(comparison.threads)
     }
 
-    /// Rows that equal one of the other side are left out, and of equal ones on one side all but one:
+    /// Rows that equal one of the other side or a known one are left out, and of equal ones on one side all but one:
     /// they would always stand together, and chance could not exchange them.
     fn without_twins(mut self, threads: usize) -> Result<Self, Gap> {
         let space = &self.space;
@@ -82,8 +82,10 @@ impl<'a> Game<'a> {
             pairs.filter(|(_, best)| best.distance(0) > 0.0).map(|(row, _)| *row).collect()
         };
         let own = apart(&members, &others, &self.members);
-        self.others = single(self.holdout, apart(&others, &members, &self.others));
-        self.members = single(self.train, own);
+        let others = apart(&others, &members, &self.others);
+        let known: HashSet<Vec<u64>> = row_keys(self.holdout, self.known.iter().copied()).collect();
+        self.others = single(self.holdout, others, known.clone());
+        self.members = single(self.train, own, known);
         let least = self.members.len().min(self.others.len());
         match least < LEAST_ROWS {
             true => Err(Gap::undefined(format!(
@@ -94,9 +96,8 @@ impl<'a> Game<'a> {
     }
 }
 
-/// The first of all rows that are equal.
-fn single(table: &Table, rows: Vec<usize>) -> Vec<usize> {
-    let mut seen = HashSet::new();
+/// The first of all rows that are equal, but for those that were seen before.
+fn single(table: &Table, rows: Vec<usize>, mut seen: HashSet<Vec<u64>>) -> Vec<usize> {
     let fresh: Vec<bool> =
         row_keys(table, rows.iter().copied()).map(|key| seen.insert(key)).collect();
     rows.into_iter().zip(fresh).filter(|(_, fresh)| *fresh).map(|(row, _)| row).collect()
