@@ -6,7 +6,8 @@ use crate::{
     joint::{Components, Manifold, SlicedWasserstein},
     numbers::mean_and_sd,
     score::{Gap, Goal, Kind, Reading},
-    tables::{at_most, shuffle_front},
+    significance::Z,
+    tables::{at_most, shuffle_front, unseen_rows},
 };
 use meg_core::{Rng, Seed, Table};
 
@@ -18,9 +19,6 @@ const MOST_ROWS: usize = 2_000;
 
 /// Rows of each table at least.
 const LEAST_ROWS: usize = 20;
-
-/// Half-width of a 95 % interval in standard deviations.
-const Z: f64 = 1.959_963_984_540_054;
 
 /// Who gives the scores.
 const SOURCES: [&dyn Metric; 6] =
@@ -123,16 +121,7 @@ struct Found {
 
 fn measure(comparison: &Comparison<'_>) -> Result<Found, Gap> {
     let Comparison { train, synthetic, seed, .. } = *comparison;
-    if synthetic.rows() == 0 {
-        return Err(Gap::undefined("there is no synthetic row"));
-    }
-    if train.rows() == 0 {
-        return Err(Gap::undefined("there is no training row"));
-    }
-    let holdout = comparison
-        .holdout
-        .filter(|table| table.rows() > 0)
-        .ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
+    let holdout = unseen_rows(comparison)?;
     let rows = synthetic.rows().min(holdout.rows()).min(MOST_ROWS);
     if rows < LEAST_ROWS {
         return Err(Gap::undefined(format!(

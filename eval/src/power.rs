@@ -1,14 +1,14 @@
 //! What a score could have seen: the least share of copied rows that would show at its numbers of
 //! rows. A score that sees nothing says little where nothing small could have been seen.
 
-use crate::numbers::mean_and_sd;
+use crate::{numbers::mean_and_sd, significance::Z};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 /// The level of the test, one-sided: that of a 95 % interval.
-const LEVEL: f64 = 0.025;
+pub(crate) const LEVEL: f64 = 0.025;
 
-/// A leak is to show four times in five.
-const POWER: f64 = 0.841_621_233_572_914_3;
+/// A leak is to show four times in five: so many deviations.
+pub(crate) const POWER: f64 = 0.841_621_233_572_914_3;
 
 /// Steps of the bisection; the share is then known to 1e-9.
 const STEPS: usize = 30;
@@ -34,7 +34,7 @@ impl Law {
     /// The same, by Wilson's centre of so many successes: that none of some rows succeeded does not
     /// mean that none can.
     pub(crate) fn successes(successes: f64, rows: usize) -> Self {
-        const Z2: f64 = 1.959_963_984_540_054 * 1.959_963_984_540_054;
+        const Z2: f64 = Z * Z;
         Self::share((successes + Z2 / 2.0) / (rows as f64 + Z2))
     }
 

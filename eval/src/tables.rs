@@ -1,6 +1,6 @@
 //! What all metrics need of tables.
 
-use crate::Comparison;
+use crate::{Comparison, score::Gap};
 use meg_core::{Column, Rng, Seed, Table};
 use rand::Rng as _;
 use std::borrow::Cow;
@@ -17,6 +17,18 @@ pub(crate) fn is_modelled(table: &Table, column: usize) -> bool {
 pub(crate) fn reference_rows<'a>(comparison: &Comparison<'a>) -> Option<Cow<'a, Table>> {
     let holdout = comparison.holdout.filter(|table| table.rows() > 0)?;
     Some(at_most(holdout, comparison.synthetic.rows(), comparison.seed, "reference rows"))
+}
+
+/// The holdout rows, where there are some, and training and synthetic rows to compare with them.
+pub(crate) fn unseen_rows<'a>(comparison: &Comparison<'a>) -> Result<&'a Table, Gap> {
+    if comparison.synthetic.rows() == 0 {
+        return Err(Gap::undefined("there is no synthetic row"));
+    }
+    if comparison.train.rows() == 0 {
+        return Err(Gap::undefined("there is no training row"));
+    }
+    let holdout = comparison.holdout.filter(|table| table.rows() > 0);
+    holdout.ok_or_else(|| Gap::skipped("there are no holdout rows"))
 }
 
 /// A seeded sample of so many rows of a table; all of them when there are no more or none is

@@ -92,10 +92,7 @@ fn privacy(score: &Score, judge: Judge) -> [String; 7] {
         Some(_) => format!("> {reference}"),
         None => reference,
     };
-    let p_value = score.p_value.map_or(String::new(), |p| match p {
-        p if p < 0.001 => "< 0.001".into(),
-        p => number(p, 3),
-    });
+    let p_value = score.p_value.map_or(String::new(), leaks::odds);
     [name, value, interval, beyond, p_value, least, note.collect::<Vec<_>>().join("; ")]
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use verdict::{Judge, Verdict, leaking_side};
 use verdict::{like, p_value, shows};
 pub(crate) use words::listed;
-pub use words::percent;
+pub use words::{odds, percent};
 
 /// The group of a score, if there is a score of this name.
 pub fn group_of(name: &str) -> Option<Group> {

@@ -162,9 +162,9 @@ impl Leaks {
 pub(crate) fn listed(findings: &[Finding], cells: usize) -> String {
     const SHOWN: usize = 6;
     let one = |finding: &Finding| {
-        let mut parts = vec![match finding.p_value {
-            p if p < 0.001 => "p < 0.001".into(),
-            p => format!("p = {p:.3}"),
+        let mut parts = vec![match odds(finding.p_value) {
+            least if least.starts_with('<') => format!("p {least}"),
+            told => format!("p = {told}"),
         }];
         parts.extend(finding.like.map(|like| format!("as if {} were copies", percent(like))));
         if finding.seeds.len() < cells {
@@ -178,6 +178,14 @@ pub(crate) fn listed(findings: &[Finding], cells: usize) -> String {
     match findings.len().saturating_sub(SHOWN) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// A p-value in three decimals.
+pub fn odds(p_value: f64) -> String {
+    match p_value {
+        p if p < 0.001 => "< 0.001".into(),
+        p => format!("{p:.3}"),
     }
 }
 

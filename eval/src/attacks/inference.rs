@@ -3,7 +3,7 @@ use crate::{
     Comparison, Group, Metric, Score,
     gower::{Best, Points, Space, nearest},
     numbers::quantile,
-    power::{Law, Sizes, least_share},
+    power::{LEVEL, Law, Sizes, least_share},
     score::{Gap, Kind, listed},
     significance::smaller_mean,
     tables::is_modelled,
@@ -15,9 +15,6 @@ const KIND: Kind = Kind::distance("inference_risk");
 
 /// Draws of the attacked rows for the interval.
 const DRAWS: usize = 1_000;
-
-/// The level at which columns are said to be guessed beyond chance, shared among them.
-const LEVEL: f64 = 0.025;
 
 /// A guess of a number counts if it errs by no more than this share of the true value.
 const TOLERANCE: f64 = 0.05;

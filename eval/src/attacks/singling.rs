@@ -2,10 +2,10 @@ use crate::{
     Comparison, Group, Metric, Score,
     numbers::{observed, quantile_of_sorted},
     parallel,
-    power::{Law, Sizes, least_share},
+    power::{LEVEL, Law, Sizes, least_share},
     score::{Gap, Kind, Reading},
     significance::{more_hits, wilson},
-    tables::{is_modelled, shuffle_front},
+    tables::{is_modelled, shuffle_front, unseen_rows},
 };
 use meg_core::{Column, MISSING, Rng, Table};
 use rand::Rng as _;
@@ -126,16 +126,7 @@ struct Real<'a> {
 impl<'a> Real<'a> {
     fn new(comparison: &Comparison<'a>) -> Result<Self, Gap> {
         let Comparison { train, synthetic, threads, .. } = *comparison;
-        if synthetic.rows() == 0 {
-            return Err(Gap::undefined("there is no synthetic row"));
-        }
-        if train.rows() == 0 {
-            return Err(Gap::undefined("there is no training row"));
-        }
-        let holdout = comparison
-            .holdout
-            .filter(|table| table.rows() > 0)
-            .ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
+        let holdout = unseen_rows(comparison)?;
         let columns: Vec<usize> =
             (0..train.columns().len()).filter(|&at| is_modelled(train, at)).collect();
         if columns.is_empty() {
@@ -186,11 +177,11 @@ impl<'a> Real<'a> {
 
     /// Tries these predicates in their order until so many attacks are made.
     fn attack(&self, predicates: &[Predicate], wanted: usize, pointed: &mut Pointed) {
-        let wanted = pointed.attacks() + wanted;
+        let wanted = pointed.attacks + wanted;
         for block in predicates.chunks(BLOCK) {
             let met = parallel::map(self.threads, block.len(), |at| self.met(&block[at]));
             for met in met {
-                if pointed.attacks() == wanted {
+                if pointed.attacks == wanted {
                     return;
                 }
                 pointed.add(met);
@@ -246,12 +237,8 @@ impl Pointed {
         self.attacks += 1;
     }
 
-    fn attacks(&self) -> usize {
-        self.attacks
-    }
-
     fn attack(&self, real: &Real<'_>, by: &str) -> Result<Attack, Gap> {
-        let attacks = self.attacks();
+        let attacks = self.attacks;
         if attacks < LEAST_ATTACKS {
             return Err(Gap::undefined(format!(
                 "{attacks} predicates of one synthetic row hold for exactly one real row; {LEAST_ATTACKS} are needed"
@@ -278,7 +265,7 @@ impl Pointed {
     fn apart(&self) -> f64 {
         let counts = self.training.values().chain(self.unseen.values());
         let squares: usize = counts.map(|count| count * count).sum();
-        (self.attacks() * self.attacks()) as f64 / squares as f64
+        (self.attacks * self.attacks) as f64 / squares as f64
     }
 
     /// How often as many attacks hit training rows where these and unseen rows are exchanged.
@@ -296,9 +283,9 @@ impl Pointed {
     /// their hits among unseen rows tell. Attacks on one row count as one.
     fn least_leak(&self, chance: f64, rows: usize) -> Option<f64> {
         let unseen: usize = self.unseen.values().sum();
-        let others = ((unseen as f64 + 0.5) / (1.0 - chance)).min(self.attacks() as f64);
-        let nobody = (self.nobody + self.attacks()) as f64 - others;
-        let apart = self.apart() / self.attacks() as f64;
+        let others = ((unseen as f64 + 0.5) / (1.0 - chance)).min(self.attacks as f64);
+        let nobody = (self.nobody + self.attacks) as f64 - others;
+        let apart = self.apart() / self.attacks as f64;
         let shows = |share: f64| {
             // Copied rows are attacked as often again as others, and no more of them than there are.
             let copied = (nobody * share / (1.0 - share) * apart).min(share * rows as f64);
@@ -313,9 +300,6 @@ impl Pointed {
         steps.map(|part| part * part).find(|share| *share < 1.0 && shows(*share))
     }
 }
-
-/// The level of the test.
-const LEVEL: f64 = 0.025;
 
 /// Shares that are tried, closer together where they are small.
 const STEPS: u32 = 1_000;

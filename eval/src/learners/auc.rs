@@ -1,4 +1,4 @@
-use crate::numbers::ranks;
+use crate::{numbers::ranks, significance::Z};
 
 /// An area under the ROC curve and the variance of its estimate.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ impl Area {
 
     /// The 95 % interval, cut at 0 and 1.
     pub(crate) fn interval(&self) -> [f64; 2] {
-        let half = 1.959_963_984_540_054 * self.variance.sqrt();
+        let half = Z * self.variance.sqrt();
         [(self.value - half).max(0.0), (self.value + half).min(1.0)]
     }
 }

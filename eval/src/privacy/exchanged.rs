@@ -5,6 +5,9 @@ use crate::{
     Comparison,
     gower::{Best, Space, nearest},
     numbers::mean_and_sd,
+    power::POWER,
+    score::Gap,
+    significance::Z,
     tables::{reference_rows, shuffle_front},
 };
 use meg_core::Table;
@@ -22,8 +25,8 @@ const EXCHANGES: usize = 20_000;
 /// Steps of the iteration for the least leak, each of which leaves less than half of the error.
 const STEPS: usize = 40;
 
-/// One-sided, that of a 95 % interval, and to be found four times in five.
-const LEVEL_AND_POWER: f64 = 1.959_963_984_540_054 + 0.841_621_233_572_914_3;
+/// Deviations of a leak that a one-sided test at 2.5 % finds four times in five.
+const LEVEL_AND_POWER: f64 = Z + POWER;
 
 /// What unseen rows hide more than synthetic ones, summed over training rows: as found, and when the
 /// rows of both sides are exchanged at random. The same training rows stand on both sides, so that it
@@ -39,14 +42,19 @@ type Near = (usize, [f64; 2]);
 
 impl Exchanged {
     /// `None` beside fewer than 20 unseen rows.
+    ///
+    /// # Errors
+    /// When the rows of both sides are of no common schema.
     pub(super) fn new(
         comparison: &Comparison<'_>,
         space: &Space,
         (rows, columns): (&[usize], &[usize]),
         searched: &Table,
-    ) -> Option<Self> {
-        let unseen = reference_rows(comparison).filter(|rows| rows.rows() >= LEAST_UNSEEN)?;
-        let both = searched.clone().concat(unseen.into_owned()).ok()?;
+    ) -> Result<Option<Self>, Gap> {
+        let unseen = reference_rows(comparison).filter(|rows| rows.rows() >= LEAST_UNSEEN);
+        let Some(unseen) = unseen else { return Ok(None) };
+        let both = searched.clone().concat(unseen.into_owned());
+        let both = both.map_err(|error| Gap::failed(error.to_string()))?;
         let rows = &rows[..rows.len().min(MOST_ROWS)];
         let nearest = near(comparison, space, (rows, columns), &both);
         let mut order: Vec<usize> = (0..both.rows()).collect();
@@ -73,7 +81,7 @@ impl Exchanged {
             shuffle_front(&mut order, ours, &mut rng);
             drawn.iter_mut().zip(apart(&order)).for_each(|(drawn, sum)| drawn.push(sum));
         }
-        Some(Self { rows: rows.len(), found, drawn })
+        Ok(Some(Self { rows: rows.len(), found, drawn }))
     }
 
     pub(super) fn p_value(&self, at: usize) -> f64 {

@@ -63,9 +63,12 @@ impl Metric for Obfuscation {
             (_, 0) => Some(Gap::undefined("there is no synthetic row")),
             _ => None,
         };
-        if let Some(gap) = gap {
+        let without = |gap: Gap| -> Vec<Score> {
             let reading = Reading::new(Err(gap), train.rows(), synthetic.rows());
-            return KINDS.iter().map(|kind| Score::new(kind, &[], reading.clone())).collect();
+            KINDS.iter().map(|kind| Score::new(kind, &[], reading.clone())).collect()
+        };
+        if let Some(gap) = gap {
+            return without(gap);
         }
         let rows = subsample(train.rows(), MOST_ROWS, seed, "obfuscation training rows");
         let (columns, which) = judged(train);
@@ -75,9 +78,9 @@ impl Metric for Obfuscation {
         let searched = at_most(synthetic, wanted, seed, "obfuscation synthetic rows");
         let ours = of(&searched);
         let theirs = reference_rows(comparison).map(|holdout| of(&holdout));
-        let test = match &theirs {
-            Some(_) => Exchanged::new(comparison, &space, (&rows, &columns), &searched),
-            None => None,
+        let test = match Exchanged::new(comparison, &space, (&rows, &columns), &searched) {
+            Ok(test) => test,
+            Err(gap) => return without(gap),
         };
         let copies = train.rows() as f64 / searched.rows() as f64;
         let note = format!("cells of {which} columns, {} training rows", rows.len());

@@ -69,10 +69,7 @@ fn row(judge: Judge, score: &Score) -> Vec<String> {
         interval,
         told(score.reference),
         better.into(),
-        score.p_value.map_or(NONE.to_owned(), |p| match p {
-            p if p < 0.001 => "< 0.001".into(),
-            p => number(p),
-        }),
+        score.p_value.map_or(NONE.to_owned(), leaks::odds),
         score.least_leak.map_or(NONE.to_owned(), leaks::percent),
         note.join("; "),
     ]
