@@ -2,12 +2,13 @@
 
 use crate::codec::Targets;
 use crate::dependence;
+use crate::dice::Dice;
 use crate::ensemble::{Ensemble, MemberView};
 use crate::learn::{Batches, Learned, Material, does_not_fit};
 use crate::learner::Learner;
 use crate::masks::Plan;
 use crate::network::{Layout, Weights};
-use crate::sample::draw_codes;
+use crate::sample::{Drawn, draw_codes};
 use crate::train::Split;
 use crate::trainer::Optimiser;
 use meg_core::{Result, Seed, StreamPosition, TrainingState};
@@ -272,11 +273,14 @@ fn rows_of(material: &Material<'_>, rows: &[u32]) -> Vec<Vec<u16>> {
     material.layout.plan.order.iter().map(of).collect()
 }
 
-/// Rows drawn whole from one member, as codes by place.
+/// Rows drawn whole from one member, as codes by place. They are independent of each other: the
+/// gradient and the judges count every row as one.
 fn fakes(view: MemberView<'_>, rows: usize, randomness: &mut Randomness) -> Vec<Vec<u16>> {
     let free = vec![None; view.layout.codes.len()];
     let ensemble = Ensemble { members: vec![view], mixing: &[], temperature: 1.0 };
-    draw_codes(&ensemble, &free, rows, randomness)
+    let mut dice = Dice { rng: &mut randomness.rng, even: false };
+    let drawn = draw_codes(&ensemble, &free, rows, &mut dice);
+    drawn.into_iter().map(|Drawn { codes, .. }| codes).collect()
 }
 
 fn labelled(rows: &[Vec<u16>], real: u16) -> Vec<Vec<u16>> {
@@ -400,7 +404,12 @@ mod tests {
         let judged =
             fakes(MemberView::new(&member.layout, &member.weights), 500, &mut randomness());
         let free = vec![None; judged.len()];
-        let sampled = draw_codes(&model.ensemble(), &free, 500, &mut randomness());
+        let mut rng = Seed(5).stream("test");
+        let mut dice = Dice { rng: &mut rng, even: false };
+        let sampled: Vec<Vec<u16>> = draw_codes(&model.ensemble(), &free, 500, &mut dice)
+            .into_iter()
+            .map(|column| column.codes)
+            .collect();
         assert!(judged == sampled && judged.iter().any(|column| column[0] != column[1]));
     }
 

@@ -1,9 +1,9 @@
 //! Filling missing cells, given the cells that are there.
 
+use crate::dice::pick;
 use crate::ensemble::Scratch;
 use crate::fitted::FittedMeg;
 use crate::network::Layout;
-use crate::sample::pick;
 use meg_core::{
     Column, ColumnSpec, Error, Phase, Result, Rng, SampleContext, Schema, Table, parallel,
 };
@@ -133,7 +133,7 @@ fn chunk(model: &FittedMeg, table: &Table, rows: &[usize], rng: Rng) -> Vec<Fill
                     if !layout.plan.dynamic {
                         log_weights[candidate] += log(rest);
                     }
-                    own[candidate] = pick(chances, dice[candidate] * rest);
+                    own[candidate] = pick(chances, f64::from(dice[candidate] * rest)).0;
                 }
             }
         }
@@ -146,7 +146,7 @@ fn chunk(model: &FittedMeg, table: &Table, rows: &[usize], rng: Rng) -> Vec<Fill
         for (column, cells) in table.columns().iter().enumerate() {
             if cells.is_missing(row) && has_values(model, column) {
                 let code = model.place(column).map_or(0, |place| codes[place][chosen]);
-                let cell = model.codec.draw(column, 1, &[code], &mut randomness.rng);
+                let cell = model.codec.draw(column, &[code], None, &mut randomness.rng);
                 filled.push((column, place, cell));
             }
         }

@@ -8,6 +8,7 @@ mod curves;
 mod density;
 mod dependence;
 mod describe;
+mod dice;
 mod ensemble;
 mod fitted;
 mod folds;
@@ -125,6 +126,8 @@ meg_core::recipe! {
         pub hidden_context: f64 = 0.0,
         /// Privacy: training rows behind every level, value and bin that is drawn as such, at least; rarer levels share one code.
         pub least_rows: usize = 1,
+        /// Whether rows are drawn together, so that the shares in a sample lie nearer to the model's than those of independent rows; each row by itself has the same law.
+        pub even_draws: bool = true,
         /// What the logits are divided by in sampling, in [0.1, 10]; above 1 rows vary more.
         pub temperature: f64 = 1.0,
     }

@@ -1,15 +1,15 @@
 //! Drawing rows, column after column.
 
+use crate::dice::{Dice, expected_codes, pick};
 use crate::ensemble::{Ensemble, Scratch};
 use crate::fitted::FittedMeg;
 use meg_core::{
     Column, ConditionValue, Error, Event, Phase, Rejection, Result, Rng, SampleContext,
     SampleRequest, Table, parallel,
 };
-use neural::Randomness;
 use rand::{RngCore, SeedableRng};
 
-/// Rows that are drawn together.
+/// Rows that are drawn together, at most.
 const CHUNK: usize = 2_048;
 /// Chunks between two reports of progress.
 const ROUND: usize = 64;
@@ -52,7 +52,8 @@ pub(crate) fn sample(
         let wanted = wanted.min(limit - drawn).min(CHUNK * ROUND);
         let seeds: Vec<u64> = (0..wanted.div_ceil(CHUNK)).map(|_| ctx.rng.next_u64()).collect();
         let chunks = parallel::map(ctx.threads, seeds.len(), |at| {
-            let rows = CHUNK.min(wanted - at * CHUNK);
+            // Chunks of the same size: the dice of a small last one would be the least even.
+            let rows = wanted * (at + 1) / seeds.len() - wanted * at / seeds.len();
             chunk(model, &fixed, rows, Rng::seed_from_u64(seeds[at]))
         });
         drawn += wanted;
@@ -154,17 +155,25 @@ fn append(column: &mut Column, more: Column, rows: usize) {
 }
 
 /// Draws a chunk and decodes what is kept of it; returns the columns and their number of rows.
-fn chunk(model: &FittedMeg, fixed: &Fixed, rows: usize, rng: Rng) -> (Vec<Column>, usize) {
-    let mut randomness = Randomness::new(rng);
-    let codes = draw_codes(&model.ensemble(), &fixed.codes, rows, &mut randomness);
-    let rows = codes.first().map_or(rows, Vec::len);
+fn chunk(model: &FittedMeg, fixed: &Fixed, rows: usize, mut rng: Rng) -> (Vec<Column>, usize) {
+    let mut dice = Dice { rng: &mut rng, even: model.recipe.even_draws };
+    let drawn = draw_codes(&model.ensemble(), &fixed.codes, rows, &mut dice);
+    let rows = drawn.first().map_or(rows, |column| column.codes.len());
     let schema = model.codec.schema();
     let columns = (0..schema.columns.len()).map(|column| {
         if let Some((_, value)) = fixed.cells.iter().find(|(at, _)| *at == column) {
             return repeated(*value, schema.columns[column].is_category(), rows);
         }
-        let codes = model.place(column).map_or(&[][..], |place| &codes[place]);
-        model.codec.draw(column, rows, codes, &mut randomness.rng)
+        match model.place(column) {
+            Some(place) => {
+                let Drawn { codes, within } = &drawn[place];
+                model.codec.draw(column, codes, Some(within), dice.rng)
+            }
+            None => {
+                let within = dice.throw_alike(rows);
+                model.codec.draw(column, &vec![0; rows], Some(&within), dice.rng)
+            }
+        }
     });
     (columns.collect(), rows)
 }
@@ -177,49 +186,73 @@ fn repeated(value: ConditionValue, category: bool, rows: usize) -> Column {
     }
 }
 
-/// The codes of each column, by place, for the rows that are kept.
+/// What is drawn of one column, row by row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Drawn {
+    pub codes: Vec<u16>,
+    /// Where the cell lies among those of its code, in [0, 1).
+    pub within: Vec<f64>,
+}
+
+impl Drawn {
+    fn set(code: u16, rows: usize) -> Self {
+        Self { codes: vec![code; rows], within: vec![0.0; rows] }
+    }
+
+    fn retain(&mut self, keep: &[bool]) {
+        let mut kept = keep.iter();
+        self.codes.retain(|_| *kept.next().expect("one decision per row"));
+        let mut kept = keep.iter();
+        self.within.retain(|_| *kept.next().expect("one decision per row"));
+    }
+}
+
+/// What each column is drawn as, by place, for the rows that are kept.
 pub(crate) fn draw_codes(
     ensemble: &Ensemble<'_>,
     fixed: &[Option<u16>],
     mut rows: usize,
-    randomness: &mut Randomness,
-) -> Vec<Vec<u16>> {
+    dice: &mut Dice<'_>,
+) -> Vec<Drawn> {
     let layout = ensemble.layout();
-    let mut codes: Vec<Vec<u16>> = vec![Vec::new(); fixed.len()];
+    let mut drawn: Vec<Drawn> = vec![Drawn::default(); fixed.len()];
     let mut made = vec![false; fixed.len()];
     let mut scratch = Scratch::default();
-    let mut dice = Vec::new();
     for place in making_order(fixed, layout.plan.dynamic) {
         // Set cells that nothing was drawn before need no generator.
-        let drawn = |at: &usize| made[*at] && fixed[*at].is_none();
+        let by_chance = |at: usize| made[at] && fixed[at].is_none();
         if let Some(code) = fixed[place]
-            && !(0..fixed.len()).any(|at| drawn(&at))
+            && !(0..fixed.len()).any(by_chance)
         {
-            codes[place] = vec![code; rows];
+            drawn[place] = Drawn::set(code, rows);
             made[place] = true;
             continue;
         }
-        let seen = |at: usize| made[at].then(|| &*codes[at]);
-        let chances = ensemble.chances(place, rows, seen, &mut scratch);
-        dice.resize(rows, 0.0);
-        randomness.uniforms(&mut dice);
-        let chances = chances.chunks_exact(layout.codes[place]).zip(&dice);
+        let seen = |at: usize| made[at].then(|| &*drawn[at].codes);
+        let chances = &*ensemble.chances(place, rows, seen, &mut scratch);
+        let codes = layout.codes[place];
+        let chances_of_rows = chances.chunks_exact(codes);
         match fixed[place] {
-            None => codes[place] = chances.map(|(chances, &die)| pick(chances, die)).collect(),
+            None => {
+                let dice = dice.throw(rows, || expected_codes(chances, codes));
+                let picked = chances_of_rows.zip(dice).map(|(chances, die)| pick(chances, die));
+                let (codes, within) = picked.unzip();
+                drawn[place] = Drawn { codes, within };
+            }
             Some(code) => {
-                let keep: Vec<bool> =
-                    chances.map(|(chances, &die)| die < chances[usize::from(code)]).collect();
-                for column in codes.iter_mut().filter(|column| !column.is_empty()) {
-                    let mut kept = keep.iter();
-                    column.retain(|_| *kept.next().expect("one decision per row"));
-                }
+                let of_code = chances_of_rows.map(|chances| chances[usize::from(code)]);
+                let of_code: Vec<f32> = of_code.collect();
+                let dice = dice.throw(rows, || of_code.clone());
+                let keep = dice.iter().zip(&of_code).map(|(&die, &chance)| die < chance.into());
+                let keep: Vec<bool> = keep.collect();
+                (0..fixed.len()).filter(|&at| made[at]).for_each(|at| drawn[at].retain(&keep));
                 rows = keep.iter().filter(|&&kept| kept).count();
-                codes[place] = vec![code; rows];
+                drawn[place] = Drawn::set(code, rows);
             }
         }
         made[place] = true;
     }
-    codes
+    drawn
 }
 
 /// The places in the order of the columns; where masks are dynamic any order will do, and set
@@ -230,16 +263,4 @@ fn making_order(fixed: &[Option<u16>], dynamic: bool) -> Vec<usize> {
         places.sort_by_key(|&place| fixed[place].is_none());
     }
     places
-}
-
-/// The code at which the running sum of the chances passes the die.
-pub(crate) fn pick(chances: &[f32], die: f32) -> u16 {
-    let mut sum = 0.0;
-    for (code, chance) in chances.iter().enumerate() {
-        sum += chance;
-        if die < sum {
-            return code as u16;
-        }
-    }
-    (chances.len() - 1) as u16
 }

@@ -1,5 +1,4 @@
 use meg_core::{ColumnKind, ColumnSpec, MISSING};
-use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 /// A category column: a code for each frequent level, one for all rare levels together.
@@ -62,12 +61,15 @@ impl CategoryCodec {
         self.levels.binary_search(&MISSING).ok()
     }
 
-    /// Draws a level of this code: rare levels by their training counts.
-    pub(crate) fn draw(&self, code: usize, rng: &mut meg_core::Rng) -> u32 {
+    /// The level at a place in [0, 1) among those of this code: rare levels by their training
+    /// counts. A level with a code of its own needs no place.
+    pub(crate) fn cell(&self, code: usize, place: impl FnOnce() -> f64) -> u32 {
         if let Some(&level) = self.levels.get(code) {
             return level;
         }
-        let mut rest = rng.random_range(0..self.rare_counts.iter().sum::<u64>());
+        let sum: u64 = self.rare_counts.iter().sum();
+        // Rounding could reach the sum itself.
+        let mut rest = ((place() * sum as f64) as u64).min(sum - 1);
         for (&level, &count) in self.rare.iter().zip(&self.rare_counts) {
             if rest < count {
                 return level;
@@ -123,6 +125,7 @@ impl CategoryCodec {
 mod tests {
     use super::*;
     use meg_core::Seed;
+    use rand::Rng as _;
 
     #[test]
     fn rare_levels_share_a_code_and_return_by_their_counts() {
@@ -134,13 +137,13 @@ mod tests {
             [0, MISSING, 1, 2, 3, 4].iter().map(|&level| codec.encode(level)).collect();
         assert_eq!(codes, [Some(0), Some(1), Some(2), Some(2), Some(2), None]);
         let mut rng = Seed(1).stream("test");
-        let drawn: Vec<u32> = (0..16_000).map(|_| codec.draw(2, &mut rng)).collect();
+        let drawn: Vec<u32> = (0..16_000).map(|_| codec.cell(2, || rng.random())).collect();
         for (level, share) in [(1, 12.0), (2, 3.0), (3, 1.0)] {
             let seen = drawn.iter().filter(|&&code| code == level).count() as f64 / 1_000.0;
             assert!((seen - share).abs() < 0.4, "level {level}: {seen} for {share}");
             assert!((codec.log_share(level).exp() - share / 16.0).abs() < 1e-12);
         }
-        assert_eq!(codec.draw(1, &mut rng), MISSING);
+        assert_eq!(codec.cell(1, || 0.5), MISSING);
         assert!(codec.is_sound(&spec));
     }
 

@@ -8,6 +8,7 @@ mod smoothing;
 use category::CategoryCodec;
 use meg_core::{Column, ColumnSpec, DataError, Result, Rng, Schema, Table, parallel};
 pub(crate) use number::{NumberCodec, NumberOptions};
+use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 pub(crate) use smoothing::Targets;
 use std::sync::Arc;
@@ -137,17 +138,27 @@ impl TableCodec {
         Codes { rows: train.rows(), columns }
     }
 
-    /// Draws the cells of one column from its codes (all 0 where `codes` is empty).
-    pub(crate) fn draw(&self, column: usize, rows: usize, codes: &[u16], rng: &mut Rng) -> Column {
+    /// Draws the cells of one column from its codes: those that lie `within` their codes at these
+    /// places in [0, 1), or where chance will have it.
+    pub(crate) fn draw(
+        &self,
+        column: usize,
+        codes: &[u16],
+        within: Option<&[f64]>,
+        rng: &mut Rng,
+    ) -> Column {
         let spec = &self.schema.columns[column];
-        let code = |row: usize| codes.get(row).map_or(0, |&code| usize::from(code));
+        let mut place = |row: usize| within.map_or_else(|| rng.random(), |within| within[row]);
         match &self.columns[column] {
-            ColumnCodec::Identifier => transforms::fresh_identifiers(&spec.name, rows, rng),
+            ColumnCodec::Identifier => transforms::fresh_identifiers(&spec.name, codes.len(), rng),
             ColumnCodec::Number(codec) => {
-                Column::Numbers((0..rows).map(|row| codec.draw(spec, code(row), rng)).collect())
+                let cell =
+                    |(row, &code): (usize, &u16)| codec.cell(spec, code.into(), || place(row));
+                Column::Numbers(codes.iter().enumerate().map(cell).collect())
             }
             ColumnCodec::Category(codec) => {
-                Column::Codes((0..rows).map(|row| codec.draw(code(row), rng)).collect())
+                let cell = |(row, &code): (usize, &u16)| codec.cell(code.into(), || place(row));
+                Column::Codes(codes.iter().enumerate().map(cell).collect())
             }
         }
     }

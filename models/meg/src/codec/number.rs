@@ -1,5 +1,4 @@
 use meg_core::{ColumnKind, ColumnSpec, datetime};
-use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 /// How finely numbers are divided.
@@ -85,14 +84,14 @@ impl NumberCodec {
         near.min_by(|&a, &b| distance(&self.cells[a]).total_cmp(&distance(&self.cells[b])))
     }
 
-    /// Draws a value of this code.
-    pub(crate) fn draw(&self, spec: &ColumnSpec, code: usize, rng: &mut meg_core::Rng) -> f64 {
+    /// The value at a place in [0, 1) among those of this code; an atom needs no place.
+    pub(crate) fn cell(&self, spec: &ColumnSpec, code: usize, place: impl FnOnce() -> f64) -> f64 {
         let Some(cell) = self.cells.get(code) else { return f64::NAN };
         let stretches = cell.len() - 1;
         if stretches == 0 {
             return cell[0];
         }
-        let place = rng.random::<f64>() * stretches as f64;
+        let place = place() * stretches as f64;
         let at = (place as usize).min(stretches - 1);
         let value = cell[at] + (place - at as f64) * (cell[at + 1] - cell[at]);
         // The ends of a bin lie half a step outside of its values; a tie must not leave the bin.
@@ -339,6 +338,7 @@ fn quantiles(values: &[f64], low: f64, high: f64) -> Vec<f64> {
 mod tests {
     use super::*;
     use meg_core::Seed;
+    use rand::Rng as _;
 
     const OPTIONS: NumberOptions = NumberOptions { bins: 256, atoms: 128, least_rows: 1 };
 
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!((codec.size(), codec.bins()), (5, 0));
         let mut rng = Seed(1).stream("test");
         for &cell in &column {
-            let back = codec.draw(&spec, codec.encode(cell).unwrap(), &mut rng);
+            let back = codec.cell(&spec, codec.encode(cell).unwrap(), || rng.random());
             assert!(back == cell || (back.is_nan() && cell.is_nan()));
         }
         assert_eq!(codec.encode(0.5), None);
@@ -387,7 +387,7 @@ mod tests {
         let mut rng = Seed(1).stream("test");
         for &cell in &column {
             let code = codec.encode(cell).unwrap();
-            let drawn = codec.draw(&spec, code, &mut rng);
+            let drawn = codec.cell(&spec, code, || rng.random());
             assert_eq!(codec.encode(drawn), Some(code), "{cell} {drawn}");
         }
     }
@@ -411,7 +411,7 @@ mod tests {
         let mut rng = Seed(2).stream("test");
         let mut counts = vec![0u32; 1_000];
         for &cell in column.iter().cycle().take(300_000) {
-            let drawn = codec.draw(&spec, codec.encode(cell).unwrap(), &mut rng);
+            let drawn = codec.cell(&spec, codec.encode(cell).unwrap(), || rng.random());
             counts[drawn as usize] += 1;
         }
         assert!(counts.iter().all(|&count| (200..400).contains(&count)), "{counts:?}");
@@ -458,7 +458,7 @@ mod tests {
         let codec = NumberCodec::fit(&spec, &lumps, OPTIONS);
         assert_eq!((codec.bins(), codec.bin_runs().len()), (250, 1));
         let mut rng = Seed(3).stream("test");
-        assert!((0..250).all(|code| codec.draw(&spec, code, &mut rng) == 5.0 * code as f64));
+        assert!((0..250).all(|code| codec.cell(&spec, code, || rng.random()) == 5.0 * code as f64));
     }
 
     #[test]

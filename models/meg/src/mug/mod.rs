@@ -114,7 +114,7 @@ impl FittedMug {
             columns.iter_mut().zip(&cells).for_each(|(column, &cell)| column[row] = cell);
         }
         let cells = columns.iter().enumerate();
-        let cells = cells.map(|(at, codes)| self.codec.draw(at, rows, codes, rng)).collect();
+        let cells = cells.map(|(at, codes)| self.codec.draw(at, codes, None, rng)).collect();
         Table::new(self.codec.schema().clone(), cells)
     }
 
