@@ -93,9 +93,17 @@ impl Plan {
         }
     }
 
-    /// This plan, with gaps filled from another.
+    /// This plan, with gaps filled from another. A model that is only named, by a label of the other
+    /// plan, is that plan's model with its settings: `--models` picks from a plan file.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
+        let known = other.models.as_deref().unwrap_or_default();
+        let picked = |model: PlanModel| {
+            let bare = model == PlanModel::named(&model.name);
+            let theirs = known.iter().find(|theirs| bare && theirs.label() == model.name);
+            theirs.cloned().unwrap_or(model)
+        };
+        let models = self.models.map(|models| models.into_iter().map(picked).collect());
         Self {
             datasets: self.datasets.or(other.datasets),
             seeds: self.seeds.or(other.seeds),
@@ -108,7 +116,7 @@ impl Plan {
             plain: self.plain.or(other.plain),
             keep_samples: self.keep_samples.or(other.keep_samples),
             metrics: self.metrics.or(other.metrics),
-            models: self.models.or(other.models),
+            models: models.or(other.models),
         }
     }
 }
@@ -249,6 +257,18 @@ mod tests {
         let plan = Plan { seeds: Some(vec![7]), ..Plan::default() }.or(Plan::starter());
         assert_eq!(plan.seeds, Some(vec![7]));
         assert_eq!(plan.datasets.unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_label_picks_a_model_of_the_plan_with_its_settings() {
+        let named = |names: &[&str]| Plan {
+            models: Some(names.iter().map(|name| PlanModel::named(name)).collect()),
+            ..Plan::default()
+        };
+        let plan = Plan::from_toml(TEXT).unwrap();
+        let picked = named(&["ctgan-50", "meg", "copy"]).or(plan.clone()).models.unwrap();
+        assert_eq!(picked[0], plan.models.unwrap()[1]);
+        assert_eq!(picked[1..], [PlanModel::named("meg"), PlanModel::named("copy")]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) struct Bench {
     /// Names or globs of tables, as `clinic,thyroid*`; `meg datasets list` shows them.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     datasets: Option<Vec<String>>,
-    /// Models or variants, as `copy,ctgan`; `meg models list` shows them.
+    /// Models or variants, as `copy,ctgan` (`meg models list` shows them), or labels of the plan.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     models: Option<Vec<String>>,
     /// Seeds; the report shows mean and standard deviation over them.

@@ -41,7 +41,7 @@ impl Density {
         }
         let artifact = saved::read(&self.model)?;
         let fitted = registry::load(&artifact)?;
-        let rows = self.table.read(&self.data, Some(&artifact.schema))?;
+        let rows = self.table.read_for_model(&self.data, &artifact.schema)?;
         let densities = fitted.log_density(&rows, self.work.threads())?.ok_or_else(|| {
             Error::Request(format!("{} has no density; `meg` has one", artifact.model))
         })?;

@@ -236,7 +236,11 @@ impl Fit {
     }
 
     fn read(&self, common: &Common, schema: Option<&Schema>) -> Result<Table> {
-        let table = self.table.read(&self.data, schema).map_err(|error| self.named(error))?;
+        let read = match schema {
+            Some(schema) if self.further.is_some() => self.table.read_for_model(&self.data, schema),
+            _ => self.table.read(&self.data, schema),
+        };
+        let table = read.map_err(|error| self.named(error))?;
         if schema.is_none() {
             guessed::check(common, &self.data, &table, (&[], ""))?;
         }

@@ -40,7 +40,7 @@ impl Impute {
         files::check_writable(&self.out, self.force)?;
         let artifact = saved::read(&self.model)?;
         let fitted = registry::load(&artifact)?;
-        let rows = self.table.read(&self.data, Some(&artifact.schema))?;
+        let rows = self.table.read_for_model(&self.data, &artifact.schema)?;
         let mut task = Progress::new(common.quiet).task("impute");
         let mut ctx = SampleContext {
             rng: Seed(self.work.seed).stream("impute"),

@@ -115,6 +115,19 @@ impl TableOptions {
         datasets::read_table_with(path, schema, &self.read_options())
     }
 
+    /// Reads rows for a saved model, whose schema is that of its training rows. No file that the user
+    /// could correct says so, and advice to correct `schema.toml` would lead nowhere.
+    pub(crate) fn read_for_model(&self, path: &Path, schema: &Schema) -> Result<Table> {
+        self.read(path, Some(schema)).map_err(|error| match error {
+            Error::Data(error)
+                if error.advice.as_ref().is_some_and(|advice| advice.contains("schema.toml")) =>
+            {
+                error.advice("the model knows what its training rows had: correct the cell, leave the row out, or train a model anew on rows that have it").into()
+            }
+            other => other,
+        })
+    }
+
     /// Reads a schema file; columns that are left out of the tables are left out of it too, and with
     /// them the constraints that speak of them.
     pub(crate) fn read_schema(&self, path: &Path) -> Result<Schema> {

@@ -309,6 +309,13 @@ fn remarks(text: &mut String, report: &Report<'_>) {
             "- `holdout` is no model: up to half of the holdout rows stand for synthetic ones, and the rest for the holdout. It has fewer rows than a model draws where the holdout part is small.",
         );
     }
+    if report.standing().is_none() && report.tables.len() == 1 && report.tables[0].models.len() > 1
+    {
+        line(
+            text,
+            "- One table ranks no models: what is best on it may be chance. With two tables and more there are mean ranks.",
+        );
+    }
     for warning in &report.manifest.warnings {
         line(text, &format!("- {warning}"));
     }

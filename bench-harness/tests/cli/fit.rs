@@ -189,6 +189,9 @@ fn a_saved_model_is_trained_further() {
     place.refuses(&format!("{line} first --out n --model meg"), 2, &["--model"]);
     place.refuses(&format!("{line} nothing --out n"), 3, &["nothing", "meg fit --out"]);
     place.refuses("fit --data people.csv --out n", 2, &["--model"]);
+    place.file("strange.csv", format!("{}30,F,Zz,no\n", people(2_400)));
+    let way_out = ["strange.csv", "Zz", "train a model anew"];
+    place.refuses("fit --data strange.csv --continue first --out n", 3, &way_out);
     place.file("few.csv", people(300));
     place.refuses("fit --data few.csv --continue first --out n", 2, &["300 rows", "folds=1"]);
 }

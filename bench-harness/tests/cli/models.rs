@@ -49,6 +49,11 @@ fn a_trained_model_is_inspected_and_asked_for_densities_and_missing_cells() {
                 .all(|(before, after)| !after.is_empty() && (before == after || before.is_empty()))
         );
     }
+    // No schema file that the user could correct has a saved model's levels.
+    place.file("strange.csv", format!("{}\n30,F,Zz,no\n", people(2).trim_end()));
+    let way_out = ["line 4", "town", "Zz", "train a model anew"];
+    place.refuses("density --model twin.model --data strange.csv", 3, &way_out);
+    place.refuses("impute --model twin.model --data strange.csv --out x.csv", 3, &way_out);
     place.ok("fit --data people.csv --model independent --out plain.model");
     place.refuses("density --model plain.model --data people.csv", 2, &["has no density"]);
     place.refuses("impute --model plain.model --data people.csv --out x.csv", 2, &["cannot fill"]);

@@ -278,7 +278,7 @@ fn rows_of(material: &Material<'_>, rows: &[u32]) -> Vec<Vec<u16>> {
 fn fakes(view: MemberView<'_>, rows: usize, randomness: &mut Randomness) -> Vec<Vec<u16>> {
     let free = vec![None; view.layout.codes.len()];
     let ensemble = Ensemble { members: vec![view], mixing: &[], temperature: 1.0 };
-    let mut dice = Dice { rng: &mut randomness.rng, even: false };
+    let mut dice = Dice { randomness, even: false };
     let drawn = draw_codes(&ensemble, &free, rows, &mut dice);
     drawn.into_iter().map(|Drawn { codes, .. }| codes).collect()
 }
@@ -404,8 +404,8 @@ mod tests {
         let judged =
             fakes(MemberView::new(&member.layout, &member.weights), 500, &mut randomness());
         let free = vec![None; judged.len()];
-        let mut rng = Seed(5).stream("test");
-        let mut dice = Dice { rng: &mut rng, even: false };
+        let mut randomness = randomness();
+        let mut dice = Dice { randomness: &mut randomness, even: false };
         let sampled: Vec<Vec<u16>> = draw_codes(&model.ensemble(), &free, 500, &mut dice)
             .into_iter()
             .map(|column| column.codes)

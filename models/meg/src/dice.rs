@@ -1,18 +1,19 @@
 //! The dice that decide which code a row gets: one throw for all rows of a chunk.
 
-use meg_core::Rng;
+use neural::Randomness;
 use rand::{Rng as _, RngCore as _};
 
 /// Throws the dice of many rows.
 ///
 /// With `even`, the rows of a throw share out [0, 1) among each other: each of as many equal parts
-/// has one die, and rows that expect the same have dice far apart. So the shares that are drawn lie
-/// much nearer to the model's than those of independent rows do, while each row by itself still
-/// follows the model's law: its die is uniform, and independent of its other dice. This is
-/// array-RQMC (L'Ecuyer, Lécot and Tuffin 2008, Operations Research 56(4)) with rows as the chains,
-/// columns as the steps, and stratified points in the order of van der Corput (1935).
+/// has one die, and rows that expect the same have dice far apart. So shares of single columns, and
+/// of columns that tell of each other, lie much nearer to the model's than those of independent rows
+/// do, while each row by itself still follows the model's law: its die is uniform, and independent
+/// of its other dice. This is array-RQMC (L'Ecuyer, Lécot and Tuffin 2008, Operations Research
+/// 56(4)) with rows as the chains, columns as the steps, and stratified points in the order of van
+/// der Corput (1935).
 pub(crate) struct Dice<'r> {
-    pub rng: &'r mut Rng,
+    pub randomness: &'r mut Randomness,
     pub even: bool,
 }
 
@@ -21,21 +22,24 @@ impl Dice<'_> {
     /// at or above 0 each; it is asked for only where dice are even.
     pub(crate) fn throw(&mut self, rows: usize, expected: impl FnOnce() -> Vec<f32>) -> Vec<f64> {
         if !self.even {
-            return (0..rows).map(|_| self.rng.random()).collect();
+            let mut dice = vec![0.0; rows];
+            self.randomness.uniforms(&mut dice);
+            return dice.into_iter().map(f64::from).collect();
         }
+        let rng = &mut self.randomness.rng;
         // Positive floats are ordered as their bits are. Ties fall as chance will have it, so that
         // rows of the same expectation can change places.
         let order = expected().into_iter().zip(0u32..);
         let mut order: Vec<(u32, u32, u32)> =
-            order.map(|(key, row)| (key.to_bits(), self.rng.next_u32(), row)).collect();
+            order.map(|(key, row)| (key.to_bits(), rng.next_u32(), row)).collect();
         order.sort_unstable();
         let parts = far_apart(rows);
         // Without the turn the first row in order would have the first part in every throw.
-        let turn = self.rng.random_range(0..rows.max(1));
+        let turn = rng.random_range(0..rows.max(1));
         let mut dice = vec![0.0; rows];
         for (&(_, _, row), part) in order.iter().zip(parts) {
             let part = (part as usize + turn) % rows;
-            let die = (part as f64 + self.rng.random::<f64>()) / rows as f64;
+            let die = (part as f64 + rng.random::<f64>()) / rows as f64;
             dice[row as usize] = die.min(1.0f64.next_down());
         }
         dice
@@ -83,13 +87,14 @@ fn expected_code(chances: &[f32]) -> f32 {
 /// The code at which the running sum of the chances passes the die, and how far into the chance of
 /// that code it lies, in [0, 1): for a uniform die that is uniform too, whatever the code.
 pub(crate) fn pick(chances: &[f32], die: f64) -> (u16, f64) {
-    let mut below = 0.0;
+    let mut below = 0.0f32;
     for (code, &chance) in chances.iter().enumerate() {
-        let chance = f64::from(chance);
-        if die < below + chance {
-            return (code as u16, ((die - below) / chance).clamp(0.0, 1.0f64.next_down()));
+        let sum = below + chance;
+        if die < f64::from(sum) {
+            let within = (die - f64::from(below)) / f64::from(chance);
+            return (code as u16, within.clamp(0.0, 1.0f64.next_down()));
         }
-        below += chance;
+        below = sum;
     }
     // Rounded chances add up to a little less than one: what is left goes to the likeliest code.
     let likeliest = (0..chances.len()).max_by(|&a, &b| chances[a].total_cmp(&chances[b]));
@@ -103,8 +108,8 @@ mod tests {
 
     /// `throws` throws of even dice for rows with these expectations.
     fn thrown(expected: &[f32], throws: u64) -> Vec<Vec<f64>> {
-        let mut rng = Seed(3).stream("test");
-        let mut dice = Dice { rng: &mut rng, even: true };
+        let mut randomness = Randomness::new(Seed(3).stream("test"));
+        let mut dice = Dice { randomness: &mut randomness, even: true };
         (0..throws).map(|_| dice.throw(expected.len(), || expected.to_vec())).collect()
     }
 

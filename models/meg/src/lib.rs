@@ -126,8 +126,8 @@ meg_core::recipe! {
         pub hidden_context: f64 = 0.0,
         /// Privacy: training rows behind every level, value and bin that is drawn as such, at least; rarer levels share one code.
         pub least_rows: usize = 1,
-        /// Whether rows are drawn together, so that the shares in a sample lie nearer to the model's than those of independent rows; each row by itself has the same law.
-        pub even_draws: bool = true,
+        /// Whether rows are drawn together: shares in a sample lie nearer to the model's than those of independent rows, and tell more exactly how often a value stood in the training rows; not under conditions. The README says what such rows are not for.
+        pub even_draws: bool = false,
         /// What the logits are divided by in sampling, in [0.1, 10]; above 1 rows vary more.
         pub temperature: f64 = 1.0,
     }

@@ -7,9 +7,10 @@ use meg_core::{
     Column, ConditionValue, Error, Event, Phase, Rejection, Result, Rng, SampleContext,
     SampleRequest, Table, parallel,
 };
+use neural::Randomness;
 use rand::{RngCore, SeedableRng};
 
-/// Rows that are drawn together, at most.
+/// Rows that are drawn together.
 const CHUNK: usize = 2_048;
 /// Chunks between two reports of progress.
 const ROUND: usize = 64;
@@ -52,8 +53,7 @@ pub(crate) fn sample(
         let wanted = wanted.min(limit - drawn).min(CHUNK * ROUND);
         let seeds: Vec<u64> = (0..wanted.div_ceil(CHUNK)).map(|_| ctx.rng.next_u64()).collect();
         let chunks = parallel::map(ctx.threads, seeds.len(), |at| {
-            // Chunks of the same size: the dice of a small last one would be the least even.
-            let rows = wanted * (at + 1) / seeds.len() - wanted * at / seeds.len();
+            let rows = CHUNK.min(wanted - at * CHUNK);
             chunk(model, &fixed, rows, Rng::seed_from_u64(seeds[at]))
         });
         drawn += wanted;
@@ -155,8 +155,12 @@ fn append(column: &mut Column, more: Column, rows: usize) {
 }
 
 /// Draws a chunk and decodes what is kept of it; returns the columns and their number of rows.
-fn chunk(model: &FittedMeg, fixed: &Fixed, rows: usize, mut rng: Rng) -> (Vec<Column>, usize) {
-    let mut dice = Dice { rng: &mut rng, even: model.recipe.even_draws };
+fn chunk(model: &FittedMeg, fixed: &Fixed, rows: usize, rng: Rng) -> (Vec<Column>, usize) {
+    // How many rows of an even chunk meet a condition depends on what the others are, so that the
+    // first one that does would not be drawn by the law of the model.
+    let even = model.recipe.even_draws && fixed.cells.is_empty();
+    let mut randomness = Randomness::new(rng);
+    let mut dice = Dice { randomness: &mut randomness, even };
     let drawn = draw_codes(&model.ensemble(), &fixed.codes, rows, &mut dice);
     let rows = drawn.first().map_or(rows, |column| column.codes.len());
     let schema = model.codec.schema();
@@ -167,11 +171,13 @@ fn chunk(model: &FittedMeg, fixed: &Fixed, rows: usize, mut rng: Rng) -> (Vec<Co
         match model.place(column) {
             Some(place) => {
                 let Drawn { codes, within } = &drawn[place];
-                model.codec.draw(column, codes, Some(within), dice.rng)
+                let within = dice.even.then_some(&within[..]);
+                model.codec.draw(column, codes, within, &mut dice.randomness.rng)
             }
             None => {
-                let within = dice.throw_alike(rows);
-                model.codec.draw(column, &vec![0; rows], Some(&within), dice.rng)
+                let within = dice.even.then(|| dice.throw_alike(rows));
+                let codes = vec![0; rows];
+                model.codec.draw(column, &codes, within.as_deref(), &mut dice.randomness.rng)
             }
         }
     });

@@ -113,7 +113,7 @@ fn over_datasets(text: &mut String, comparisons: &[Comparison], ended: &dyn Fn(&
     line(text, "\n## Models over datasets\n");
     line(
         text,
-        "Mean rank over datasets, 1 is best, by the mean over seeds; scores that should be near their reference are ranked by how near they are. A dataset on which any planned cell has no value is left out for all models, a model without a value anywhere altogether; the notes name them. Cells that failed or were not run yet are counted in the second column and in no rank.\n",
+        "Score by score, the mean rank over datasets, 1 is best, by the mean over seeds, and whether the differences can be chance; \"Mean rank\" puts four scores together and counts a failure as the last rank. Scores that should be near their reference are ranked by how near they are. A dataset on which any planned cell has no value is left out for all models, a model without a value anywhere altogether; the notes name them. Cells that failed or were not run yet are counted in the second column and in no rank.\n",
     );
     let mut models: Vec<&String> = Vec::new();
     for model in comparisons.iter().flat_map(|one| one.models.iter().chain(&one.without)) {
