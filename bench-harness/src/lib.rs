@@ -20,6 +20,7 @@ pub mod machine;
 pub mod memory;
 pub mod message;
 pub mod plan;
+pub mod published;
 pub mod record;
 pub mod registry;
 pub mod report;

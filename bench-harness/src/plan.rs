@@ -73,7 +73,35 @@ pub struct Setting {
     pub value: toml::Value,
 }
 
+/// The plans that come along, by name.
+const BUILT_IN: [(&str, &str); 13] = [
+    ("ctgan-terms", include_str!("../plans/ctgan-terms.toml")),
+    ("like-for-like", include_str!("../plans/like-for-like.toml")),
+    ("meg-ablation", include_str!("../plans/meg-ablation.toml")),
+    ("meg-documentation", include_str!("../plans/meg-documentation.toml")),
+    ("meg-privacy", include_str!("../plans/meg-privacy.toml")),
+    ("meg-report", include_str!("../plans/meg-report.toml")),
+    ("models", include_str!("../plans/models.toml")),
+    ("real", include_str!("../plans/real.toml")),
+    ("simulated", include_str!("../plans/simulated.toml")),
+    ("simulated-networks", include_str!("../plans/simulated-networks.toml")),
+    ("table-gan-deltas", include_str!("../plans/table-gan-deltas.toml")),
+    ("tgan-terms", include_str!("../plans/tgan-terms.toml")),
+    ("thyroid-updates", include_str!("../plans/thyroid-updates.toml")),
+];
+
+/// The names of the plans that come along.
+pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name)
+}
+
 impl Plan {
+    /// The plan of this name that comes along.
+    pub fn built_in(name: &str) -> Option<Self> {
+        let (_, text) = BUILT_IN.iter().find(|(own, _)| *own == name)?;
+        Some(Self::from_toml(text).expect("the plans that come along are sound"))
+    }
+
     /// Reads `PLAN.toml`.
     ///
     /// # Errors
@@ -234,9 +262,11 @@ mod tests {
             let chosen = datasets::select(&names).unwrap();
             assert_eq!(chosen.entries.len(), names.len(), "{}", path.display());
             eval::select(&plan.metrics.unwrap_or_default()).unwrap();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(Plan::built_in(name).is_some(), "{name} is not in the program");
             plans += 1;
         }
-        assert!(plans >= 6, "{plans}");
+        assert_eq!(plans, BUILT_IN.len());
     }
 
     #[test]

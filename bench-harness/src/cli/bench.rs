@@ -1,7 +1,7 @@
 use super::options::{Common, DataOptions, thread_count};
 use super::progress::{Cells, Progress};
 use super::{Outcome, interrupt, output};
-use bench_harness::plan::{Plan, PlanModel, Setting};
+use bench_harness::plan::{self, Plan, PlanModel, Setting};
 use bench_harness::record::Record;
 use bench_harness::report::{self, Format};
 use bench_harness::resolve::{Resolved, Survey, resolve, survey};
@@ -10,7 +10,7 @@ use bench_harness::store::{Manifest, Store};
 use bench_harness::{details, files, units};
 use clap::Args;
 use meg_core::{DataError, Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Compare models on named tables.
 ///
@@ -29,10 +29,11 @@ use std::path::PathBuf;
     threads = 1            # per cell\n  \
     timeout = \"30m\"        # per cell\n  \
     memory_limit = \"4G\"    # per cell\n  \
-    metrics = [\"default\", \"attacks\"]"
+    metrics = [\"default\", \"attacks\"]\n\n\
+    Plans that come along: simulated and real (Table 6 of the CTGAN paper, beside its values), models (every model on two tables), like-for-like (all models, nine tables, one mean rank), meg-documentation and meg-report (the tables of the MEG documents), meg-ablation, meg-privacy, ctgan-terms, tgan-terms, table-gan-deltas, simulated-networks, thyroid-updates."
 )]
 pub(crate) struct Bench {
-    /// Plan file; see below.
+    /// Plan file, or name of a plan that comes along; see below.
     plan: Option<PathBuf>,
     /// Names or globs of tables, as `clinic,thyroid*`; `meg datasets list` shows them.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
@@ -147,8 +148,7 @@ impl Bench {
         };
         let file = match &self.plan {
             None => Plan::default(),
-            Some(path) => Plan::from_toml(&files::read_text(path)?)
-                .map_err(|error| Error::Request(format!("{}: {error}", path.display())))?,
+            Some(path) => plan_of(path)?,
         };
         Ok(options.or(file).or(Plan::starter()))
     }
@@ -187,6 +187,26 @@ impl Bench {
         let any = records.iter().any(failed);
         Ok(if any { Outcome::SomeCellsFailed } else { Outcome::Done })
     }
+}
+
+/// The plan in a file, or else the one of that name that comes along: `models` is a folder in some
+/// places, and no plan there.
+fn plan_of(path: &Path) -> Result<Plan> {
+    if !path.is_file()
+        && let Some(plan) = path.to_str().and_then(Plan::built_in)
+    {
+        return Ok(plan);
+    }
+    let text = files::read_text(path).map_err(|error| match error {
+        Error::Data(error) if !path.exists() => {
+            let names: Vec<&str> = plan::built_in_names().collect();
+            let way_out =
+                format!("name a plan file, or a plan that comes along: {}", names.join(", "));
+            error.advice(way_out).into()
+        }
+        other => other,
+    })?;
+    Plan::from_toml(&text).map_err(|error| Error::Request(format!("{}: {error}", path.display())))
 }
 
 fn manifest(

@@ -4,6 +4,7 @@ mod comparisons;
 mod documents;
 mod leaks;
 mod others;
+mod published;
 mod scores;
 mod standing;
 
@@ -56,6 +57,7 @@ pub(super) fn render(report: &Report<'_>) -> Vec<u8> {
     leaks::write(&mut text, report);
     scores::write(&mut text, report);
     others::write(&mut text, report);
+    published::write(&mut text, report, &crate::published::all());
     comparisons::write(&mut text, report);
     standing::write(&mut text, report);
     remarks(&mut text, report);

@@ -102,6 +102,23 @@ fn a_cell_that_wants_too_much_memory_is_recorded() {
     }
 }
 
+/// A plan that comes along needs no file, and its report has what the paper printed; not beside a
+/// model whose settings were changed.
+#[test]
+fn a_plan_that_comes_along_stands_beside_published_values() {
+    let place = Place::new();
+    let line = "bench simulated --datasets ring --rows 300 --seeds 1 --offline";
+    let report = place.ok(&format!("{line} --models copy,clbn --out a"));
+    let about = "## Beside Table 6 of the CTGAN paper";
+    assert!(report.contains(about), "{report}");
+    let row = report.lines().find(|line| line.contains("clbn (CLBN)")).unwrap();
+    assert!(row.contains("300 (10000)") && row.contains("likelihood_synthetic"), "{row}");
+    assert!(row.contains("-1.75") && !report.contains("SDGym"), "{row}");
+    let report = place.ok(&format!("{line} --models clbn --set clbn.bins=7 --out b"));
+    assert!(!report.contains("clbn (CLBN)") && report.contains("settings were changed: clbn"));
+    place.refuses("bench nowhere", 3, &["nowhere", "simulated, simulated-networks"]);
+}
+
 #[test]
 fn tables_that_cannot_be_had_are_skipped_with_the_way_to_get_them() {
     let place = Place::new();
