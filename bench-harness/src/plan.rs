@@ -169,9 +169,11 @@ impl Setting {
     pub fn parse(text: &str) -> Result<Self> {
         let bad =
             || Error::Request(format!("{text:?} is not `model.key=value`, as ctgan.epochs=50"));
-        let (label, rest) = text.split_once('.').ok_or_else(bad)?;
-        let (key, value) = parse_pair(rest).ok_or_else(bad)?;
-        Ok(Self { label: label.trim().to_owned(), key, value })
+        // A label may have dots, as "hidden-0.2"; keys have none.
+        let (name, value) = parse_pair(text).ok_or_else(bad)?;
+        let (label, key) = name.rsplit_once('.').ok_or_else(bad)?;
+        let (label, key) = (label.trim().to_owned(), key.trim().to_owned());
+        if label.is_empty() || key.is_empty() { Err(bad()) } else { Ok(Self { label, key, value }) }
     }
 }
 
@@ -307,7 +309,9 @@ mod tests {
         assert_eq!(set("ctgan.epochs=50"), toml::Value::Integer(50));
         assert_eq!(set("ctgan.layers=[1, 2]").as_array().unwrap().len(), 2);
         assert_eq!(set("ctgan.kind=adam").as_str(), Some("adam"));
-        assert!(Setting::parse("epochs").is_err());
+        let dotted = Setting::parse("hidden-0.2.dropout = 0.1").unwrap();
+        assert_eq!((&*dotted.label, &*dotted.key), ("hidden-0.2", "dropout"));
+        assert!(Setting::parse("epochs").is_err() && Setting::parse(".epochs=1").is_err());
         assert!(Setting::parse("ctgan.epochs=").is_err());
     }
 }

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct Published {
     /// What it is, with its source.
     pub title: String,
+    /// What a reader must know of the values.
+    pub note: String,
     /// By table, the rows that its generators learned from.
     pub training_rows: BTreeMap<String, u64>,
     /// One for each model, source and score.
@@ -27,8 +29,8 @@ pub struct Entry {
     pub source: String,
     /// The score of ours that is computed as theirs.
     pub score: String,
-    /// Value by table.
-    pub values: BTreeMap<String, f64>,
+    /// Value by table, with the digits that were printed.
+    pub values: BTreeMap<String, String>,
 }
 
 const FILES: [&str; 1] = [include_str!("../published/ctgan-table-6.toml")];
@@ -49,7 +51,8 @@ mod tests {
             for entry in &table.entries {
                 crate::registry::choose(&entry.model, &toml::Table::new()).unwrap();
                 assert!(eval::select(std::slice::from_ref(&entry.score)).is_ok(), "{entry:?}");
-                for dataset in entry.values.keys() {
+                for (dataset, value) in &entry.values {
+                    assert!(value.parse::<f64>().unwrap().is_finite());
                     assert_eq!(datasets::select(&[dataset.clone()]).unwrap().entries.len(), 1);
                     assert!(table.training_rows.contains_key(dataset), "{dataset}");
                 }

@@ -7,7 +7,7 @@ use bench_harness::report::{self, Format};
 use bench_harness::resolve::{Resolved, Survey, resolve, survey};
 use bench_harness::run::{self, Settings};
 use bench_harness::store::{Manifest, Store};
-use bench_harness::{details, files, units};
+use bench_harness::{details, files, registry, units};
 use clap::Args;
 use meg_core::{DataError, Error, Result};
 use std::path::{Path, PathBuf};
@@ -150,6 +150,7 @@ impl Bench {
             None => Plan::default(),
             Some(path) => plan_of(path)?,
         };
+        check_labels(&options, &file)?;
         Ok(options.or(file).or(Plan::starter()))
     }
 
@@ -189,6 +190,23 @@ impl Bench {
     }
 }
 
+/// Refuses a model that is neither a label of the plan nor a name, with the labels that there are.
+fn check_labels(options: &Plan, file: &Plan) -> Result<()> {
+    let Some(models) = &file.models else { return Ok(()) };
+    let known = |name: &str| {
+        models.iter().any(|model| model.label() == name)
+            || registry::choose(name, &toml::Table::new()).is_ok()
+    };
+    let unknown = options.models.iter().flatten().find(|model| !known(&model.name));
+    let Some(model) = unknown else { return Ok(()) };
+    let labels: Vec<&str> = models.iter().map(PlanModel::label).collect();
+    Err(Error::Request(format!(
+        "the plan has no model {:?}, and no model has this name; the plan has {}; `meg models list` shows all models",
+        model.name,
+        labels.join(", ")
+    )))
+}
+
 /// The plan in a file, or else the one of that name that comes along: `models` is a folder in some
 /// places, and no plan there.
 fn plan_of(path: &Path) -> Result<Plan> {
@@ -198,7 +216,7 @@ fn plan_of(path: &Path) -> Result<Plan> {
         return Ok(plan);
     }
     let text = files::read_text(path).map_err(|error| match error {
-        Error::Data(error) if !path.exists() => {
+        Error::Data(error) if !path.is_file() => {
             let names: Vec<&str> = plan::built_in_names().collect();
             let way_out =
                 format!("name a plan file, or a plan that comes along: {}", names.join(", "));

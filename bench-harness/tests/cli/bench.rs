@@ -113,9 +113,16 @@ fn a_plan_that_comes_along_stands_beside_published_values() {
     assert!(report.contains(about), "{report}");
     let row = report.lines().find(|line| line.contains("clbn (CLBN)")).unwrap();
     assert!(row.contains("300 (10000)") && row.contains("likelihood_synthetic"), "{row}");
-    assert!(row.contains("-1.75") && !report.contains("SDGym"), "{row}");
+    assert!(row.contains("-1.75") && !report.contains("| SDGym"), "{row}");
     let report = place.ok(&format!("{line} --models clbn --set clbn.bins=7 --out b"));
     assert!(!report.contains("clbn (CLBN)") && report.contains("settings were changed: clbn"));
+    let report = place.ok(
+        "bench meg-privacy --datasets clinic --models least-rows-10 --seeds 1 --rows 300 --offline \
+         --metrics shape --set least-rows-10.max_steps=20 --out c",
+    );
+    assert!(report.contains("| least-rows-10 "), "{report}");
+    let unknown = "bench meg-privacy --models hidden-3 --offline --out d";
+    place.refuses(unknown, 2, &["hidden-3", "hidden-0.2"]);
     place.refuses("bench nowhere", 3, &["nowhere", "simulated, simulated-networks"]);
 }
 

@@ -54,6 +54,8 @@ fn a_trained_model_is_inspected_and_asked_for_densities_and_missing_cells() {
     let way_out = ["line 4", "town", "Zz", "train a model anew"];
     place.refuses("density --model twin.model --data strange.csv", 3, &way_out);
     place.refuses("impute --model twin.model --data strange.csv --out x.csv", 3, &way_out);
+    place.file("narrow.csv", "age,sex,town\n30,F,Aa\n");
+    place.refuses("density --model twin.model --data narrow.csv", 3, &["meg model inspect"]);
     place.ok("fit --data people.csv --model independent --out plain.model");
     place.refuses("density --model plain.model --data people.csv", 2, &["has no density"]);
     place.refuses("impute --model plain.model --data people.csv --out x.csv", 2, &["cannot fill"]);

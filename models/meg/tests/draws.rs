@@ -6,7 +6,7 @@ use meg_core::{Column, ColumnSpec, Fitted, Role, Schema, Seed, Table};
 use rand::Rng as _;
 use rand_distr::StandardNormal;
 
-/// `b` is `a` in four rows of five, `x` lies around 0 or 3 by `b`, `y` is whether `x` is above 1.
+/// `b` is `a` in four rows of five and one of three otherwise, `x` lies around 0 or 3 by `b`, `y` is whether `x` is above 1.
 fn table(rows: usize) -> Table {
     let mut rng = Seed(1).stream("test");
     let (mut a, mut b, mut x, mut y) = (vec![], vec![], vec![], vec![]);
@@ -97,7 +97,7 @@ fn a_row_by_itself_is_drawn_by_the_law_of_the_model() {
             }
             for (sum, law) in sums.iter().zip(&law) {
                 let (mean, deviation) = (sum / 12_000.0, (law * (1.0 - law) / 10_000.0).sqrt());
-                // 50 shares in eight runs: the farthest is 4 deviations off once in 50 times.
+                // 25 shares in eight runs: the farthest is 4 deviations off once in 80 times.
                 assert!((mean - law).abs() < 4.0 * deviation, "{settings}: {mean} for {law}");
             }
         }

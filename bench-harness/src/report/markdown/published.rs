@@ -13,7 +13,7 @@ struct Pair<'a> {
     model: String,
     ours: String,
     /// Source and value.
-    theirs: Vec<(&'a str, f64)>,
+    theirs: Vec<(&'a str, &'a str)>,
 }
 
 pub(super) fn write(text: &mut String, report: &Report<'_>, published: &[Published]) {
@@ -23,17 +23,20 @@ pub(super) fn write(text: &mut String, report: &Report<'_>, published: &[Publish
             add(report, table, one, &mut pairs, &mut changed);
         }
         if !pairs.is_empty() || !changed.is_empty() {
-            show(text, &one.title, &pairs, &changed);
+            show(text, one, &pairs, &changed);
         }
     }
 }
 
-fn show(text: &mut String, title: &str, pairs: &[Pair<'_>], changed: &[&str]) {
-    line(text, &format!("\n## Beside {title}\n"));
+fn show(text: &mut String, published: &Published, pairs: &[Pair<'_>], changed: &[&str]) {
+    line(text, &format!("\n## Beside {}\n", published.title));
     if !pairs.is_empty() {
         line(
             text,
-            "Means over seeds, ± their standard deviation; published values have no spread. Rows are those that were learned from, in brackets those of the paper. What else differs is told in docs/reproduction.md of the project.\n",
+            &format!(
+                "Means over seeds, ± their standard deviation; published values have no spread. Rows are those that were learned from, in brackets those of the paper. {}\n",
+                published.note
+            ),
         );
         let all = pairs.iter().flat_map(|pair| pair.theirs.iter().map(|(source, _)| *source));
         let sources = distinct(all);
@@ -42,7 +45,7 @@ fn show(text: &mut String, title: &str, pairs: &[Pair<'_>], changed: &[&str]) {
         let row = |pair: &Pair<'_>| -> Vec<String> {
             let value = |source: &&str| {
                 let found = pair.theirs.iter().find(|(own, _)| own == source);
-                found.map_or(NONE.into(), |(_, value)| value.to_string())
+                found.map_or(NONE, |(_, value)| value).to_owned()
             };
             let own = [pair.dataset, &pair.learned, pair.score, &pair.model, &pair.ours];
             own.map(str::to_owned).into_iter().chain(sources.iter().map(value)).collect()
@@ -88,7 +91,7 @@ fn add<'a>(
                 ours: number(ours.mean) + &sd(ours),
                 theirs: theirs
                     .iter()
-                    .map(|entry| (entry.source.as_str(), entry.values[dataset]))
+                    .map(|entry| (entry.source.as_str(), entry.values[dataset].as_str()))
                     .collect(),
             });
         }
