@@ -53,7 +53,10 @@ mod tests {
                 assert!(eval::select(std::slice::from_ref(&entry.score)).is_ok(), "{entry:?}");
                 for (dataset, value) in &entry.values {
                     assert!(value.parse::<f64>().unwrap().is_finite());
-                    assert_eq!(datasets::select(&[dataset.clone()]).unwrap().entries.len(), 1);
+                    assert_eq!(
+                        datasets::select(std::slice::from_ref(dataset)).unwrap().entries.len(),
+                        1
+                    );
                     assert!(table.training_rows.contains_key(dataset), "{dataset}");
                 }
             }
