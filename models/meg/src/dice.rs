@@ -22,9 +22,7 @@ impl Dice<'_> {
     /// at or above 0 each; it is asked for only where dice are even.
     pub(crate) fn throw(&mut self, rows: usize, expected: impl FnOnce() -> Vec<f32>) -> Vec<f64> {
         if !self.even {
-            let mut dice = vec![0.0; rows];
-            self.randomness.uniforms(&mut dice);
-            return dice.into_iter().map(f64::from).collect();
+            return self.throw_independent(rows);
         }
         let rng = &mut self.randomness.rng;
         // Positive floats are ordered as their bits are. Ties fall as chance will have it, so that
@@ -45,7 +43,14 @@ impl Dice<'_> {
         dice
     }
 
-    /// The same where nothing is known that tells the rows apart.
+    /// Independent dice, whatever the others are.
+    pub(crate) fn throw_independent(&mut self, rows: usize) -> Vec<f64> {
+        let mut dice = vec![0.0; rows];
+        self.randomness.uniforms(&mut dice);
+        dice.into_iter().map(f64::from).collect()
+    }
+
+    /// Dice for rows of which nothing is known that tells them apart.
     pub(crate) fn throw_alike(&mut self, rows: usize) -> Vec<f64> {
         self.throw(rows, || vec![0.0; rows])
     }

@@ -196,24 +196,18 @@ fn repeated(value: ConditionValue, category: bool, rows: usize) -> Column {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Drawn {
     pub codes: Vec<u16>,
-    /// Where the cell lies among those of its code, in [0, 1).
+    /// Where the cell lies among those of its code, in [0, 1); empty where dice are not even.
     pub within: Vec<f64>,
 }
 
 impl Drawn {
-    fn set(code: u16, rows: usize) -> Self {
-        Self { codes: vec![code; rows], within: vec![0.0; rows] }
-    }
-
-    fn retain(&mut self, keep: &[bool]) {
-        let mut kept = keep.iter();
-        self.codes.retain(|_| *kept.next().expect("one decision per row"));
-        let mut kept = keep.iter();
-        self.within.retain(|_| *kept.next().expect("one decision per row"));
+    fn alone(codes: Vec<u16>) -> Self {
+        Self { codes, within: Vec::new() }
     }
 }
 
-/// What each column is drawn as, by place, for the rows that are kept.
+/// What each column is drawn as, by place, for the rows that are kept. Dice are even only where no
+/// code is set.
 pub(crate) fn draw_codes(
     ensemble: &Ensemble<'_>,
     fixed: &[Option<u16>],
@@ -230,7 +224,7 @@ pub(crate) fn draw_codes(
         if let Some(code) = fixed[place]
             && !(0..fixed.len()).any(by_chance)
         {
-            drawn[place] = Drawn::set(code, rows);
+            drawn[place] = Drawn::alone(vec![code; rows]);
             made[place] = true;
             continue;
         }
@@ -240,20 +234,26 @@ pub(crate) fn draw_codes(
         let chances_of_rows = chances.chunks_exact(codes);
         match fixed[place] {
             None => {
-                let dice = dice.throw(rows, || expected_codes(chances, codes));
-                let picked = chances_of_rows.zip(dice).map(|(chances, die)| pick(chances, die));
-                let (codes, within) = picked.unzip();
-                drawn[place] = Drawn { codes, within };
+                let thrown = dice.throw(rows, || expected_codes(chances, codes));
+                let picked = chances_of_rows.zip(thrown).map(|(chances, die)| pick(chances, die));
+                drawn[place] = if dice.even {
+                    let (codes, within) = picked.unzip();
+                    Drawn { codes, within }
+                } else {
+                    Drawn::alone(picked.map(|(code, _)| code).collect())
+                };
             }
             Some(code) => {
-                let of_code = chances_of_rows.map(|chances| chances[usize::from(code)]);
-                let of_code: Vec<f32> = of_code.collect();
-                let dice = dice.throw(rows, || of_code.clone());
-                let keep = dice.iter().zip(&of_code).map(|(&die, &chance)| die < chance.into());
-                let keep: Vec<bool> = keep.collect();
-                (0..fixed.len()).filter(|&at| made[at]).for_each(|at| drawn[at].retain(&keep));
+                let meets =
+                    |(chances, die): (&[f32], f64)| die < f64::from(chances[usize::from(code)]);
+                let thrown = dice.throw_independent(rows);
+                let keep: Vec<bool> = chances_of_rows.zip(thrown).map(meets).collect();
+                for column in drawn.iter_mut().filter(|column| !column.codes.is_empty()) {
+                    let mut kept = keep.iter();
+                    column.codes.retain(|_| *kept.next().expect("one decision per row"));
+                }
                 rows = keep.iter().filter(|&&kept| kept).count();
-                drawn[place] = Drawn::set(code, rows);
+                drawn[place] = Drawn::alone(vec![code; rows]);
             }
         }
         made[place] = true;
