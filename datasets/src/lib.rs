@@ -36,7 +36,7 @@ pub use catalogue::{
 pub use dataset::{Dataset, table_hash};
 pub use places::Places;
 pub use read::{
-    ReadOptions, Separator, column_names, infer_schema, infer_schema_with, read_table,
+    ReadOptions, SchemaOf, Separator, column_names, infer_schema, infer_schema_with, read_table,
     read_table_with, read_texts, remarks,
 };
 pub use select::{Selection, select};

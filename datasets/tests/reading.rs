@@ -1,8 +1,8 @@
 //! The user's own files: what is accepted, what is refused and how.
 
 use datasets::{
-    ReadOptions, column_names, infer_schema, infer_schema_with, read_table, read_table_with,
-    remarks, write_table,
+    ReadOptions, SchemaOf, column_names, infer_schema, infer_schema_with, read_table,
+    read_table_with, remarks, write_table,
 };
 use meg_core::{ColumnKind, ColumnSpec, ErrorKind, Schema, Table};
 use std::{fs, path::PathBuf, time::Instant};
@@ -193,6 +193,27 @@ fn columns_are_matched_by_name() {
     let error = read_table_with(&path, None, &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("there are: money, colour, day, x"), "{error}");
+}
+
+/// The schema of a trained model is in no file that its user could correct.
+#[test]
+fn rows_for_a_model_are_refused_without_advice_to_change_the_schema() {
+    let options = ReadOptions { schema_of: SchemaOf::Model, ..ReadOptions::default() };
+    for (text, part) in [
+        ("money,day\n1,2020-01-01\n", "`meg model inspect` lists"),
+        ("money,colour,day,x\n1,red,2020-01-01,7\n", "--drop \"x\""),
+        ("money,colour,day\n1,,2020-01-01\n", "train a model anew"),
+        ("money,colour,day\n1,blue,2020-01-01\n", "train a model anew"),
+        ("money,colour,day\n1.234,red,2020-01-01\n", "train a model anew"),
+        ("money,colour,day\n1,red,01/02/2020\n", "train a model anew"),
+        ("money,colour,day\n?,red,2020-01-01\n", "--missing \"?\""),
+    ] {
+        let (_folder, path) = file("people.csv", text);
+        let result = read_table_with(&path, Some(&people()), &options);
+        let advice = result.expect_err(text).to_string();
+        let advice = advice.split("help: ").nth(1).expect("every such error advises");
+        assert!(advice.contains(part) && !advice.contains("schema"), "{text:?}: {advice}");
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::output;
 use bench_harness::{files, machine};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use datasets::{Places, ReadOptions};
-use meg_core::{DataError, Error, Result, Schema, Table};
+use datasets::{Places, ReadOptions, SchemaOf};
+use meg_core::{Error, Result, Schema, Table};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -80,7 +80,11 @@ impl DataOptions {
 impl TableOptions {
     /// The same, as the reader wants it.
     pub(crate) fn read_options(&self) -> ReadOptions {
-        ReadOptions { missing: self.missing.clone(), drop: self.drop.clone(), drop_absent: false }
+        ReadOptions {
+            missing: self.missing.clone(),
+            drop: self.drop.clone(),
+            ..ReadOptions::default()
+        }
     }
 
     /// The same for several files of one table: a column to leave out has to be in one of them or
@@ -117,10 +121,8 @@ impl TableOptions {
 
     /// Reads rows for a saved model, whose schema is that of its training rows.
     pub(crate) fn read_for_model(&self, path: &Path, schema: &Schema) -> Result<Table> {
-        self.read(path, Some(schema)).map_err(|error| match error {
-            Error::Data(error) => for_model(*error).into(),
-            other => other,
-        })
+        let options = ReadOptions { schema_of: SchemaOf::Model, ..self.read_options() };
+        datasets::read_table_with(path, Some(schema), &options)
     }
 
     /// Reads a schema file; columns that are left out of the tables are left out of it too, and with
@@ -128,21 +130,6 @@ impl TableOptions {
     pub(crate) fn read_schema(&self, path: &Path) -> Result<Schema> {
         whole_schema(path)?.select(|column| !self.drop.contains(&column.name))
     }
-}
-
-/// The same error without advice to correct a schema, which a saved model keeps to itself.
-fn for_model(error: DataError) -> DataError {
-    let Some(advice) = error.advice.as_ref().filter(|advice| advice.contains("schema")) else {
-        return error;
-    };
-    let way_out = if error.line.is_none() && error.row.is_none() {
-        "the model takes rows with the columns of its training rows, which `meg model inspect` lists: rename or add the column in the file, or leave it out with `--drop`"
-    } else if advice.contains("nullable") {
-        "no training row lacks a cell here, so that the model knows nothing of missing ones: fill the cell or leave the row out, or train a model anew on rows of which some lack it"
-    } else {
-        "the model knows the levels, decimals and formats of its training rows: correct the cell, leave the row out, or train a model anew on rows that have such a cell"
-    };
-    error.advice(way_out)
 }
 
 fn whole_schema(path: &Path) -> Result<Schema> {

@@ -1,6 +1,7 @@
 //! Text files with one row per line: checked with the `csv` crate, parsed by polars.
 
 use super::{
+    SchemaOf,
     bytes::to_text,
     raw::{Cells, Raw, RawColumn},
 };
@@ -59,7 +60,13 @@ pub(crate) fn parse(file: &str, bytes: &[u8], dialect: &Dialect<'_>) -> Result<R
     let columns = survey.names.into_iter().zip(cells);
     let columns =
         columns.map(|(name, cells)| RawColumn { name, cells: Cells::Text(cells) }).collect();
-    Ok(Raw { file: file.to_owned(), columns, lines: Some(survey.lines), missing: Vec::new() })
+    Ok(Raw {
+        file: file.to_owned(),
+        columns,
+        lines: Some(survey.lines),
+        missing: Vec::new(),
+        schema_of: SchemaOf::User,
+    })
 }
 
 fn empty(file: &str, problem: &str) -> Error {

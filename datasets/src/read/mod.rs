@@ -1,5 +1,6 @@
 //! Reading tables: bytes to text cells, text cells to typed columns.
 
+mod advice;
 mod bytes;
 mod delimited;
 mod infer;
@@ -8,6 +9,7 @@ mod raw;
 mod remarks;
 mod typed;
 
+pub use advice::SchemaOf;
 pub use delimited::Separator;
 pub(crate) use delimited::{Dialect, parse};
 pub(crate) use raw::Raw;
@@ -17,7 +19,7 @@ pub(crate) use typed::to_table;
 use meg_core::{ColumnKind, ColumnSpec, DataError, Error, Result, Schema, Table};
 use std::path::Path;
 
-/// What to leave out while reading.
+/// What to leave out while reading, and whose schema it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Texts that mean a missing cell, besides the empty cell. `NA` is missing only when listed.
@@ -26,6 +28,8 @@ pub struct ReadOptions {
     pub drop: Vec<String>,
     /// Whether a column to leave out may be absent, as in one of several files.
     pub drop_absent: bool,
+    /// Whose the schema is, for the advice of errors.
+    pub schema_of: SchemaOf,
 }
 
 /// Reads a CSV or Parquet file (by its extension); without a schema one is inferred.
@@ -52,6 +56,7 @@ pub fn read_table_with(
 ) -> Result<Table> {
     let mut raw = read_raw(path)?;
     raw.missing.clone_from(&options.missing);
+    raw.schema_of = options.schema_of;
     raw.drop_columns(&options.drop, options.drop_absent)?;
     let schema = match schema {
         Some(schema) => schema.clone(),

@@ -1,6 +1,7 @@
 //! Parquet files through polars.
 
 use super::{
+    SchemaOf,
     bytes::{directory, unreadable},
     raw::{Cells, Raw, RawColumn},
 };
@@ -41,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         .map(|column| Ok(RawColumn { name: column.name().to_string(), cells: cells(column)? }))
         .collect::<PolarsResult<_>>()
         .map_err(damaged)?;
-    Ok(Raw { file, columns, lines: None, missing: Vec::new() })
+    Ok(Raw { file, columns, lines: None, missing: Vec::new(), schema_of: SchemaOf::User })
 }
 
 /// Refuses the types that this build of polars has no code for; it would panic on them.

@@ -1,3 +1,4 @@
+use super::advice::SchemaOf;
 use meg_core::{DataError, Error, Result};
 use polars::prelude::StringChunked;
 use std::borrow::Cow;
@@ -13,6 +14,8 @@ pub(crate) struct Raw {
     pub(crate) lines: Option<Vec<u64>>,
     /// Texts that mean a missing cell, besides the empty text.
     pub(crate) missing: Vec<String>,
+    /// Whose schema the table will have.
+    pub(crate) schema_of: SchemaOf,
 }
 
 /// A named column of a [`Raw`].

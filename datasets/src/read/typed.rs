@@ -22,7 +22,8 @@ pub(crate) fn to_table(raw: &Raw, schema: &Schema) -> Result<Table> {
     let columns: Vec<Column> = schema.columns.iter().map(typed).collect::<Result<_>>()?;
     if let Some(violation) = schema.violation(&columns) {
         let row = violation.row.map_or(0, |row| row as usize - 1);
-        return Err(raw.at_row(violation.file(&raw.file), row).into());
+        let advice = raw.schema_of.cell(violation.advice.clone().unwrap_or_default());
+        return Err(raw.at_row(violation.file(&raw.file).advice(advice), row).into());
     }
     Table::new(schema.clone(), columns)
 }
@@ -36,10 +37,7 @@ fn check_names(raw: &Raw, schema: &Schema) -> Result<()> {
             ))
             .file(&raw.file)
             .column(&spec.name)
-            .advice(format!(
-                "remove it from the schema, or correct its name there; `meg evaluate` leaves it out of all its files with `--drop {:?}`",
-                spec.name
-            ))
+            .advice(raw.schema_of.lacking_column(&spec.name))
             .into());
         }
     }
@@ -48,10 +46,7 @@ fn check_names(raw: &Raw, schema: &Schema) -> Result<()> {
         Some(column) => Err(DataError::new("the column is in the file but not in the schema")
             .file(&raw.file)
             .column(&column.name)
-            .advice(format!(
-                "leave it out with `--drop {:?}`, or add it to the schema",
-                column.name
-            ))
+            .advice(raw.schema_of.unknown_column(&column.name))
             .into()),
     }
 }
@@ -71,7 +66,7 @@ fn to_column(raw: &Raw, spec: &ColumnSpec, column: &RawColumn) -> Result<Column>
         let problem = "the cell is missing, but the schema does not allow it";
         return Err(raw
             .error(row, &spec.name, problem)
-            .advice("add `nullable = true` to the column in schema.toml")
+            .advice(raw.schema_of.missing_cell())
             .into());
     }
     Ok(typed)
@@ -124,15 +119,12 @@ enum Problem {
 
 impl Problem {
     fn error(&self, raw: &Raw, row: usize, column: &RawColumn, text: &str) -> DataError {
-        let name = &column.name;
+        let of = raw.schema_of;
         let (problem, advice) = match self {
-            Problem::NotANumber => (
-                "a number is needed".to_owned(),
-                format!("correct the cell, declare the text as a missing marker (`--missing {text:?}`), or change the column's kind in schema.toml"),
-            ),
+            Problem::NotANumber => ("a number is needed".to_owned(), of.not_a_number(text)),
             Problem::LeadingZeros => (
                 "the column is declared as a number, which would lose the leading zeros".to_owned(),
-                "if these are codes (zip codes, keys), declare the column as kind = \"category\" or \"identifier\" in schema.toml; if they are quantities, write them without the zeros".to_owned(),
+                of.cell("if these are codes (zip codes, keys), declare the column as kind = \"category\" or \"identifier\" in schema.toml; if they are quantities, write them without the zeros"),
             ),
             Problem::NotFinite => (
                 "the number is not finite".to_owned(),
@@ -140,10 +132,10 @@ impl Problem {
             ),
             Problem::Digits(decimals) => (
                 format!("the number has more than {decimals} digits after the point"),
-                "raise `decimals` of the column in schema.toml, or remove the line to leave the precision open".to_owned(),
+                of.cell("raise `decimals` of the column in schema.toml, or remove the line to leave the precision open"),
             ),
         };
-        raw.error(row, name, problem).value(text).advice(advice)
+        raw.error(row, &column.name, problem).value(text).advice(advice)
     }
 }
 
@@ -166,7 +158,9 @@ fn moments(raw: &Raw, column: &RawColumn, format: &str) -> Result<Vec<f64>> {
         Some(text) => datetime::parse(&text, format).ok_or_else(|| {
             raw.error(row, &column.name, format!("the text does not match the format {format:?}"))
                 .value(text)
-                .advice("correct the cell, or the column's `format` in schema.toml")
+                .advice(
+                    raw.schema_of.cell("correct the cell, or the column's `format` in schema.toml"),
+                )
                 .into()
         }),
     };
@@ -198,7 +192,6 @@ fn unknown_level(
         Some(near) => format!("the value is not among the levels; the nearest is {near:?}"),
         None => "the value is not among the levels".to_owned(),
     };
-    raw.error(row, &column.name, problem)
-        .value(text)
-        .advice("correct the cell, or add the value to the column's `levels` in schema.toml")
+    let advice = "correct the cell, or add the value to the column's `levels` in schema.toml";
+    raw.error(row, &column.name, problem).value(text).advice(raw.schema_of.cell(advice))
 }
