@@ -59,6 +59,8 @@ pub struct Job {
     pub device: String,
     /// Whether to train by plain tensor expressions instead of kernels.
     pub plain: bool,
+    /// Instructions of the processor, as [`meg_core::Instructions`] are named.
+    pub instructions: String,
     /// Words that name the scores to compute; none for the default set.
     #[serde(default)]
     pub metrics: Vec<String>,
@@ -89,7 +91,10 @@ impl Job {
             "split": self.split_hash,
             "version": VERSION,
         });
-        // Only where it is plain: the cells of a run without it keep their keys.
+        // Processors with other instructions round otherwise.
+        if self.device == Device::Cpu.to_string() {
+            decisive["instructions"] = self.instructions.clone().into();
+        }
         if self.plain {
             decisive["kernels"] = Kernels::Plain.name().into();
         }

@@ -56,6 +56,31 @@ pub fn check_writable(path: &Path, replace: bool) -> Result<()> {
     touch(&beside(path)).map_err(|error| cannot_write(path, &error))
 }
 
+/// As [`check_writable`] for a command that reads these files: none of them may be replaced.
+///
+/// # Errors
+/// A usage error when it is one of them; those of [`check_writable`].
+pub fn check_output(path: &Path, inputs: &[&Path], replace: bool) -> Result<()> {
+    if inputs.iter().any(|input| is_same(input, path)) {
+        return Err(Error::Request(format!(
+            "{} would be written and is read too\n  help: choose another name",
+            path.display()
+        )));
+    }
+    check_writable(path, replace)
+}
+
+/// The error with the name of this file, where it is one of data and names none: who finds it knows
+/// columns and rows alone.
+pub fn in_file(error: Error, path: &Path) -> Error {
+    match error {
+        Error::Data(error) if error.file.is_none() => {
+            DataError::file(*error, path.display().to_string()).into()
+        }
+        other => other,
+    }
+}
+
 /// Whether two paths lead to one file that is there.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)

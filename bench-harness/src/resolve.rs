@@ -6,7 +6,7 @@ use crate::plan::{Plan, PlanModel, Setting};
 use crate::registry::{self, Choice};
 use crate::{machine, units};
 use datasets::{Entry, Places};
-use meg_core::{Error, Kernels, Observer, Result};
+use meg_core::{Error, Instructions, Kernels, Observer, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::Path;
@@ -181,6 +181,7 @@ impl Resolved {
             threads: self.threads,
             device: self.device.clone(),
             plain: self.kernels == Kernels::Plain,
+            instructions: Instructions::detected().name().into(),
             metrics: self.metrics.clone(),
             memory_limit: self.memory_limit,
             folders: places.folders.clone(),

@@ -1,6 +1,8 @@
 use crate::{
-    Entry, Network, Places, Source, Split, clinic, mixture, places::hex, read::to_table,
-    split::stratified,
+    Entry, Network, Places, Source, Split, clinic, mixture,
+    places::hex,
+    read::to_table,
+    split::{EqualRows, stratified},
 };
 use meg_core::{Column, Error, Observer, Result, Rng, Schema, Seed, Table};
 use rand::seq::index::sample;
@@ -95,7 +97,9 @@ impl Entry {
             (Split::Published, Some(train)) => {
                 Ok(Dataset::new(name, train, last, "published".into()))
             }
-            (Split::Stratified { holdout }, None) => Ok(Dataset::split(name, &last, holdout, seed)),
+            (Split::Stratified { holdout }, None) => {
+                Ok(Dataset::split(name, &last, holdout, EqualRows::Together, seed))
+            }
             (Split::Halves, None) => {
                 let half = last.rows() / 2;
                 let rows: Vec<usize> = (0..last.rows()).collect();
@@ -113,10 +117,10 @@ impl Entry {
 
 impl Dataset {
     /// A table of the user's, with a share held out: by the classes of the target column where the
-    /// schema names one, equal rows on one side.
-    pub fn split(name: String, table: &Table, holdout: f64, seed: Seed) -> Self {
+    /// schema names one.
+    pub fn split(name: String, table: &Table, holdout: f64, equal: EqualRows, seed: Seed) -> Self {
         let mut rng = seed.stream(&format!("split {name}"));
-        let parts = stratified(table, table.schema().target(), holdout, &mut rng);
+        let parts = stratified(table, table.schema().target(), holdout, equal, &mut rng);
         let (train, holdout) = (table.select_rows(&parts.train), table.select_rows(&parts.holdout));
         Self::new(name, train, holdout, parts.hash())
     }

@@ -41,6 +41,6 @@ pub use read::{
 };
 pub use select::{Selection, select};
 pub use simulated::{Mixture, Network, Node, clinic, clinic_log_probability, clinic_risk, mixture};
-pub use split::{Parts, stratified};
+pub use split::{EqualRows, Parts, stratified};
 pub use store::write_file;
 pub use write::{write_csv, write_parquet, write_table};

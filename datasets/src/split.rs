@@ -29,13 +29,32 @@ impl Parts {
     }
 }
 
-/// Holds out a share of each class of the target column (of all rows without one).
-///
-/// Equal rows stay on one side, so that the holdout part tells nothing of what the training part
-/// was shown. Identifiers and texts do not make rows different: no model learns from them, and two
-/// copies of one row are often told apart by a running number alone. A class too small for one holdout row goes to the training part.
-pub fn stratified(table: &Table, target: Option<usize>, holdout: f64, rng: &mut Rng) -> Parts {
-    let groups = equal_rows(table);
+/// What becomes of equal rows. Identifiers and texts do not make rows different: no model learns
+/// from them, and two copies of one row are often told apart by a running number alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EqualRows {
+    /// Each row goes where chance sends it, so that both parts are samples of one law. Training and
+    /// holdout rows then have as many equal ones as fresh rows would.
+    Apart,
+    /// They stay on one side, so that the holdout part holds no row that the training part was
+    /// shown. Where many rows are equal the parts then follow different laws: what is common in one
+    /// is absent from the other.
+    Together,
+}
+
+/// Holds out a share of each class of the target column (of all rows without one). A class too small
+/// for one holdout row goes to the training part.
+pub fn stratified(
+    table: &Table,
+    target: Option<usize>,
+    holdout: f64,
+    equal: EqualRows,
+    rng: &mut Rng,
+) -> Parts {
+    let groups = match equal {
+        EqualRows::Apart => (0..table.rows()).map(|row| vec![row]).collect(),
+        EqualRows::Together => equal_rows(table),
+    };
     let mut classes: BTreeMap<u32, Vec<Vec<usize>>> = BTreeMap::new();
     for group in groups {
         classes.entry(class(table, target, group[0])).or_default().push(group);
@@ -136,6 +155,7 @@ fn numbered(column: &Column) -> HashMap<&str, u64> {
 mod tests {
     use super::*;
     use meg_core::{ColumnSpec, MISSING, Schema, Seed};
+    use rand::Rng as _;
 
     fn table(values: &[f64], classes: &[u32]) -> Table {
         let schema = Schema::new(vec![
@@ -148,7 +168,7 @@ mod tests {
     }
 
     fn split(table: &Table, seed: u64) -> Parts {
-        stratified(table, Some(1), 0.2, &mut Seed(seed).stream("split"))
+        stratified(table, Some(1), 0.2, EqualRows::Together, &mut Seed(seed).stream("split"))
     }
 
     #[test]
@@ -189,6 +209,26 @@ mod tests {
         assert_eq!(parts.holdout.len(), 20);
         for &row in &parts.holdout {
             assert!(parts.train.iter().all(|&other| values[other] != values[row]));
+        }
+    }
+
+    /// Both parts then have the law of the table, and the holdout part as many rows that equal a
+    /// training row as fresh rows would have.
+    #[test]
+    fn equal_rows_part_by_chance() {
+        let mut rng = Seed(9).stream("rows");
+        let values: Vec<f64> = (0..4_000).map(|_| f64::from(rng.random_range(0..8))).collect();
+        let table = table(&values, &[0; 4_000]);
+        let mut rng = Seed(1).stream("split");
+        let parts = stratified(&table, Some(1), 0.2, EqualRows::Apart, &mut rng);
+        assert_eq!(parts.holdout.len(), 800);
+        for value in 0..8 {
+            let of = |rows: &[usize]| {
+                let equal = rows.iter().filter(|&&row| values[row] == f64::from(value)).count();
+                equal as f64 / rows.len() as f64
+            };
+            let [train, holdout] = [&parts.train, &parts.holdout].map(|rows| of(rows));
+            assert!((train - 0.125).abs() < 0.02 && (holdout - 0.125).abs() < 0.04, "{value}");
         }
     }
 

@@ -122,10 +122,10 @@ struct Found {
 fn measure(comparison: &Comparison<'_>) -> Result<Found, Gap> {
     let Comparison { train, synthetic, seed, .. } = *comparison;
     let holdout = unseen_rows(comparison)?;
-    let rows = synthetic.rows().min(holdout.rows()).min(MOST_ROWS);
+    let rows = synthetic.rows().min(holdout.rows()).min(train.rows()).min(MOST_ROWS);
     if rows < LEAST_ROWS {
         return Err(Gap::undefined(format!(
-            "{rows} rows of either kind are too few for an interval; {LEAST_ROWS} are needed"
+            "{rows} rows of each kind are too few for an interval; {LEAST_ROWS} are needed"
         )));
     }
     let ours = at_most(synthetic, rows, seed, "positions synthetic rows");
@@ -155,7 +155,8 @@ fn values(comparison: &Comparison<'_>, table: &Table) -> Values {
     POSITIONS.iter().map(|(name, _)| value(name)).collect()
 }
 
-/// Each training column in an order of its own.
+/// So many rows of training columns in orders of their own. Such rows need not
+/// keep the constraints of the schema.
 fn shuffled(train: &Table, rows: usize, seed: Seed) -> Result<Table, Gap> {
     let mut rng = seed.stream("positions shuffle");
     let mut columns = Vec::new();
@@ -169,7 +170,8 @@ fn shuffled(train: &Table, rows: usize, seed: Seed) -> Result<Table, Gap> {
             .select_rows(&order);
         columns.push(column.columns()[0].clone());
     }
-    Table::new(train.schema().clone(), columns).map_err(|error| Gap::failed(error.to_string()))
+    Table::new(train.schema().without_constraints(), columns)
+        .map_err(|error| Gap::failed(error.to_string()))
 }
 
 /// Half of the rows, each once.
@@ -216,7 +218,9 @@ impl Found {
     }
 }
 
+/// The standard deviation of the score over all draws of such halves.
 fn deviation(draws: &[Values], at: usize) -> Option<f64> {
     let values: Vec<f64> = draws.iter().map(|values| Some(values[at]?.1)).collect::<Option<_>>()?;
-    Some(mean_and_sd(&values).1)
+    let count = values.len() as f64;
+    Some(mean_and_sd(&values).1 * (count / (count - 1.0)).sqrt())
 }

@@ -325,6 +325,11 @@ fn seeds_decide(entry: &ModelEntry, case: Case, train: &Table) {
     assert!(draw(first.as_ref(), 50, 9) == draw(again.as_ref(), 50, 9), "same seed, other rows");
     assert!(bytes(first.as_ref()) == bytes(again.as_ref()), "same seed, other bytes");
     assert!(draw(first.as_ref(), 50, 9) != draw(first.as_ref(), 50, 10), "other seed, same rows");
+    // A model that is trained in steps is trained by chance.
+    if case.stoppable {
+        let other = fit(entry, case.recipe, train, 2);
+        assert!(bytes(first.as_ref()) != bytes(other.as_ref()), "other seed, same model");
+    }
 }
 
 fn bytes(model: &dyn Fitted) -> (Vec<u8>, Vec<u8>) {

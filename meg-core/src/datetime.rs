@@ -4,6 +4,7 @@
 //! century, `00` to `69` of the 21st. A column in such a format holds moments of these years alone,
 //! so that whatever is written is read as the same moment again.
 
+use crate::DataError;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 /// Parses `text` by a `strftime` format; a format without a time of day means midnight.
@@ -44,17 +45,8 @@ const SHORT_YEARS: (f64, f64) = (0.0, 36_525.0 * 86_400.0 - 1.0);
 
 /// Whether the year has two digits and nothing else tells the century.
 pub fn has_short_years(format: &str) -> bool {
-    let mut letters = format.chars();
-    let (mut short, mut full) = (false, false);
-    while let Some(letter) = letters.next() {
-        if letter != '%' {
-            continue;
-        }
-        let directive = letters.find(|letter| !"-_0".contains(*letter));
-        short |= matches!(directive, Some('y' | 'D' | 'x' | 'g'));
-        full |= matches!(directive, Some('Y' | 'C' | 'G' | 'F' | 'c' | 'v' | '+' | 's'));
-    }
-    short && !full
+    let any = |letters: &str| directives(format).any(|letter| letters.contains(letter));
+    any("yDxg") && !any("YCGFcv+s")
 }
 
 /// The smallest step, in seconds, that a format can tell apart: 86 400 for a pure date. Found by
@@ -65,9 +57,57 @@ pub fn resolution(format: &str) -> f64 {
     [1.0, 60.0, 3_600.0].into_iter().find(tells).unwrap_or(86_400.0)
 }
 
+/// Whether a column can hold what is written in this format.
+///
+/// # Errors
+/// A data error without its column: for parts of a second, zones, and all else that is not read back
+/// as it was printed.
+pub fn check(format: &str) -> std::result::Result<(), Box<DataError>> {
+    let (problem, advice) = if tells_fractions(format) {
+        (
+            "tells parts of a second, which are not kept",
+            "leave them out of the cells and of the format",
+        )
+    } else if is_reversible(format) {
+        return Ok(());
+    } else if directives(format).any(|letter| "zZ+".contains(letter)) {
+        (
+            "tells zones, which are not kept",
+            "write all cells in one zone and leave it out of the format, or put it there as it stands in every cell (\"%H:%M:%S+02:00\")",
+        )
+    } else {
+        (
+            "cannot hold dates that are read back as they were printed",
+            "use a strftime format with year, month and day, as \"%Y-%m-%d\"",
+        )
+    };
+    Err(Box::new(DataError::new(format!("the format {format:?} {problem}")).advice(advice)))
+}
+
+/// The letters of the directives: `Y`, `m` and `d` of `%Y-%-m-%d`.
+fn directives(format: &str) -> impl Iterator<Item = char> {
+    let mut letters = format.chars();
+    std::iter::from_fn(move || {
+        letters.find(|&letter| letter == '%')?;
+        letters.find(|&letter| !"-_0:#.3".contains(letter))
+    })
+}
+
+/// Whether the format tells parts of a second.
+fn tells_fractions(format: &str) -> bool {
+    use std::fmt::Write;
+    let text = |nanoseconds: u32| {
+        let moment = DateTime::from_timestamp(0, nanoseconds)?.naive_utc();
+        let mut text = String::new();
+        write!(text, "{}", moment.format(format)).ok()?;
+        Some(text)
+    };
+    text(0) != text(123_456_789)
+}
+
 /// Whether moments printed in this format can be read back: a format with a directive that only
 /// prints, or one that leaves out the day, cannot hold a column.
-pub fn is_reversible(format: &str) -> bool {
+fn is_reversible(format: &str) -> bool {
     let step = resolution(format);
     let (least, most) = SHORT_YEARS;
     let mut moments = vec![946_684_800.0, 1_582_934_400.0 + 86_399.0];
@@ -116,6 +156,24 @@ mod tests {
         }
         // The last days of 2069 belong to the first week of "70".
         assert!(!is_reversible("%g-W%V-%u"));
+    }
+
+    #[test]
+    fn what_a_format_cannot_hold_is_told_with_the_way_out() {
+        for (format, part) in [
+            ("%Y-%m-%d %H:%M:%S%.3f", "parts of a second"),
+            ("%Y-%m-%dT%H:%M:%S%.f", "parts of a second"),
+            ("%Y-%m-%dT%H:%M:%S%z", "one zone"),
+            ("%Y-%m-%dT%H:%M:%S%:z", "one zone"),
+            ("%H:%M:%S", "year, month and day"),
+        ] {
+            let error = check(format).unwrap_err().to_string();
+            assert!(error.contains(part), "{format}: {error}");
+        }
+        for format in ["%Y-%m-%dT%H:%M:%S+02:00", "%d.%m.%y", "%-d/%-m/%Y %I:%M %p"] {
+            check(format).unwrap();
+        }
+        assert_eq!(directives("%%y %Y-%-m").collect::<String>(), "%Ym");
     }
 
     #[test]

@@ -158,6 +158,11 @@ impl ColumnSpec {
         near + 0.0
     }
 
+    /// Whether this numeric column can hold the value, but for the last bits of arithmetic.
+    pub fn holds(&self, value: f64) -> bool {
+        (self.snap(value) - value).abs() <= 4.0 * f64::EPSILON * value.abs()
+    }
+
     /// A value of this numeric column as it is written to a file; `None` where it is missing or
     /// cannot be printed.
     pub fn text(&self, value: f64) -> Option<String> {
@@ -167,7 +172,7 @@ impl ColumnSpec {
             ColumnKind::Number { decimals: Some(decimals) } => {
                 Some(format!("{value:.*}", usize::from(*decimals)))
             }
-            _ => Some(value.to_string()),
+            _ => Some(shortest(value)),
         }
     }
 
@@ -215,10 +220,17 @@ impl Schema {
         Ok(schema)
     }
 
+    /// The same columns without constraints: of rows that need not keep them.
+    #[must_use]
+    pub fn without_constraints(&self) -> Self {
+        Self { columns: self.columns.clone(), constraints: Vec::new() }
+    }
+
     /// The columns that are kept, and those constraints that speak of these alone.
     ///
     /// # Errors
-    /// When no column is left.
+    /// When no column is left, or when the constraints that are left cannot hold without those that
+    /// are not.
     pub fn select(&self, keep: impl Fn(&ColumnSpec) -> bool) -> Result<Self> {
         let kept = Self::new(self.columns.iter().filter(|spec| keep(spec)).cloned().collect())?;
         let still =
@@ -285,15 +297,8 @@ impl Schema {
             if !names.insert(&column.name) {
                 return fail("the name occurs twice".into());
             }
-            if let ColumnKind::Datetime { format } = &column.kind
-                && !datetime::is_reversible(format)
-            {
-                return Err(DataError::new(format!(
-                    "dates printed in the format {format:?} cannot be read back"
-                ))
-                .column(&column.name)
-                .advice("use a strftime format with year, month and day, as \"%Y-%m-%d\"")
-                .into());
+            if let ColumnKind::Datetime { format } = &column.kind {
+                datetime::check(format).map_err(|error| error.column(&column.name))?;
             }
             if let ColumnKind::Category { levels, .. } = &column.kind {
                 let mut seen = HashSet::new();
@@ -362,6 +367,15 @@ impl Schema {
                 .into()),
         }
     }
+}
+
+/// The fewest digits that tell a number from all others, with an exponent where it would have many
+/// zeros: other readers take `0.0000000000000000012` for 0, and digits that nobody knows would fill
+/// the place of those of `1e300`.
+fn shortest(value: f64) -> String {
+    let size = value.abs();
+    let plain = size == 0.0 || (1e-5..1e16).contains(&size);
+    if plain { value.to_string() } else { format!("{value:e}") }
 }
 
 /// Rounds to so many digits after the point.

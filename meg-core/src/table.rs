@@ -1,4 +1,4 @@
-use crate::{ColumnKind, ColumnSpec, DataError, Error, Result, Schema, datetime, round_to};
+use crate::{ColumnKind, ColumnSpec, DataError, Error, Result, Schema, datetime};
 use std::sync::Arc;
 
 /// The code of a missing category cell.
@@ -239,7 +239,7 @@ fn check_column(spec: &ColumnSpec, column: &Column) -> Result<()> {
                 if cell < least || cell > most {
                     return Err(beyond_the_years(spec, cell).row(row as u64 + 1).into());
                 }
-                if !obeys_precision(spec, cell) {
+                if !cell.is_nan() && !spec.holds(cell) {
                     return error(
                         row,
                         cell.to_string(),
@@ -285,16 +285,6 @@ fn beyond_the_years(spec: &ColumnSpec, moment: f64) -> DataError {
             .advice("give the column a format with %Y in schema.toml, and its cells four digits"),
     };
     error.column(&spec.name).value(shown)
-}
-
-fn obeys_precision(spec: &ColumnSpec, cell: f64) -> bool {
-    match spec.kind {
-        ColumnKind::Number { decimals: Some(decimals) } => {
-            cell.is_nan() || (round_to(cell, decimals) - cell).abs() <= 1e-9 * cell.abs().max(1.0)
-        }
-        ColumnKind::Datetime { .. } => cell.is_nan() || cell.fract() == 0.0,
-        _ => true,
-    }
 }
 
 #[cfg(test)]

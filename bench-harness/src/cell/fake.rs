@@ -1,8 +1,8 @@
 //! A model that exists for the tests of this crate alone.
 
 use meg_core::{
-    Artifact, Error, Event, FitContext, Fitted, ModelEntry, Phase, Result, SampleContext,
-    SampleRequest, Synthesizer, Table, Variant,
+    Artifact, Error, Event, FitContext, Fitted, Instructions, ModelEntry, Phase, Result,
+    SampleContext, SampleRequest, Synthesizer, Table, Variant,
 };
 
 meg_core::recipe! {
@@ -38,6 +38,7 @@ pub(crate) fn job() -> super::Job {
         threads: 1,
         device: "cpu".into(),
         plain: false,
+        instructions: Instructions::Portable.name().into(),
         metrics: Vec::new(),
         memory_limit: None,
         folders: Vec::new(),

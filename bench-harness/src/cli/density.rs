@@ -37,12 +37,15 @@ impl Density {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
         if let Some(out) = &self.out {
             check_table_path(out)?;
-            files::check_writable(out, self.force)?;
+            files::check_output(out, &[&self.data], self.force)?;
         }
         let artifact = saved::read(&self.model)?;
         let fitted = registry::load(&artifact)?;
         let rows = self.table.read_for_model(&self.data, &artifact.schema)?;
-        let densities = fitted.log_density(&rows, self.work.threads())?.ok_or_else(|| {
+        let densities = fitted
+            .log_density(&rows, self.work.threads())
+            .map_err(|error| files::in_file(error, &self.data))?;
+        let densities = densities.ok_or_else(|| {
             Error::Request(format!("{} has no density; `meg` has one", artifact.model))
         })?;
         if let Some(out) = &self.out {

@@ -2,7 +2,7 @@ use super::options::{Common, TableOptions, WorkOptions, check_table_path};
 use super::output;
 use bench_harness::files;
 use clap::Args;
-use meg_core::{DataError, Error, Result, Seed};
+use meg_core::{Error, Result, Seed};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ impl Encode {
         let made = plan
             .fit(&table, seed, threads)
             .and_then(|transform| Ok((transform.encode_table(&table, seed, threads)?, transform)));
-        let (encoded, transform) = made.map_err(|error| in_file(error, &self.file))?;
+        let (encoded, transform) = made.map_err(|error| files::in_file(error, &self.file))?;
         let saved = Saved { format: FORMAT.into(), version: VERSION, transform };
         let text = serde_json::to_vec(&saved).map_err(|error| Error::data(error.to_string()))?;
         datasets::write_table(&self.out, &encoded)?;
@@ -125,7 +125,7 @@ impl Decode {
         let (seed, threads) = (Seed(self.work.seed), self.work.threads());
         let table = transform
             .decode_table(&encoded, seed, threads)
-            .map_err(|error| in_file(error, &self.file))?;
+            .map_err(|error| files::in_file(error, &self.file))?;
         datasets::write_table(&self.out, &table)?;
         tell(common, table.rows(), table.columns().len(), &self.out)
     }
@@ -139,13 +139,7 @@ fn check_output(out: &Path, inputs: &[&Path], force: bool) -> Result<()> {
     if out.extension().is_none_or(|extension| extension != "json") {
         check_table_path(out)?;
     }
-    if inputs.iter().any(|input| files::is_same(input, out)) {
-        let out = out.display();
-        return Err(Error::Request(format!(
-            "{out} would be written and is read too\n  help: choose another --out"
-        )));
-    }
-    files::check_writable(out, force)
+    files::check_output(out, inputs, force)
 }
 
 fn read(path: &Path) -> Result<TableTransform> {
@@ -164,15 +158,6 @@ fn read(path: &Path) -> Result<TableTransform> {
     }
     saved.transform.check().map_err(|error| damaged(error.to_string()))?;
     Ok(saved.transform)
-}
-
-fn in_file(error: Error, path: &Path) -> Error {
-    match error {
-        Error::Data(error) if error.file.is_none() => {
-            DataError::file(*error, path.display().to_string()).into()
-        }
-        other => other,
-    }
 }
 
 fn tell(common: &Common, rows: usize, columns: usize, out: &Path) -> Result<()> {

@@ -8,7 +8,7 @@ use bench_harness::{files, leaks};
 use clap::Args;
 use datasets::ReadOptions;
 use eval::{Comparison, Score};
-use meg_core::{Error, Result, Schema, Seed};
+use meg_core::{Result, Schema, Seed};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -115,15 +115,9 @@ impl Evaluate {
     /// Refuses a page that cannot be written, or would take the place of a table, before any work.
     fn check_page(&self, files: &[&Path]) -> Result<()> {
         let Some(path) = &self.html else { return Ok(()) };
-        let inputs = files.iter().copied().chain(self.schema.as_deref());
-        if inputs.into_iter().any(|input| files::is_same(input, path)) {
-            return Err(Error::Request(format!(
-                "{} would be written and is read too\n  help: choose another name for the page",
-                path.display()
-            )));
-        }
+        let inputs: Vec<&Path> = files.iter().copied().chain(self.schema.as_deref()).collect();
         // A page is made anew by the same command, as `meg report --html` does.
-        files::check_writable(path, true)
+        files::check_output(path, &inputs, true)
     }
 
     fn machine_readable(&self, record: &Record, broken: &[(String, usize)]) -> Value {

@@ -87,7 +87,12 @@ impl Fit {
         files::check_writable_model(&self.out, self.force)?;
         if let Some(log) = &self.log {
             check_table_path(log)?;
-            files::check_writable(log, self.force)?;
+            let inputs: Vec<&Path> = [Some(&self.data), self.schema.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(PathBuf::as_path)
+                .collect();
+            files::check_output(log, &inputs, self.force)?;
         }
         let kept = self.prepare_checkpoints(common, choice)?;
         let train = self.read(common, schema.as_ref())?;
@@ -164,7 +169,7 @@ impl Fit {
             return Ok(None);
         };
         let path = checkpoint::find(named.as_ref().unwrap_or(&self.out))?;
-        if ours.exists() && !same_file(&path, &ours) && !self.force {
+        if ours.exists() && !files::is_same(&path, &ours) && !self.force {
             return Err(Error::Request(format!(
                 "{} is there already, from another interrupted training, and --resume names {}\n  help: give another --out, or replace it with --force",
                 ours.display(),
@@ -249,12 +254,7 @@ impl Fit {
 
     /// A model speaks of columns and rows and knows no files; the user has to be told which.
     fn named(&self, error: Error) -> Error {
-        match error {
-            Error::Data(error) if error.file.is_none() => {
-                error.file(self.data.display().to_string()).into()
-            }
-            other => other,
-        }
+        files::in_file(error, &self.data)
     }
 
     fn tell(
@@ -325,9 +325,4 @@ fn left_over(path: &Path) -> String {
         ),
         Err(_) => format!("{shown} is there and is no checkpoint; it is left as it is"),
     }
-}
-
-/// Whether both paths lead to one file; `false` where either leads nowhere.
-fn same_file(one: &Path, other: &Path) -> bool {
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }

@@ -37,7 +37,7 @@ pub(crate) struct Impute {
 impl Impute {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
         check_table_path(&self.out)?;
-        files::check_writable(&self.out, self.force)?;
+        files::check_output(&self.out, &[&self.data], self.force)?;
         let artifact = saved::read(&self.model)?;
         let fitted = registry::load(&artifact)?;
         let rows = self.table.read_for_model(&self.data, &artifact.schema)?;
@@ -47,7 +47,9 @@ impl Impute {
             threads: self.work.threads(),
             observer: &mut task,
         };
-        let filled = fitted.impute(&rows, &mut ctx)?.ok_or_else(|| {
+        let filled = fitted.impute(&rows, &mut ctx);
+        let filled = filled.map_err(|error| files::in_file(error, &self.data))?;
+        let filled = filled.ok_or_else(|| {
             Error::Request(format!("{} cannot fill missing cells; `meg` can", artifact.model))
         })?;
         drop(task);

@@ -3,7 +3,7 @@ use super::{masking, output};
 use bench_harness::files;
 use clap::Args;
 use masking::Masking;
-use meg_core::{Error, Result, Seed};
+use meg_core::{Result, Seed};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use transforms::masking::Report;
@@ -58,11 +58,7 @@ pub(crate) struct Mask {
 impl Mask {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
         check_table_path(&self.out)?;
-        files::check_writable(&self.out, self.force)?;
         let schema_out = self.schema.as_ref().map(|_| self.out.with_extension("schema.toml"));
-        if let Some(path) = &schema_out {
-            files::check_writable(path, self.force)?;
-        }
         let masking = Masking::read(&self.rules, self.key.as_deref(), common, |inputs| {
             self.check_outputs(inputs, schema_out.as_deref())
         })?;
@@ -76,20 +72,14 @@ impl Mask {
         self.tell(common, &masked.report, schema_out.as_deref())
     }
 
-    /// Refuses to replace a file that is read, which --force does not ask for.
+    /// Refuses what cannot be written, and to replace a file that is read, which --force does not ask
+    /// for.
     fn check_outputs(&self, inputs: &[PathBuf], schema_out: Option<&Path>) -> Result<()> {
         let mut inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
         inputs.push(&self.file);
         inputs.extend(self.schema.as_deref());
-        for out in [Some(self.out.as_path()), schema_out].into_iter().flatten() {
-            if inputs.iter().any(|input| files::is_same(input, out)) {
-                return Err(Error::Request(format!(
-                    "{} would be written and is read too\n  help: choose another --out",
-                    out.display()
-                )));
-            }
-        }
-        Ok(())
+        let mut outputs = [Some(self.out.as_path()), schema_out].into_iter().flatten();
+        outputs.try_for_each(|out| files::check_output(out, &inputs, self.force))
     }
 
     fn tell(&self, common: &Common, report: &Report, schema: Option<&Path>) -> Result<()> {

@@ -143,11 +143,10 @@ fn read_hierarchies(rules: &Rules, path: &Path) -> Result<BTreeMap<String, Hiera
 fn in_file(error: Error, path: &Path) -> Error {
     let file = path.display().to_string();
     match error {
-        Error::Data(error) if error.file.is_none() => DataError::file(*error, file).into(),
         Error::Recipe { key, problem } => {
             Error::Request(format!("{file}: {}", Error::Recipe { key, problem }))
         }
         Error::Request(problem) => Error::Request(format!("{file}: {problem}")),
-        other => other,
+        other => files::in_file(other, path),
     }
 }

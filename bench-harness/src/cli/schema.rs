@@ -61,7 +61,7 @@ impl Schema {
         match self {
             Schema::Infer { file, out, force, table } => {
                 if let Some(out) = out {
-                    files::check_writable(out, *force)?;
+                    files::check_output(out, &[file], *force)?;
                 }
                 let table = table.read(file, None)?;
                 let schema = table.schema();

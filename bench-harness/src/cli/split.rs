@@ -2,16 +2,16 @@ use super::datasets_command::{Form, check_new_folder, write_new_folder};
 use super::options::{Common, TableOptions};
 use super::{output, target};
 use clap::Args;
-use datasets::Dataset;
-use meg_core::{DataError, Error, Result, Seed};
+use datasets::{Dataset, EqualRows};
+use meg_core::{DataError, Error, Result, Seed, Table};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Divide a table of your own into train, holdout and schema.toml.
 ///
 /// Utility and privacy of synthetic rows can only be judged against rows that the generator never
-/// saw. A share of each class of the target column is held out (of all rows without one); equal
-/// rows stay on one side.
+/// saw. A share of each class of the target column is held out (of all rows without one), so that
+/// both parts are samples of one law.
 #[derive(Debug, Args)]
 pub(crate) struct Split {
     /// CSV or Parquet file.
@@ -32,6 +32,10 @@ pub(crate) struct Split {
     /// Seed of the division; the same seed gives the same bytes.
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// Keep equal rows on one side, for copies that are no rows of their own. Where many rows are
+    /// equal by chance the two parts then follow different laws, and their scores are no yardstick.
+    #[arg(long)]
+    equal_rows_together: bool,
     /// Form of the tables.
     #[arg(long, value_enum, default_value_t = Form::Csv)]
     format: Form,
@@ -41,10 +45,7 @@ pub(crate) struct Split {
 
 impl Split {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
-        if !(self.share > 0.0 && self.share < 1.0) {
-            let problem = format!("--share {}: should be above 0 and below 1", self.share);
-            return Err(Error::Request(problem));
-        }
+        check_share(self.share)?;
         check_new_folder(&self.out)?;
         let schema = self.schema.as_deref().map(|path| self.table.read_schema(path)).transpose()?;
         let table = self.table.read(&self.file, schema.as_ref())?;
@@ -55,19 +56,13 @@ impl Split {
         if schema.is_none() {
             datasets::remarks(&table).iter().for_each(|told| common.remark(told));
         }
-        // The name is the purpose of the random stream: that of the file would make the division
-        // depend on where the file lies.
-        let parts = Dataset::split("table".into(), &table, self.share, Seed(self.seed));
+        let equal = match self.equal_rows_together {
+            true => EqualRows::Together,
+            false => EqualRows::Apart,
+        };
+        let seed = Seed(self.seed);
+        let parts = divide((&self.file, &table), self.share, equal, seed)?;
         let (train, holdout) = (parts.train.rows(), parts.holdout.rows());
-        if train == 0 || holdout == 0 {
-            let rows = table.rows();
-            return Err(DataError::new(format!(
-                "{rows} rows divide into {train} for training and {holdout} to hold out"
-            ))
-            .file(self.file.display().to_string())
-            .advice("take another --share, or a table with more different rows")
-            .into());
-        }
         write_new_folder(&parts, &self.out, self.format)?;
         if common.json {
             return output::print_json(&json!({
@@ -81,4 +76,34 @@ impl Split {
             self.out.display()
         ))
     }
+}
+
+/// Refuses a share of nothing or of everything.
+pub(super) fn check_share(share: f64) -> Result<()> {
+    if share > 0.0 && share < 1.0 {
+        return Ok(());
+    }
+    Err(Error::Request(format!("--share {share}: should be above 0 and below 1")))
+}
+
+/// A table of the user's in two parts with rows in both, the same wherever its file lies.
+pub(super) fn divide(
+    (file, table): (&Path, &Table),
+    share: f64,
+    equal: EqualRows,
+    seed: Seed,
+) -> Result<Dataset> {
+    // The name is the purpose of the random stream.
+    let parts = Dataset::split("table".into(), table, share, equal, seed);
+    let (train, holdout) = (parts.train.rows(), parts.holdout.rows());
+    if train > 0 && holdout > 0 {
+        return Ok(parts);
+    }
+    let rows = table.rows();
+    let problem = format!("{rows} rows divide into {train} for training and {holdout} to hold out");
+    let advice = match equal {
+        EqualRows::Apart => "take another --share, or a table with more rows",
+        EqualRows::Together => "leave out --equal-rows-together: too few rows differ",
+    };
+    Err(DataError::new(problem).file(file.display().to_string()).advice(advice).into())
 }

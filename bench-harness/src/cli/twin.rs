@@ -2,7 +2,7 @@ use super::datasets_command::check_new_folder;
 use super::masking::{self, KEPT, Masking};
 use super::options::{Common, TableOptions, WorkOptions};
 use super::progress::Progress;
-use super::{guessed, output, target};
+use super::{guessed, output, split, target};
 use bench_harness::cell::Job;
 use bench_harness::plan::{self, Plan, PlanModel};
 use bench_harness::registry::{self, Choice};
@@ -11,8 +11,8 @@ use bench_harness::store::{Manifest, Planned, Store};
 use bench_harness::twin::{self, Twin as Made};
 use bench_harness::{details, files};
 use clap::Args;
-use datasets::Dataset;
-use meg_core::{Artifact, DataError, Error, Result, Role, Schema, Seed, Table};
+use datasets::{Dataset, EqualRows};
+use meg_core::{Artifact, Error, Instructions, Result, Role, Schema, Seed, Table};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use transforms::masking::Report;
@@ -78,10 +78,7 @@ const OR_MASK: &str = ", mask by a rule";
 
 impl Twin {
     pub(crate) fn run(&self, common: &Common) -> Result<()> {
-        if !(self.share > 0.0 && self.share < 1.0) {
-            let problem = format!("--share {}: should be above 0 and below 1", self.share);
-            return Err(Error::Request(problem));
-        }
+        split::check_share(self.share)?;
         eval::select(&self.metrics)?;
         let choice = self.choice()?;
         check_new_folder(&self.out)?;
@@ -160,18 +157,8 @@ impl Twin {
 
     fn divided(&self, table: &Table) -> Result<Dataset> {
         let name = self.file.file_stem().unwrap_or_default().to_string_lossy();
-        // As `meg datasets split`: the division does not depend on where the file lies.
-        let parts = Dataset::split("table".into(), table, self.share, Seed(self.work.seed));
-        let (train, holdout) = (parts.train.rows(), parts.holdout.rows());
-        if train == 0 || holdout == 0 {
-            let rows = table.rows();
-            return Err(DataError::new(format!(
-                "{rows} rows divide into {train} for training and {holdout} to hold out"
-            ))
-            .file(self.file.display().to_string())
-            .advice("take another --share, or a table with more different rows")
-            .into());
-        }
+        let seed = Seed(self.work.seed);
+        let parts = split::divide((&self.file, table), self.share, EqualRows::Apart, seed)?;
         Ok(Dataset { name: name.into_owned(), ..parts })
     }
 
@@ -190,6 +177,7 @@ impl Twin {
             threads: self.work.threads(),
             device: "cpu".into(),
             plain: false,
+            instructions: Instructions::detected().name().into(),
             metrics: self.metrics.clone(),
             memory_limit: None,
             folders: Vec::new(),
@@ -273,12 +261,7 @@ impl Twin {
 
     /// A model speaks of columns and rows and knows no files; the user has to be told which.
     fn named(&self, error: Error) -> Error {
-        match error {
-            Error::Data(error) if error.file.is_none() => {
-                error.file(self.file.display().to_string()).into()
-            }
-            other => other,
-        }
+        files::in_file(error, &self.file)
     }
 
     fn tell(

@@ -419,6 +419,11 @@ fn number(value: f64) -> String {
 }
 
 fn grid(text: &mut String, head: &[&str], rows: &[Vec<String>]) {
+    // Names of tables, models and columns may hold the sign that parts cells.
+    let escaped = |cell: &str| cell.replace('|', "\\|");
+    let head: Vec<String> = head.iter().map(|cell| escaped(cell)).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| escaped(cell)).collect()).collect();
     let width = |at: usize| {
         let cells = rows.iter().map(|row| row[at].chars().count());
         cells.chain([head[at].chars().count()]).max().unwrap_or(0)
@@ -431,10 +436,10 @@ fn grid(text: &mut String, head: &[&str], rows: &[Vec<String>]) {
             .collect();
         format!("| {} |", cells.join(" | "))
     };
-    line(text, &padded(&mut head.iter().copied()));
+    line(text, &padded(&mut head.iter().map(String::as_str)));
     let rule: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();
     line(text, &padded(&mut rule.iter().map(String::as_str)));
-    for row in rows {
+    for row in &rows {
         line(text, &padded(&mut row.iter().map(String::as_str)));
     }
 }
@@ -445,7 +450,7 @@ fn count(number: usize, what: &str) -> String {
 
 fn one_line(text: &str) -> String {
     let text = text.replace("\n  help: ", "; ");
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn line(text: &mut String, line: &str) {

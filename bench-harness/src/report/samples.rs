@@ -10,7 +10,7 @@ use crate::record::{Record, Seconds, Status};
 use crate::resolve::Skipped;
 use crate::store::{Manifest, Planned};
 use eval::{Goal, Projection, Score};
-use meg_core::{GeneratorMask, Masks};
+use meg_core::{GeneratorMask, Instructions, Masks};
 use std::collections::BTreeMap;
 
 /// A record without values.
@@ -29,6 +29,7 @@ pub(crate) fn record(dataset: &str, model: &str, seed: u64) -> Record {
         threads: 1,
         device: "cpu".into(),
         plain: false,
+        instructions: Instructions::Portable.name().into(),
         metrics: Vec::new(),
         memory_limit: None,
         folders: Vec::new(),

@@ -53,7 +53,8 @@ impl Report<'_> {
     /// Within a table and a score models are ranked by the mean over seeds, ties in the middle of
     /// their ranks. A model that lacks a value in any seed where another model has one (its cell
     /// failed, or the score was undefined) takes the last rank, shared with others that do. A table
-    /// of which cells were not computed yet is left out, and so is a score that no model has there.
+    /// of which cells were not computed yet is left out, and so are a score that no model has there and
+    /// a table without any.
     pub fn standing(&self) -> Option<Standing> {
         let models = self.ranked_models();
         let mut left_out = Vec::new();
@@ -71,6 +72,16 @@ impl Report<'_> {
         }
         let mut ranked = vec![Vec::new(); SCORES.len()];
         let mut lost = vec![Vec::new(); models.len()];
+        tables.retain(|table| {
+            let has = |(score, _): &(&str, &str)| {
+                self.values(&table.dataset, &models, score).iter().any(Option::is_some)
+            };
+            let ranks = SCORES.iter().any(has);
+            if !ranks {
+                left_out.push((table.dataset.clone(), "no model has a score there".to_owned()));
+            }
+            ranks
+        });
         for table in &tables {
             for (at, (score, heading)) in SCORES.iter().enumerate() {
                 let values = self.values(&table.dataset, &models, score);

@@ -1,7 +1,8 @@
 //! What the columns of an unknown table are. [`super::infer_schema`] states the rules.
 
 use super::raw::{Cells, Raw, RawColumn};
-use meg_core::{ColumnKind, ColumnSpec, Result, Schema, datetime, round_to};
+use super::typed::without_noise;
+use meg_core::{ColumnKind, ColumnSpec, Result, Schema, datetime};
 use std::{borrow::Cow, collections::HashSet};
 
 /// Formats of dates and times that are recognised.
@@ -15,9 +16,6 @@ const FORMATS: [&str; 8] = [
     "%d/%m/%Y",
     "%m/%d/%Y",
 ];
-/// How far, as a share of the value, printing a double may miss the number that was meant. Real
-/// digits, such as those of coordinates, lie above it.
-const NOISE: f64 = 1e-12;
 /// Most decimals that are proposed; beyond them the precision stays open.
 const MOST_DECIMALS: u8 = 9;
 /// The longest text of a whole number that a double holds exactly.
@@ -173,7 +171,7 @@ fn check_strangers(
 fn decimals(numbers: &[f64]) -> Option<u8> {
     let mut decimals = 0;
     for &number in numbers {
-        while (round_to(number, decimals) - number).abs() > NOISE * number.abs() {
+        while without_noise(number, decimals).is_none() {
             decimals += 1;
             if decimals > MOST_DECIMALS {
                 return None;

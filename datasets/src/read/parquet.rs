@@ -65,6 +65,10 @@ fn cells(column: &Column) -> PolarsResult<Cells> {
     match column.dtype() {
         DataType::String => Ok(Cells::Text(column.str()?.clone())),
         DataType::Boolean => text(column),
+        // As it would be printed: the double nearest to a float has digits that nobody wrote.
+        DataType::Float32 => Ok(Cells::Numbers(
+            column.f32()?.iter().map(|cell| cell.map_or(f64::NAN, as_printed)).collect(),
+        )),
         _ => {
             let numbers = column.cast(&DataType::Float64)?;
             let numbers: Vec<f64> =
@@ -77,6 +81,11 @@ fn cells(column: &Column) -> PolarsResult<Cells> {
             Ok(Cells::Numbers(numbers))
         }
     }
+}
+
+/// The double with the fewest digits that tells this float from all others.
+fn as_printed(float: f32) -> f64 {
+    float.to_string().parse().expect("what prints as a number reads as one")
 }
 
 fn text(column: &Column) -> PolarsResult<Cells> {

@@ -1,7 +1,8 @@
 //! What a person should look at before a model learns from a table whose schema was guessed.
 
 use super::infer::{fitting_formats, leading_zeros};
-use meg_core::{Column, ColumnKind, ColumnSpec, Table};
+use meg_core::{Column, ColumnKind, ColumnSpec, Role, Table, datetime};
+use std::collections::HashSet;
 
 /// A table of fewer rows teaches little beyond these rows themselves.
 const FEW_ROWS: usize = 30;
@@ -11,8 +12,9 @@ const MANY_LEVELS: usize = 20;
 const FEW_CELLS: usize = 5;
 
 /// Remarks on a table that was read under a guessed schema, a sentence or two each, with the ways
-/// out: few rows, identifiers and free text, dates of which day and month cannot be told apart,
-/// and categories whose levels look like names or identify somebody.
+/// out: few rows, identifiers and free text, dates of which day and month cannot be told apart or
+/// that are written as numbers, targets of two numbers, and categories whose levels look like names
+/// or identify somebody.
 pub fn remarks(table: &Table) -> Vec<String> {
     let mut told = Vec::new();
     if table.rows() < FEW_ROWS {
@@ -33,6 +35,9 @@ fn on_column(spec: &ColumnSpec, column: &Column) -> Option<String> {
             "column {name:?} looks like dates of which day and month cannot be told apart, and is no datetime for that; correct it in the schema to kind = \"datetime\" with format = {}",
             formats.iter().map(|format| format!("{format:?}")).collect::<Vec<_>>().join(" or ")
         ));
+    }
+    if let Column::Numbers(cells) = column {
+        return on_numbers(spec, cells);
     }
     let leave = format!("leave it out with `--drop {name:?}`");
     match &spec.kind {
@@ -60,6 +65,31 @@ fn on_column(spec: &ColumnSpec, column: &Column) -> Option<String> {
         }
         _ => None,
     }
+}
+
+fn on_numbers(spec: &ColumnSpec, cells: &[f64]) -> Option<String> {
+    let name = &spec.name;
+    if spec.kind != (ColumnKind::Number { decimals: Some(0) }) {
+        return None;
+    }
+    let present: Vec<f64> = cells.iter().copied().filter(|cell| !cell.is_nan()).collect();
+    if !present.is_empty() && present.iter().all(|&cell| is_a_day(cell)) {
+        return Some(format!(
+            "column {name:?} looks like days written as numbers (20240131), between which models would draw numbers that are none; correct it in the schema to kind = \"datetime\" with format = \"%Y%m%d\""
+        ));
+    }
+    let values: HashSet<u64> = present.iter().map(|cell| cell.to_bits()).collect();
+    (spec.role == Role::Target && values.len() == 2).then(|| {
+        format!(
+            "the target {name:?} is a number of two values, so that rows are divided without regard to it and no classifier is scored; correct it in the schema to kind = \"category\" with its levels"
+        )
+    })
+}
+
+/// Whether a number reads as a day of the years 1900 to 2099, as 20240131.
+fn is_a_day(number: f64) -> bool {
+    (19_000_101.0..=20_991_231.0).contains(&number)
+        && datetime::parse(&number.to_string(), "%Y%m%d").is_some()
 }
 
 /// The formats, at least two, that all texts of the column fit.
@@ -132,6 +162,24 @@ mod tests {
         check("town", 48, 2_000, None);
         check("surname_known", 2, 2_000, None);
         check("sex", 2, 5, Some("5 rows only"));
+    }
+
+    #[test]
+    fn days_and_classes_written_as_numbers_are_spoken_of() {
+        let on = |cells: &[f64], role| {
+            let spec = ColumnSpec::number("seen", 0).role(role);
+            let table = Table::new(
+                Schema::new(vec![spec]).unwrap(),
+                vec![Column::Numbers(cells.repeat(30))],
+            );
+            remarks(&table.unwrap()).join("\n")
+        };
+        let days = [20_240_131.0, 19_991_231.0, 20_240_229.0];
+        assert!(on(&days, Role::Feature).contains("%Y%m%d"));
+        assert!(on(&[20_240_131.0, 20_240_230.0], Role::Feature).is_empty());
+        assert!(on(&[0.0, 1.0], Role::Target).contains("number of two values"));
+        assert!(on(&[0.0, 1.0, 2.0], Role::Target).is_empty());
+        assert!(on(&[0.0, 1.0], Role::Feature).is_empty());
     }
 
     #[test]

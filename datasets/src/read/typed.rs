@@ -7,9 +7,19 @@ use meg_core::{
 };
 use std::collections::HashMap;
 
-/// How far, as a share of the value, a number may lie from its rounding to the column's decimals:
-/// enough for the noise of printing doubles and floats, too little for a real digit.
-const NOISE: f64 = 1e-6;
+/// How far, as a share of the value, printing a double may miss the number that was meant. Real
+/// digits, such as those of coordinates, lie above it.
+const NOISE: f64 = 1e-12;
+
+/// The number with so many digits after the point, where it has no others but for the noise of
+/// printing.
+pub(super) fn without_noise(number: f64, decimals: u8) -> Option<f64> {
+    let rounded = round_to(number, decimals);
+    // Doubles from about 10^11 on have noise as large as digits.
+    let step = 1.0 / 10f64.powi(i32::from(decimals));
+    let apart = (rounded - number).abs();
+    (apart <= (NOISE * number.abs()).min(step / 8.0)).then_some(rounded)
+}
 
 /// The table under a schema; columns are matched by name.
 pub(crate) fn to_table(raw: &Raw, schema: &Schema) -> Result<Table> {
@@ -144,12 +154,7 @@ fn finish_number(number: f64, decimals: Option<u8>) -> std::result::Result<f64, 
         return Err(Problem::NotFinite);
     }
     let Some(decimals) = decimals else { return Ok(number) };
-    let rounded = round_to(number, decimals);
-    if (rounded - number).abs() <= NOISE * number.abs() {
-        Ok(rounded)
-    } else {
-        Err(Problem::Digits(decimals))
-    }
+    without_noise(number, decimals).ok_or(Problem::Digits(decimals))
 }
 
 fn moments(raw: &Raw, column: &RawColumn, format: &str) -> Result<Vec<f64>> {

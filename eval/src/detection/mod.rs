@@ -125,10 +125,10 @@ impl Metric for Detection {
             Err(gap) => Err(gap.clone()),
         };
         let rounded_found = match (&sides, &found) {
-            (Ok(sides), Ok(_)) => {
-                let table = rounded(comparison.train, comparison.synthetic);
-                table.map(|table| self.detect(sides, &table))
-            }
+            (Ok(sides), Ok(_)) => match rounded(comparison.train, comparison.synthetic) {
+                Ok(table) => table.map(|table| self.detect(sides, &table)),
+                Err(error) => Some(Err(Gap::failed(error.to_string()))),
+            },
             _ => None,
         };
         let nothing_to_round = rounded_found.is_none() && found.is_ok();

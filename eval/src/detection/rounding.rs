@@ -1,11 +1,11 @@
-use meg_core::{Column, ColumnKind, ColumnSpec, Table, round_to};
+use meg_core::{Column, ColumnKind, ColumnSpec, Result, Table, round_to};
 
 /// Decimals that are looked for in a column whose schema leaves them open.
 const MOST_DECIMALS: u8 = 6;
 
 /// The table with numbers rounded to the decimals of the training rows; `None` when that changes no
-/// cell.
-pub(super) fn rounded(train: &Table, table: &Table) -> Option<Table> {
+/// cell. Rounded rows need not keep the constraints of the schema.
+pub(super) fn rounded(train: &Table, table: &Table) -> Result<Option<Table>> {
     let mut changed = false;
     let columns = (0..table.columns().len())
         .map(|at| match &table.columns()[at] {
@@ -24,10 +24,9 @@ pub(super) fn rounded(train: &Table, table: &Table) -> Option<Table> {
         })
         .collect();
     if !changed {
-        return None;
+        return Ok(None);
     }
-    // Rounding to the schema's own decimals cannot leave the schema.
-    Table::new(table.schema().clone(), columns).ok()
+    Table::new(table.schema().without_constraints(), columns).map(Some)
 }
 
 /// What the schema says, or the fewest decimals that hold all training cells.

@@ -7,14 +7,16 @@ const TAIL: f64 = 0.02;
 /// `tail_leak`: the share of synthetic rows that are nearer to a training row than 98 % of the
 /// holdout rows are, minus the 2 % expected, in -0.02..=0.98.
 ///
-/// About 0 for rows that know the law and no person. It sees a leak of one row in fifty, which the
+/// About 0 for rows that know the law and no person, a little more where the threshold comes from few
+/// holdout rows: a fresh row lies below the 2 % quantile of `n` rows with a chance of
+/// `(0.02 (n - 1) + 1) / (n + 1)`, and what that is above 2 % is the reference. It sees a leak of one row in fifty, which the
 /// mean share (`dcr_share`) does not. Where 2 % of the holdout rows equal a training row (tables of
 /// few categories) nothing can be nearer than they are, so it is undefined: a copy would look as
 /// harmless as any other table.
 pub(super) const LEAK: Indicator = Indicator {
     kind: kind("tail_leak", -TAIL, 1.0 - TAIL),
     value: |distances| leak(distances, &distances.synthetic.first),
-    reference: |distances| leak(distances, &distances.holdout.as_ref()?.first).ok(),
+    reference: |distances| Some(expected(distances.holdout.as_ref()?.first.len()) - TAIL),
     interval: None,
     // All holdout rows set the threshold, however few synthetic ones there are.
     test: Some(Test {
@@ -28,6 +30,12 @@ pub(super) const LEAK: Indicator = Indicator {
     }),
 };
 
+/// The share of fresh rows below the quantile of so many rows: a quantile between two of them lies,
+/// on average, as far between the places `i / (n + 1)` that rows divide their law at.
+fn expected(holdout: usize) -> f64 {
+    (TAIL * (holdout - 1) as f64 + 1.0) / (holdout + 1) as f64
+}
+
 fn leak(distances: &Distances, nearest: &[f64]) -> Result<f64, Gap> {
     let holdout =
         distances.holdout.as_ref().ok_or_else(|| Gap::skipped("there are no holdout rows"))?;
@@ -38,4 +46,23 @@ fn leak(distances: &Distances, nearest: &[f64]) -> Result<f64, Gap> {
         return Err(Gap::undefined(reason));
     }
     Ok(share(nearest, |distance| distance < threshold) - TAIL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::Rng as _;
+
+    #[test]
+    fn fresh_rows_lie_below_the_threshold_as_often_as_expected() {
+        let mut rng = meg_core::Seed(5).stream("tail");
+        for holdout in [20, 50, 1_000] {
+            // Of a uniform law the chance of one more is the quantile itself.
+            let games = 4_000;
+            let below = (0..games)
+                .map(|_| quantile(&(0..holdout).map(|_| rng.random()).collect::<Vec<f64>>(), TAIL));
+            let mean = below.sum::<f64>() / f64::from(games);
+            assert!((mean / expected(holdout) - 1.0).abs() < 0.05, "{holdout}: {mean}");
+        }
+    }
 }

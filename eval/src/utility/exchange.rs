@@ -67,17 +67,29 @@ impl Metric for Exchange {
         let Comparison { train, synthetic, holdout, .. } = *comparison;
         let both =
             train.clone().concat(synthetic.clone()).map_err(|error| Gap::failed(error.to_string()));
-        let reference = readings(comparison, Ok(train), holdout);
+        // References tell no rows of their own.
+        let real_only = |learned, tested| [learned + tested, 0];
+        let reference = readings(comparison, Ok(train), holdout, &real_only);
         let rows = train.rows().min(synthetic.rows());
         let half = |table, purpose| halves(table, rows, comparison, purpose);
         let [learned, tested] = half(synthetic, "synthetic rows to learn from");
         let [real_learned, real_tested] = half(train, "training rows to learn from");
-        let by_halves = readings(comparison, Ok(&real_learned), Some(&real_tested));
+        let by_halves = readings(comparison, Ok(&real_learned), Some(&real_tested), &real_only);
         let references = [&reference, &reference, &by_halves];
         let runs = [
-            readings(comparison, Ok(train), Some(synthetic)),
-            readings(comparison, both.as_ref().map_err(Clone::clone), holdout),
-            readings(comparison, Ok(&learned), Some(&tested)),
+            readings(comparison, Ok(train), Some(synthetic), &|learned, tested| [learned, tested]),
+            readings(
+                comparison,
+                both.as_ref().map_err(Clone::clone),
+                holdout,
+                &|learned, tested| {
+                    let real = learned * train.rows() / (train.rows() + synthetic.rows());
+                    [real + tested, learned - real]
+                },
+            ),
+            readings(comparison, Ok(&learned), Some(&tested), &|learned, tested| {
+                [0, learned + tested]
+            }),
         ];
         let mut scores = Vec::new();
         for ((kinds, readings), references) in KINDS.iter().zip(runs).zip(references) {
@@ -103,16 +115,21 @@ fn halves(table: &Table, rows: usize, comparison: &Comparison<'_>, purpose: &str
     [half(true), half(false)]
 }
 
-/// AUC, macro F1 and R² of learning from one table and being tested on another.
+/// AUC, macro F1 and R² of learning from one table and being tested on another. `used` tells how many
+/// real and how many synthetic rows that took, from the rows learned from and those tested on.
 fn readings(
     comparison: &Comparison<'_>,
     source: Result<&Table, Gap>,
     tested: Option<&Table>,
+    used: &dyn Fn(usize, usize) -> [usize; 2],
 ) -> [Reading; 3] {
-    let rows_synthetic = comparison.synthetic.rows();
+    let counted = |reading: Reading, tested: usize| {
+        let [rows_real, rows_synthetic] = used(reading.rows_real, tested);
+        Reading { rows_real, rows_synthetic, ..reading }
+    };
     let gap = |gap: Gap| Reading::new(Err(gap), 0, 0);
     let all = |reason: Gap| [0; 3].map(|_| gap(reason.clone()));
-    if rows_synthetic == 0 {
+    if comparison.synthetic.rows() == 0 {
         return all(Gap::undefined("there is no synthetic row"));
     }
     let (source, target) = match (source, target(comparison)) {
@@ -121,11 +138,12 @@ fn readings(
     };
     let name = &comparison.train.schema().columns[target].name;
     if comparison.train.schema().columns[target].is_numeric() {
-        let run = NumberTask::with(comparison, tested, target, Rules::USUAL)
-            .map(|task| task.run(Regressor::Boost, source));
         let other = || gap(Gap::skipped(format!("the target {name:?} is a number")));
-        let r2 = match run {
-            Ok(run) => Reading { rows_synthetic, ..run.value(|error| error.r2) },
+        let r2 = match NumberTask::with(comparison, tested, target, Rules::USUAL) {
+            Ok(task) => {
+                let run = task.run(Regressor::Boost, source);
+                counted(run.value(|error| error.r2), task.tested())
+            }
             Err(reason) => gap(reason),
         };
         return [other(), other(), r2];
@@ -134,7 +152,7 @@ fn readings(
     match Task::with(comparison, tested, target, Rules::USUAL) {
         Ok(task) => {
             let run = task.run(Learner::Boost, source);
-            let of = |value| Reading { rows_synthetic, ..run.value(&task, value) };
+            let of = |value| counted(run.value(&task, value), task.truth.len());
             [of(AUC), of(MACRO_F1), other]
         }
         Err(reason) => [gap(reason.clone()), gap(reason), other],

@@ -1,7 +1,11 @@
 //! Tables that break other libraries: every score is a value in its range or a reason.
 
+use crate::common::chosen;
 use eval::{Comparison, METRICS, Status, evaluate_with};
-use meg_core::{Column, ColumnKind, ColumnSpec, MISSING, Role, Schema, Seed, Silent, Table};
+use meg_core::{
+    Column, ColumnKind, ColumnSpec, Constraint, MISSING, Role, Schema, Seed, Silent, Table,
+};
+use rand::Rng as _;
 use std::sync::Arc;
 
 fn schema(target: bool) -> Arc<Schema> {
@@ -103,6 +107,38 @@ fn unobserved(rows: usize) -> Table {
 
 fn table(rows: usize, shift: usize) -> Table {
     Table::new(schema(true), plain(rows, shift)).unwrap()
+}
+
+/// Shuffled and rounded rows break constraints that hold in every row.
+#[test]
+fn constraints_stop_no_score() {
+    let rows = |purpose: &str| {
+        let mut rng = Seed(6).stream(purpose);
+        let order = Constraint::Order { low: "low".into(), high: "high".into() };
+        let positive = Constraint::Positive { column: "share".into() };
+        let specs = [("low", None), ("high", None), ("share", None), ("x", Some(0))];
+        let specs = specs.map(|(name, decimals)| ColumnSpec::number(name, decimals));
+        let schema = Schema::new(specs.to_vec()).unwrap();
+        let low: Vec<f64> = (0..300).map(|_| rng.random::<f64>() * 10.0).collect();
+        let high = low.iter().map(|low| low + rng.random::<f64>()).collect();
+        // The training shares are whole numbers, to which the synthetic ones are rounded.
+        let share = (0..300).map(|row| match purpose {
+            "synthetic" => 0.3,
+            _ => f64::from(row % 5 + 1),
+        });
+        let share = share.collect();
+        let x = (0..300).map(|_| f64::from(rng.random_range(0..50))).collect();
+        let columns = [low, high, share, x].map(Column::Numbers).to_vec();
+        Table::new(schema.with_constraints(vec![order, positive]).unwrap(), columns).unwrap()
+    };
+    let [train, holdout, synthetic] = ["train", "holdout", "synthetic"].map(rows);
+    let scores = chosen(&["joint", "detection"], [&train, &holdout, &synthetic]);
+    let failed: Vec<_> = scores.iter().filter(|score| score.status == Status::Failed).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    let value = |name: &str| scores.iter().find(|score| score.name == name).unwrap();
+    assert!(value("position_trend").value.is_some(), "{:?}", value("position_trend"));
+    let rounded = value("detection_boost_rounded_auc");
+    assert!(!rounded.reason.as_deref().unwrap_or("").contains("changes no"), "{rounded:?}");
 }
 
 #[test]

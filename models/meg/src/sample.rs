@@ -38,7 +38,8 @@ pub(crate) fn sample(
     let limit = bound.draws_per_row.saturating_mul(request.rows.max(bound.batch));
     ctx.observer.event(&Event::Start { phase: Phase::Sample, total: Some(request.rows as u64) });
     let mut columns: Vec<Column> = empty(model);
-    let (mut drawn, mut kept) = (0usize, 0usize);
+    // More rows may meet the conditions than are kept of the last round.
+    let (mut drawn, mut met, mut kept) = (0usize, 0usize, 0usize);
     while kept < request.rows {
         if drawn >= limit {
             return Err(Error::Rejected(format!(
@@ -58,6 +59,7 @@ pub(crate) fn sample(
         });
         drawn += wanted;
         for (chunk, rows) in chunks {
+            met += rows;
             let rows = rows.min(request.rows - kept);
             if kept == 0 && rows > 0 {
                 columns.iter_mut().for_each(|column| make_room(column, request.rows));
@@ -68,8 +70,7 @@ pub(crate) fn sample(
         ctx.observer.step(Phase::Sample, kept as u64, &[])?;
     }
     if !request.conditions.is_empty() {
-        ctx.observer
-            .event(&Event::Acceptance { drawn: drawn as u64, kept: kept.min(drawn) as u64 });
+        ctx.observer.event(&Event::Acceptance { drawn: drawn as u64, kept: met as u64 });
     }
     ctx.observer.event(&Event::End { phase: Phase::Sample });
     Table::new(model.codec.schema().clone(), columns)
@@ -88,7 +89,7 @@ fn fixed(model: &FittedMeg, request: &SampleRequest) -> Result<Fixed> {
             fail(format!("the training rows hold nothing like {}", shown(spec, condition.value)))
         })?;
         if let ConditionValue::Number(number) = condition.value
-            && (spec.snap(number) - number).abs() > 1e-9 * number.abs().max(1.0)
+            && !spec.holds(number)
         {
             return Err(fail(format!("{number} has more digits than the column holds")));
         }

@@ -14,14 +14,13 @@ impl DateText {
     /// For this format.
     ///
     /// # Errors
-    /// A data error when dates printed in it cannot be read back.
+    /// As [`datetime::check`].
     pub fn new(format: impl Into<String>) -> Result<Self> {
         let format = format.into();
-        if datetime::is_reversible(&format) {
-            return Ok(Self { format });
+        match datetime::check(&format) {
+            Ok(()) => Ok(Self { format }),
+            Err(error) => Err((*error).into()),
         }
-        let error = DataError::new("dates printed in this format cannot be read back");
-        Err(error.value(format).advice("use year, month and day, as \"%Y-%m-%d\"").into())
     }
 
     /// Seconds since 1970; NaN for a missing text.

@@ -1,6 +1,6 @@
 use super::{
     ATTACKS, Attack,
-    sides::{FALSE_SHARES, Sides},
+    sides::{FALSE_SHARES, Sides, share_above_limit},
 };
 use crate::{numbers::ranks, tables::shuffle_front};
 use meg_core::Seed;
@@ -14,6 +14,8 @@ const EXCHANGES: usize = 10_000;
 pub(super) struct Chance {
     areas: Vec<f64>,
     rates: Vec<f64>,
+    /// Rows that are no members, as many for all attacks.
+    others: usize,
 }
 
 impl Chance {
@@ -24,7 +26,9 @@ impl Chance {
             .collect();
         let mut rng = seed.stream("membership chance");
         let (mut areas, mut rates) = (Vec::new(), Vec::new());
-        let Some(first) = all.first() else { return Self { areas, rates } };
+        let Some(first) = all.first() else {
+            return Self { areas, rates, others: 0 };
+        };
         let mut order: Vec<usize> = (0..first.scores.len()).collect();
         let mut is_member = vec![false; order.len()];
         for _ in 0..EXCHANGES {
@@ -35,7 +39,7 @@ impl Chance {
             rates.extend(all.iter().filter_map(|own| own.rate(&is_member)).max_by(f64::total_cmp));
             members.iter().for_each(|&row| is_member[row] = false);
         }
-        Self { areas, rates }
+        Self { areas, rates, others: first.scores.len() - first.members }
     }
 
     /// What a score has on average where nothing leaks.
@@ -48,8 +52,10 @@ impl Chance {
             "membership_tpr_at_1" => mean(&self.rates),
             "membership_epsilon" => Some(0.0),
             name if name.ends_with("auc") => Some(0.5),
-            name if name.ends_with("at_1") => Some(0.01),
-            name if name.ends_with("at_01") => Some(0.001),
+            name if name.ends_with("at_1") => Some(share_above_limit(self.others, FALSE_SHARES[0])),
+            name if name.ends_with("at_01") => {
+                Some(share_above_limit(self.others, FALSE_SHARES[1]))
+            }
             _ => None,
         }
     }

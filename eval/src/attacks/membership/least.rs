@@ -1,6 +1,6 @@
 use super::{
     Attack,
-    sides::{FALSE_SHARES, limit},
+    sides::{FALSE_SHARES, limit, share_above_limit},
 };
 use crate::{
     learners::area_places,
@@ -37,8 +37,9 @@ pub(super) fn least_leak(name: &str, attacks: &[Attack]) -> Option<f64> {
                 Law::of(&area_places(planted, &sides.others)),
             ),
             false => {
-                let chance = FALSE_SHARES[usize::from(name.ends_with("at_01"))];
-                let limit = limit(&sides.others, chance);
+                let share = FALSE_SHARES[usize::from(name.ends_with("at_01"))];
+                let chance = share_above_limit(sides.others.len(), share);
+                let limit = limit(&sides.others, share);
                 let told = planted.iter().filter(|&&score| score > limit).count();
                 (Law::share(chance), Law::share(told as f64 / planted.len() as f64))
             }

@@ -69,7 +69,7 @@ impl Sides {
     /// How often chance puts as many members above the limit of [`Self::rate`].
     pub(super) fn rate_p_value(&self, at: usize) -> f64 {
         let turned = |scores: &[f64]| -> Vec<f64> { scores.iter().map(|score| -score).collect() };
-        let place = (FALSE_SHARES[at] * self.others.len() as f64).floor() as usize;
+        let place = place(self.others.len(), FALSE_SHARES[at]);
         more_below(&turned(&self.members), &turned(&self.others), place + 1)
     }
 
@@ -139,8 +139,19 @@ const STEPS: usize = 30;
 /// The score that this share of the others exceeds.
 pub(super) fn limit(others: &[f64], share: f64) -> f64 {
     let mut others = others.to_vec();
-    let place = (share * others.len() as f64).floor() as usize;
+    let place = place(others.len(), share);
     *others.select_nth_unstable_by(place, |a, b| b.total_cmp(a)).1
+}
+
+/// The share of members above [`limit`] on average where they are like so many others: each of them
+/// falls into any of the gaps between these equally often.
+pub(super) fn share_above_limit(others: usize, share: f64) -> f64 {
+    (place(others, share) + 1) as f64 / (others + 1) as f64
+}
+
+/// How many of the others lie above the limit.
+fn place(others: usize, share: f64) -> usize {
+    (share * others as f64).floor() as usize
 }
 
 /// Clopper and Pearson's lower limit of a share.
@@ -167,6 +178,27 @@ fn beta(a: f64, b: f64, share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Members that are like the others exceed the limit a little more often than the share that
+    /// names it, the more so the fewer rows there are.
+    #[test]
+    fn members_like_others_exceed_the_limit_as_often_as_expected() {
+        use rand::Rng as _;
+        let mut rng = meg_core::Seed(4).stream("sides");
+        for (others, share, expected) in
+            [(200, 0.01, 3.0 / 201.0), (1_000, 0.001, 2.0 / 1_001.0), (999, 0.001, 1.0 / 1_000.0)]
+        {
+            assert!((share_above_limit(others, share) - expected).abs() < 1e-12);
+            // Of a uniform law the chance of one more is what lies above the limit.
+            let games = 4_000;
+            let above = (0..games).map(|_| {
+                let others: Vec<f64> = (0..others).map(|_| rng.random()).collect();
+                1.0 - limit(&others, share)
+            });
+            let mean = above.sum::<f64>() / f64::from(games);
+            assert!((mean / expected - 1.0).abs() < 0.07, "{others}: {mean}, not {expected}");
+        }
+    }
 
     #[test]
     fn limits_of_shares() {

@@ -1,4 +1,4 @@
-use meg_core::{ColumnKind, ColumnSpec, datetime};
+use meg_core::ColumnSpec;
 use serde::{Deserialize, Serialize};
 
 /// How finely numbers are divided.
@@ -96,7 +96,7 @@ impl NumberCodec {
         let value = cell[at] + (place - at as f64) * (cell[at + 1] - cell[at]);
         // The ends of a bin lie half a step outside of its values; a tie must not leave the bin.
         let half = 0.5 * resolution(spec);
-        let value = value.clamp(cell[0] + 0.5 * half, cell[stretches] - 0.5 * half);
+        let value = value.max(cell[0] + 0.5 * half).min(cell[stretches] - 0.5 * half);
         spec.snap(value)
     }
 
@@ -177,7 +177,7 @@ impl NumberCodec {
             && (1..=usize::from(u16::MAX)).contains(&self.size())
             && (!self.missing || spec.nullable)
             && self.cells.iter().all(|cell| !cell.is_empty() && cell.len() <= STRETCHES + 1)
-            && self.cells.iter().all(|cell| cell.len() > 1 || obeys(spec, cell[0]))
+            && self.cells.iter().all(|cell| cell.len() > 1 || spec.holds(cell[0]))
             && numbers().all(|number| number.is_finite())
             && numbers().zip(numbers().skip(1)).all(|(low, high)| rises(*low, *high))
     }
@@ -189,18 +189,9 @@ fn rises(low: f64, high: f64) -> bool {
     low <= high || low - high <= 1e-12 * low.abs().max(high.abs())
 }
 
-/// Whether the column can hold this value, within the rounding that tables allow.
-fn obeys(spec: &ColumnSpec, value: f64) -> bool {
-    (spec.snap(value) - value).abs() <= 1e-9 * value.abs().max(1.0)
-}
-
 /// The smallest difference between two cells of this column; 0 where there is none.
 fn resolution(spec: &ColumnSpec) -> f64 {
-    match &spec.kind {
-        ColumnKind::Number { decimals: Some(decimals) } => 0.1f64.powi(i32::from(*decimals)),
-        ColumnKind::Datetime { format } => datetime::resolution(format),
-        _ => 0.0,
-    }
+    spec.step().unwrap_or(0.0)
 }
 
 /// Atoms for heavy values, bins of about equal count for the stretches between them.
