@@ -5,6 +5,7 @@ use crate::learner::{Learner, Way};
 use crate::masks::{self, ColumnOrder, Columns, LabelPlace, MaskOptions, MaskScheme};
 use crate::network::{Layout, Part, Weights, counts};
 use crate::plain::PlainTrainer;
+use crate::sharing::Sharing;
 use crate::trainer::{Optimiser, Trainer};
 use meg_core::{Device, Kernels, Seed, conformance};
 use rand::Rng as _;
@@ -45,7 +46,12 @@ impl Bench {
         masks::check(&plan, &codec).unwrap();
         let layout = Arc::new(Layout::new(plan, &codec, EMBEDDING, HIDDEN));
         let order = layout.plan.order.iter();
-        let targets = order.map(|&column| codec.targets(column, 40.0)).collect();
+        let targets = order.map(|&column| {
+            let counts = vec![3; codec.size(column)];
+            let sharing = Sharing::new(&codec.ranks(column), &counts, 6.0);
+            codec.targets(column, 40.0).shared(sharing)
+        });
+        let targets = targets.collect();
         let rows: Vec<u32> = (0..48).map(|row| row * 7).collect();
         let counts = counts(&layout, &codes, &rows, 1);
         let mut rng = Seed(5).stream("test");
@@ -106,6 +112,7 @@ fn check(scheme: MaskScheme, weighted: bool) {
     let soft = (0..7)
         .any(|at| (0..bench.layout.codes[at]).any(|code| bench.targets[at].band(code).1.len() > 2));
     assert!(soft, "no column is smoothed");
+    assert!(bench.targets.iter().any(|one| one.sharing().is_some()), "no column shares");
     let weight = |row: usize| if weighted { (row as f32 * 0.7).sin() } else { 1.0 };
     let weights: Vec<f32> = (0..bench.rows.len()).map(weight).collect();
     let of = |&column: &usize| -> Vec<u16> {

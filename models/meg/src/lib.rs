@@ -25,6 +25,7 @@ mod record;
 mod sample;
 mod schedule;
 mod shares;
+mod sharing;
 mod team;
 mod train;
 mod trainer;
@@ -74,6 +75,10 @@ meg_core::recipe! {
         pub levels: usize = 256,
         /// Width of the ordinal smoothing of bins, in bins of a column of 256; 0: none.
         pub smoothing: f64 = 1.5,
+        /// Rows of an ordered column over which neighbouring values or bins share what they learn (the standard deviation of the kernel); 0: each learns alone.
+        pub sharing: f64 = 0.0,
+        /// The same for small tables (those of fold_below).
+        pub small_sharing: f64 = 100.0,
         /// Cells of an embedding, shared by all generators.
         pub embedding: usize = 16,
         /// Units of each hidden layer.
@@ -171,6 +176,8 @@ impl Synthesizer for Meg {
         within("hidden_context", self.hidden_context, 0.0, 1.0)?;
         within("temperature", self.temperature, 0.1, 10.0)?;
         within("smoothing", self.smoothing, 0.0, 100.0)?;
+        within("sharing", self.sharing, 0.0, 1e9)?;
+        within("small_sharing", self.small_sharing, 0.0, 1e9)?;
         within("dropout", self.dropout, 0.0, 0.9)?;
         within("small_dropout", self.small_dropout, 0.0, 0.9)?;
         within("weight_decay", self.weight_decay, 0.0, 1e3)?;
@@ -249,6 +256,11 @@ impl Meg {
             average: self.average,
             dropout: if rows < self.fold_below { self.small_dropout } else { self.dropout },
         }
+    }
+
+    /// Rows over which codes share what they learn, for so many training rows.
+    fn sharing_width(&self, rows: usize) -> f64 {
+        if rows < self.fold_below { self.small_sharing } else { self.sharing }
     }
 
     /// Rows per step for so many training rows: at least 16 steps per pass, and at least 16 rows

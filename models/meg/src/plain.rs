@@ -172,10 +172,33 @@ impl PlainTrainer {
         }
         let total = Tensor::stack(&losses, 0)?.sum_all()?;
         let store = total.backward()?;
-        let all = self.generators.iter().chain(&self.embeddings);
-        let gradients = all.map(|trained| trained.gradient(&store));
-        let gradients = gradients.collect::<candle_core::Result<_>>()?;
+        let generators = self.generators.iter().zip(&layout.shapes);
+        let generators =
+            generators.map(|(trained, shape)| self.shared(shape, trained.gradient(&store)?));
+        let embeddings = self.embeddings.iter().map(|trained| trained.gradient(&store));
+        let gradients = generators.chain(embeddings).collect::<candle_core::Result<_>>()?;
         Ok((f64::from(total.to_scalar::<f32>()?), gradients))
+    }
+
+    /// The gradient of a generator, shared out among the codes of its columns.
+    fn shared(&self, shape: &Shape, gradient: Tensor) -> candle_core::Result<Tensor> {
+        let sharing = |part: Part| match part {
+            Part::Output(head) => self.targets[shape.heads[head].place].sharing(),
+            _ => None,
+        };
+        let parts = shape.parts();
+        if parts.iter().all(|&part| sharing(part).is_none()) {
+            return Ok(gradient);
+        }
+        let cells = |&part: &Part| {
+            let range = shape.range(part);
+            let cells = gradient.narrow(0, range.start, range.len())?;
+            let Some(sharing) = sharing(part) else { return Ok(cells) };
+            let (rows, codes) = shape.size(part);
+            let matrix = Tensor::from_vec(sharing.matrix(), (codes, codes), &self.device)?;
+            cells.reshape((rows, codes))?.matmul(&matrix)?.flatten_all()
+        };
+        Tensor::cat(&parts.iter().map(cells).collect::<candle_core::Result<Vec<_>>>()?, 0)
     }
 
     /// What both hidden layers are multiplied by: 0 for silent units. The dice are those of the

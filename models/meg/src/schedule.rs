@@ -1,13 +1,14 @@
 //! The trainings of a fit, one after the other: both places of the target, then the other members.
 
 use crate::Meg;
-use crate::codec::{Codes, TableCodec};
+use crate::codec::{Codes, TableCodec, Targets};
 use crate::course::{Course, Standing};
 use crate::fitted::Member;
 use crate::learn::{Learned, Material, does_not_fit};
 use crate::learner::Way;
 use crate::masks::{self, Columns, LabelPlace, MaskOptions};
 use crate::network::{Layout, Weights};
+use crate::sharing::Sharing;
 use crate::train::Split;
 use meg_core::{Observer, Result, Seed, TrainingState};
 use neural::{Losses, Trainee};
@@ -233,6 +234,23 @@ impl<'a> Task<'a> {
         }
     }
 
+    /// What the network of each column is asked for, by place.
+    fn targets(&self, layout: &Layout) -> Arc<[Targets]> {
+        let recipe = self.recipe;
+        let width = recipe.sharing_width(self.codes.rows);
+        let of = |&column: &usize| {
+            let targets = self.codec.targets(column, recipe.smoothing);
+            if width == 0.0 {
+                return targets;
+            }
+            let mut counts = vec![0; self.codec.size(column)];
+            let codes = &self.codes.columns[column];
+            codes.iter().for_each(|&code| counts[usize::from(code)] += 1);
+            targets.shared(Sharing::new(&self.codec.ranks(column), &counts, width))
+        };
+        layout.plan.order.iter().map(of).collect()
+    }
+
     /// What the training of a member needs.
     fn material(&self, number: usize, label: LabelPlace) -> Result<Material<'a>> {
         let recipe = self.recipe;
@@ -247,13 +265,11 @@ impl<'a> Task<'a> {
                 (members[number].layout.clone(), Some(&members[number].weights))
             }
         };
-        let targets = layout.plan.order.iter();
-        let targets = targets.map(|&column| self.codec.targets(column, recipe.smoothing));
         Ok(Material {
             recipe,
             codec: self.codec,
             codes: self.codes,
-            targets: targets.collect(),
+            targets: self.targets(&layout),
             layout: Arc::new(layout),
             batch: recipe.batch(self.codes.rows),
             start,

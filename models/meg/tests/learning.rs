@@ -279,6 +279,18 @@ fn conditions_on_the_first_column_cost_nothing() {
     assert!((centre - 20.0).abs() < 0.15, "{centre}");
 }
 
+/// Rows beyond those that were asked for count among those that met the condition.
+#[test]
+fn acceptance_is_the_share_of_rows_that_meet_the_condition() {
+    let train = mixture(6_000, 3);
+    for (level, share) in [("no", 0.98), ("yes", 0.02)] {
+        let request = SampleRequest::rows(1_000).with(train.schema(), "rare", level).unwrap();
+        let (table, accepted) = conditioned(of_mixture().as_ref(), &request);
+        assert_eq!(table.unwrap().rows(), 1_000);
+        assert!((accepted - share).abs() < 0.01, "{level}: {accepted}");
+    }
+}
+
 /// The rows given a condition on a late column are those that unconditional draws with that value
 /// look like.
 #[test]
@@ -343,4 +355,39 @@ fn a_label_that_is_a_rule_of_the_others_is_made_last() {
     assert!(holds > 0.93, "the rule holds in {holds} of the rows");
     let state = model.save().unwrap().state;
     assert_eq!(state["order"][8], 8, "the label is not made last");
+}
+
+/// Five numbers, each pair with a correlation of 0.4.
+fn alike(rows: usize, seed: u64) -> Table {
+    let mut rng = Seed(seed).stream("alike");
+    let columns = (0..5).map(|at| ColumnSpec::number(format!("x{at}"), 0)).collect();
+    let mut cells = vec![Vec::with_capacity(rows); 5];
+    for _ in 0..rows {
+        let shared: f64 = rng.sample(StandardNormal);
+        for cells in &mut cells {
+            let own: f64 = rng.sample(StandardNormal);
+            cells.push((50.0 + 10.0 * (0.4f64.sqrt() * shared + 0.6f64.sqrt() * own)).round());
+        }
+    }
+    table(columns, cells.into_iter().map(Column::Numbers).collect())
+}
+
+/// Values of few rows each: without sharing these are known by heart before the dependence is.
+#[test]
+fn small_tables_keep_moderate_dependence() {
+    let train = alike(800, 1);
+    let unseen = alike(2_000, 2);
+    let scored = |settings: &str| {
+        let model = learned(&train, settings);
+        let density = model.log_density(&unseen, 2).unwrap().unwrap();
+        let density = mean(density.into_iter().filter(|density| density.is_finite()));
+        let drawn = draw(model.as_ref(), 10_000, 4);
+        let pairs = (0..5).flat_map(|a| (0..a).map(move |b| (a, b)));
+        let weakest = pairs.map(|(a, b)| correlation(drawn.numbers(a), drawn.numbers(b)));
+        (weakest.fold(1.0, f64::min), density)
+    };
+    let (weakest, density) = scored("");
+    let (alone, density_alone) = scored("small_sharing = 0");
+    assert!(weakest > 0.2 && weakest > alone + 0.04, "{weakest}, each code alone {alone}");
+    assert!(density > density_alone + 0.03, "{density}, each code alone {density_alone}");
 }

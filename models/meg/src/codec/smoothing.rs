@@ -1,11 +1,13 @@
 use super::NumberCodec;
+use crate::sharing::Sharing;
 
 /// Soft targets: for each code, the codes that the network is asked for instead, with weights
-/// that sum to 1.
+/// that sum to 1; and what the codes share of their gradients.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Targets {
     /// First code of each band; the weights are those of the codes from there on.
     bands: Vec<(usize, Vec<f32>)>,
+    sharing: Option<Sharing>,
 }
 
 /// A column with fewer bins is not smoothed.
@@ -17,7 +19,17 @@ const ROUNDS: usize = 200;
 impl Targets {
     /// Every code asks for itself.
     pub(crate) fn hard(size: usize) -> Self {
-        Self { bands: (0..size).map(|code| (code, vec![1.0])).collect() }
+        Self { bands: (0..size).map(|code| (code, vec![1.0])).collect(), sharing: None }
+    }
+
+    /// The same, learned with this sharing.
+    pub(crate) fn shared(self, sharing: Option<Sharing>) -> Self {
+        Self { sharing, ..self }
+    }
+
+    /// What the codes share of their gradients, if anything.
+    pub(crate) fn sharing(&self) -> Option<&Sharing> {
+        self.sharing.as_ref()
     }
 
     /// Gaussian weights over the neighbouring bins, scaled until rows and columns sum to 1 (Sinkhorn

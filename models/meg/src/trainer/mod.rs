@@ -7,7 +7,7 @@ mod sight;
 
 use crate::codec::{Codes, Targets};
 use crate::ensemble::MemberView;
-use crate::network::{Layout, Shape, Weights, forward};
+use crate::network::{Layout, Part, Shape, Weights, forward};
 use crate::team;
 use generator::{Example, GeneratorState, Learned, Scratch};
 use loss::negative_log_likelihood;
@@ -327,6 +327,11 @@ impl Trainer {
                 state.backward((shape, at), &tables, &example, rows, silence, scratch);
             }
             scratch.veiled = veiled;
+            for (at, head) in shape.heads.iter().enumerate() {
+                if let Some(sharing) = targets[head.place].sharing() {
+                    sharing.apply(&mut state.weights.gradient[shape.range(Part::Output(at))]);
+                }
+            }
         });
         let (generators, children) = (&self.generators, &self.children);
         team::each(&mut self.scratch, &mut self.embeddings, |scratch, place, learned| {

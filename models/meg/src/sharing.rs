@@ -1,0 +1,129 @@
+//! What the codes of an ordered column learn from each other.
+
+/// By code, the codes of whose gradients it takes shares, which sum to 1.
+///
+/// In a small table few rows have any one value or bin. A network whose outputs are learned one by
+/// one has these rows by heart before it has found that one number rises with another, and the rows
+/// that decide when to stop then stop it. So a code takes its gradient from the codes beside it,
+/// too: what they have in common is learned first. It is another direction downhill, not another
+/// goal: where the gradient is zero it is zero (a Sobolev gradient, Neuberger 1985).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sharing {
+    by_code: Vec<Vec<(u16, f32)>>,
+}
+
+/// Share that a code keeps for itself whatever lies beside it, so that it can be learned apart.
+const OWN: f64 = 0.1;
+/// Standard deviations of the kernel beyond which there is nothing to share.
+const REACH: f64 = 3.0;
+
+impl Sharing {
+    /// For codes of so many rows each, of which those with a rank are ordered. The kernel is normal
+    /// with a standard deviation of `width` rows, counted along the ordered column, so that a
+    /// frequent value learns alone. `None` where nothing is ordered.
+    pub(crate) fn new(ranks: &[Option<f32>], counts: &[u64], width: f64) -> Option<Self> {
+        let mut ordered: Vec<(f32, usize)> =
+            ranks.iter().enumerate().filter_map(|(code, rank)| Some(((*rank)?, code))).collect();
+        if width <= 0.0 || ordered.len() < 3 {
+            return None;
+        }
+        ordered.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut rows = 0.0;
+        let places: Vec<(f64, usize)> = ordered
+            .into_iter()
+            .map(|(_, code)| {
+                let middle = rows + 0.5 * counts[code] as f64;
+                rows += counts[code] as f64;
+                (middle, code)
+            })
+            .collect();
+        let mut by_code: Vec<Vec<(u16, f32)>> =
+            (0..ranks.len()).map(|code| vec![(code as u16, 1.0)]).collect();
+        for &(place, code) in &places {
+            by_code[code] = shares(&places, place, code, width);
+        }
+        Some(Self { by_code })
+    }
+
+    /// Shares out the gradient of an output layer: rows of a cell for each code.
+    pub(crate) fn apply(&self, gradient: &mut [f32]) {
+        let mut alone = vec![0.0; self.by_code.len()];
+        for cells in gradient.chunks_exact_mut(self.by_code.len()) {
+            alone.copy_from_slice(cells);
+            for (cell, shares) in cells.iter_mut().zip(&self.by_code) {
+                *cell = shares.iter().map(|&(code, share)| share * alone[usize::from(code)]).sum();
+            }
+        }
+    }
+
+    /// The shares as a square matrix, of which each column belongs to one code.
+    pub(crate) fn matrix(&self) -> Vec<f32> {
+        let codes = self.by_code.len();
+        let mut cells = vec![0.0; codes * codes];
+        for (code, shares) in self.by_code.iter().enumerate() {
+            shares
+                .iter()
+                .for_each(|&(other, share)| cells[usize::from(other) * codes + code] = share);
+        }
+        cells
+    }
+}
+
+fn shares(places: &[(f64, usize)], place: f64, code: usize, width: f64) -> Vec<(u16, f32)> {
+    let near: Vec<(usize, f64)> = places
+        .iter()
+        .map(|&(other, code)| (code, (other - place) / width))
+        .filter(|(_, far)| far.abs() <= REACH)
+        .map(|(code, far)| (code, (-0.5 * far * far).exp()))
+        .collect();
+    let sum: f64 = near.iter().map(|(_, weight)| weight).sum();
+    let share = |&(other, weight): &(usize, f64)| {
+        let own = if other == code { OWN } else { 0.0 };
+        (other as u16, (own + (1.0 - OWN) * weight / sum) as f32)
+    };
+    near.iter().map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_share_and_frequent_values_and_those_without_order_learn_alone() {
+        let ranks = [Some(0.0), Some(0.5), Some(1.0), Some(1.5), None];
+        let sharing = Sharing::new(&ranks, &[10, 10, 10, 1_000, 50], 20.0).unwrap();
+        for shares in &sharing.by_code {
+            let sum: f32 = shares.iter().map(|(_, share)| share).sum();
+            assert!((sum - 1.0).abs() < 1e-6, "{shares:?}");
+        }
+        assert_eq!(sharing.by_code[3], [(3, 1.0)]);
+        assert_eq!(sharing.by_code[4], [(4, 1.0)]);
+        assert_eq!(sharing.by_code[0].len(), 3);
+        let own = sharing.by_code[1][1].1;
+        assert!(own > sharing.by_code[1][0].1 && own < 0.5, "{own}");
+    }
+
+    #[test]
+    fn sharing_out_is_a_product_with_the_matrix() {
+        let ranks: Vec<Option<f32>> =
+            (0..6).map(|code| (code < 5).then_some(code as f32)).collect();
+        let sharing = Sharing::new(&ranks, &[3, 9, 2, 5, 8, 4], 6.0).unwrap();
+        let gradient: Vec<f32> = (0..12).map(|cell| (cell as f32 * 1.7).sin()).collect();
+        let mut shared = gradient.clone();
+        sharing.apply(&mut shared);
+        let matrix = sharing.matrix();
+        for row in 0..2 {
+            for code in 0..6 {
+                let exact: f32 =
+                    (0..6).map(|other| gradient[row * 6 + other] * matrix[other * 6 + code]).sum();
+                assert!((shared[row * 6 + code] - exact).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn without_width_or_order_there_is_none() {
+        assert_eq!(Sharing::new(&[None; 4], &[5; 4], 100.0), None);
+        assert_eq!(Sharing::new(&[Some(0.0), Some(0.5), Some(1.0)], &[5; 3], 0.0), None);
+    }
+}
