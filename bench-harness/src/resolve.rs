@@ -8,7 +8,7 @@ use crate::{machine, units};
 use datasets::{Entry, Places};
 use meg_core::{Error, Kernels, Observer, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -246,16 +246,35 @@ fn resolve_models(models: Vec<PlanModel>, settings: &[Setting]) -> Result<Vec<Ro
             let mut own = model.settings.clone();
             let set = settings.iter().filter(|set| set.label == model.label());
             own.extend(set.map(|set| (set.key.clone(), set.value.clone())));
-            let choice = registry::choose(&model.name, &own)?;
-            Ok(Row { label: model.label().to_owned(), choice })
+            let label = model.label().to_owned();
+            match registry::choose(&model.name, &own) {
+                Ok(choice) => Ok(Row { label, choice }),
+                // A recipe does not know which of several models of one plan it is.
+                Err(error @ Error::Recipe { .. }) => {
+                    Err(Error::Request(format!("model {label:?}: {error}")))
+                }
+                Err(error) => Err(error),
+            }
         })
         .collect::<Result<Vec<Row>>>()?;
-    // Two rows of one recipe would be one cell with two names.
-    let recipe = |row: &Row| {
-        format!("{} {}", row.choice.entry.name, registry::canonical(&row.choice.recipe.settings))
-    };
-    refuse_twice("the recipe", rows.iter().map(recipe))?;
+    refuse_equal(&rows)?;
     Ok(rows)
+}
+
+/// Two rows of one recipe would be one cell with two names.
+fn refuse_equal(rows: &[Row]) -> Result<()> {
+    let recipe =
+        |row: &Row| (row.choice.entry.name, registry::canonical(&row.choice.recipe.settings));
+    let mut known: HashMap<_, &str> = HashMap::new();
+    for row in rows {
+        if let Some(first) = known.insert(recipe(row), &row.label) {
+            return Err(Error::Request(format!(
+                "the models {first:?} and {:?} of the plan are the same, with the same settings: leave one of them out, or change a setting",
+                row.label
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn without_nulls(settings: &serde_json::Value) -> toml::Table {
@@ -307,5 +326,24 @@ mod tests {
         assert!(filled(Some(Vec::<u64>::new()), "seeds").is_err());
         assert!(positive("rows", Some(0)).is_err());
         assert!(is_plain("ctgan-50") && !is_plain("../x") && !is_plain(""));
+    }
+
+    #[test]
+    fn mistakes_in_models_name_their_labels() {
+        let check = |models: &str, parts: &[&str]| {
+            let plan = format!("datasets = [\"clinic\"]\nseeds = [1]\nmodels = [{models}]");
+            let message = resolve(Plan::from_toml(&plan).unwrap(), &[]).unwrap_err().to_string();
+            for part in parts {
+                assert!(message.contains(part), "{message} should contain {part}");
+            }
+            message
+        };
+        let wrong = r#"{ name = "ctgan", label = "x", settings = { epoch = 1 } }"#;
+        check(wrong, &["model \"x\": setting `epoch`", "did you mean `epochs`?"]);
+        let kind = r#"{ name = "ctgan", label = "y", settings = { epochs = "many" } }"#;
+        check(kind, &["model \"y\": setting `epochs`"]);
+        let twice = r#""copy", { name = "copy", label = "again" }"#;
+        let message = check(twice, &["\"copy\"", "\"again\"", "leave one of them out"]);
+        assert!(!message.contains('{'), "{message}");
     }
 }
