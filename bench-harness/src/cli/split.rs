@@ -11,7 +11,7 @@ use std::path::PathBuf;
 ///
 /// Utility and privacy of synthetic rows can only be judged against rows that the generator never
 /// saw. A share of each class of the target column is held out (of all rows without one); equal
-/// rows stay on one side.
+/// rows stay on one side. `meg bench --datasets DIR/` takes the folder as a table.
 #[derive(Debug, Args)]
 pub(crate) struct Split {
     /// CSV or Parquet file.
