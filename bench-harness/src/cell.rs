@@ -10,7 +10,7 @@ use crate::details::Details;
 use crate::record::{PeakMemory, Record, Rows, Seconds, Status};
 use crate::truth::truth;
 use crate::{VERSION, memory, registry};
-use datasets::{Dataset, Places};
+use datasets::{Chosen, Dataset, Places};
 use eval::{Comparison, Truth};
 use meg_core::{
     Device, Error, Event, FitContext, Fitted, Kernels, Observer, Phase, Recipe, Result,
@@ -33,8 +33,10 @@ pub const SPLIT_SEED: Seed = Seed(0);
 /// Everything a child process needs to compute one cell; it travels as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// Catalogue name of the table.
+    /// Name of the table.
     pub dataset: String,
+    /// What finds the table from any folder: its name in the catalogue, or a path.
+    pub table: String,
     /// Hash of the table.
     pub data_hash: String,
     /// Hash of its split.
@@ -186,11 +188,8 @@ fn load(job: &Job, watch: &mut Watch<'_>) -> Result<Real> {
     watch.enter(Phase::Load);
     // The parent has fetched everything; a cell never uses the network.
     let places = Places { folders: job.folders.clone(), cache: job.cache.clone(), download: false };
-    let chosen = datasets::select(std::slice::from_ref(&job.dataset))?;
-    let [entry] = chosen.entries[..] else {
-        return Err(Error::Request(format!("no dataset {:?}", job.dataset)));
-    };
-    let data = entry.load(&places, SPLIT_SEED, watch)?;
+    let table = Chosen::find(&job.table)?;
+    let data = table.load(&places, SPLIT_SEED, watch)?;
     if data.hash != job.data_hash || data.split != job.split_hash {
         return Err(Error::data(format!(
             "the files of {} changed while the benchmark was running",
@@ -198,7 +197,7 @@ fn load(job: &Job, watch: &mut Watch<'_>) -> Result<Real> {
         )));
     }
     let limit = job.rows.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
-    let truth = truth(entry, &places, watch)?;
+    let truth = truth(&table, &places, watch)?;
     Ok(Real { data: data.with_train_rows(limit, SPLIT_SEED), truth })
 }
 

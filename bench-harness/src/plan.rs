@@ -11,7 +11,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// Names and globs of tables.
+    /// Names and globs of tables, and paths of folders.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub datasets: Option<Vec<String>>,
     /// Seeds; one cell per dataset, model and seed.
@@ -262,7 +262,7 @@ mod tests {
             }
             let names = plan.datasets.unwrap();
             let chosen = datasets::select(&names).unwrap();
-            assert_eq!(chosen.entries.len(), names.len(), "{}", path.display());
+            assert_eq!(chosen.tables.len(), names.len(), "{}", path.display());
             eval::select(&plan.metrics.unwrap_or_default()).unwrap();
             let name = path.file_stem().unwrap().to_str().unwrap();
             assert!(Plan::built_in(name).is_some(), "{name} is not in the program");

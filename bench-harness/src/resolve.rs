@@ -5,10 +5,10 @@ use crate::details;
 use crate::plan::{Plan, PlanModel, Setting};
 use crate::registry::{self, Choice};
 use crate::{machine, units};
-use datasets::{Entry, Places};
+use datasets::{Chosen, Places};
 use meg_core::{Error, Instructions, Kernels, Observer, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Resolved {
     /// Tables, in report order.
-    pub datasets: Vec<&'static Entry>,
+    pub datasets: Vec<Chosen>,
     /// Models, in report order.
     pub models: Vec<Row>,
     /// Seeds.
@@ -66,8 +66,10 @@ pub struct Survey {
 /// A table whose files are there.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// Catalogue name.
+    /// Name of the table.
     pub dataset: String,
+    /// What finds it from any folder.
+    pub table: String,
     /// Hash of the table; empty when it could not be read.
     pub data_hash: String,
     /// Hash of the split; empty when it could not be read.
@@ -80,7 +82,7 @@ pub struct Found {
 /// A table that could not be had, with the way to get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// Catalogue name.
+    /// Name of the table.
     pub dataset: String,
     /// Why, and what to do.
     pub reason: String,
@@ -98,13 +100,13 @@ pub fn resolve(plan: Plan, settings: &[Setting]) -> Result<Resolved> {
     positive("rows", plan.rows)?;
     positive("jobs", plan.jobs.map(|jobs| jobs as u64))?;
     positive("threads", plan.threads.map(|threads| threads as u64))?;
-    let cells = chosen.entries.len() * models.len() * seeds.len();
+    let cells = chosen.tables.len() * models.len() * seeds.len();
     let cores = machine::cores();
     let jobs = plan.jobs.unwrap_or(cores).clamp(1, cells.max(1));
     let device = plan.device.unwrap_or_else(|| "cpu".into());
     cell::parse_device(&device)?;
     let mut resolved = Resolved {
-        datasets: chosen.entries,
+        datasets: chosen.tables,
         models,
         seeds,
         rows: plan.rows,
@@ -131,12 +133,12 @@ pub fn resolve(plan: Plan, settings: &[Setting]) -> Result<Resolved> {
 /// When the observer interrupts.
 pub fn survey(plan: &Resolved, places: &Places, observer: &mut dyn Observer) -> Result<Survey> {
     let mut survey = Survey::default();
-    for entry in &plan.datasets {
-        match entry.provide(places, observer) {
-            Ok(_) => survey.found.push(read(entry, places, observer)?),
+    for table in &plan.datasets {
+        match table.provide(places, observer) {
+            Ok(()) => survey.found.push(read(table, places, observer)?),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => {
-                let dataset = entry.name.to_owned();
+                let dataset = table.name().to_owned();
                 survey.skipped.push(Skipped { dataset, reason: error.to_string() });
             }
         }
@@ -144,9 +146,10 @@ pub fn survey(plan: &Resolved, places: &Places, observer: &mut dyn Observer) -> 
     Ok(survey)
 }
 
-fn read(entry: &Entry, places: &Places, observer: &mut dyn Observer) -> Result<Found> {
-    let found = Found { dataset: entry.name.to_owned(), ..Found::default() };
-    match entry.load(places, SPLIT_SEED, observer) {
+fn read(table: &Chosen, places: &Places, observer: &mut dyn Observer) -> Result<Found> {
+    let (dataset, address) = (table.name().to_owned(), table.address().to_owned());
+    let found = Found { dataset, table: address, ..Found::default() };
+    match table.load(places, SPLIT_SEED, observer) {
         Ok(data) => Ok(Found { data_hash: data.hash, split_hash: data.split, ..found }),
         Err(Error::Interrupted) => Err(Error::Interrupted),
         Err(error) => Ok(Found { problem: Some(error.to_string()), ..found }),
@@ -169,6 +172,7 @@ impl Resolved {
         let sample = format!("{}-{}-{seed}.parquet", table.dataset, row.label);
         let job = Job {
             dataset: table.dataset.clone(),
+            table: table.table.clone(),
             data_hash: table.data_hash.clone(),
             split_hash: table.split_hash.clone(),
             label: row.label.clone(),
@@ -201,7 +205,7 @@ impl Resolved {
             settings: without_nulls(&row.choice.recipe.settings),
         });
         Plan {
-            datasets: Some(self.datasets.iter().map(|entry| entry.name.to_owned()).collect()),
+            datasets: Some(self.datasets.iter().map(|table| table.given().to_owned()).collect()),
             seeds: Some(self.seeds.clone()),
             rows: self.rows,
             jobs: Some(self.jobs),
@@ -247,16 +251,35 @@ fn resolve_models(models: Vec<PlanModel>, settings: &[Setting]) -> Result<Vec<Ro
             let mut own = model.settings.clone();
             let set = settings.iter().filter(|set| set.label == model.label());
             own.extend(set.map(|set| (set.key.clone(), set.value.clone())));
-            let choice = registry::choose(&model.name, &own)?;
-            Ok(Row { label: model.label().to_owned(), choice })
+            let label = model.label().to_owned();
+            match registry::choose(&model.name, &own) {
+                Ok(choice) => Ok(Row { label, choice }),
+                // A recipe does not know which of several models of one plan it is.
+                Err(error @ Error::Recipe { .. }) => {
+                    Err(Error::Request(format!("model {label:?}: {error}")))
+                }
+                Err(error) => Err(error),
+            }
         })
         .collect::<Result<Vec<Row>>>()?;
-    // Two rows of one recipe would be one cell with two names.
-    let recipe = |row: &Row| {
-        format!("{} {}", row.choice.entry.name, registry::canonical(&row.choice.recipe.settings))
-    };
-    refuse_twice("the recipe", rows.iter().map(recipe))?;
+    refuse_equal(&rows)?;
     Ok(rows)
+}
+
+/// Two rows of one recipe would be one cell with two names.
+fn refuse_equal(rows: &[Row]) -> Result<()> {
+    let recipe =
+        |row: &Row| (row.choice.entry.name, registry::canonical(&row.choice.recipe.settings));
+    let mut known: HashMap<_, &str> = HashMap::new();
+    for row in rows {
+        if let Some(first) = known.insert(recipe(row), &row.label) {
+            return Err(Error::Request(format!(
+                "the models {first:?} and {:?} of the plan are the same, with the same settings: leave one of them out, or change a setting",
+                row.label
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn without_nulls(settings: &serde_json::Value) -> toml::Table {
@@ -308,5 +331,24 @@ mod tests {
         assert!(filled(Some(Vec::<u64>::new()), "seeds").is_err());
         assert!(positive("rows", Some(0)).is_err());
         assert!(is_plain("ctgan-50") && !is_plain("../x") && !is_plain(""));
+    }
+
+    #[test]
+    fn mistakes_in_models_name_their_labels() {
+        let check = |models: &str, parts: &[&str]| {
+            let plan = format!("datasets = [\"clinic\"]\nseeds = [1]\nmodels = [{models}]");
+            let message = resolve(Plan::from_toml(&plan).unwrap(), &[]).unwrap_err().to_string();
+            for part in parts {
+                assert!(message.contains(part), "{message} should contain {part}");
+            }
+            message
+        };
+        let wrong = r#"{ name = "ctgan", label = "x", settings = { epoch = 1 } }"#;
+        check(wrong, &["model \"x\": setting `epoch`", "did you mean `epochs`?"]);
+        let kind = r#"{ name = "ctgan", label = "y", settings = { epochs = "many" } }"#;
+        check(kind, &["model \"y\": setting `epochs`"]);
+        let twice = r#""copy", { name = "copy", label = "again" }"#;
+        let message = check(twice, &["\"copy\"", "\"again\"", "leave one of them out"]);
+        assert!(!message.contains('{'), "{message}");
     }
 }

@@ -1,7 +1,7 @@
 //! The laws of simulated tables, as the metrics want to ask them.
 
 use crate::cell::SPLIT_SEED;
-use datasets::{Entry, Mixture, Network, Places, Source};
+use datasets::{Chosen, Mixture, Network, Places, Source};
 use eval::{Family, Modes, Refit, Truth};
 use meg_core::{Error, Observer, Result, Table};
 
@@ -13,10 +13,11 @@ const COLUMNS: [&str; 2] = ["x", "y"];
 /// # Errors
 /// When the file of a network cannot be found or read.
 pub fn truth(
-    entry: &Entry,
+    table: &Chosen,
     places: &Places,
     observer: &mut dyn Observer,
 ) -> Result<Option<Box<dyn Truth>>> {
+    let Chosen::Named(entry) = table else { return Ok(None) };
     let name = entry.name;
     Ok(match &entry.source {
         Source::Mixture => datasets::mixture(name, SPLIT_SEED)
@@ -129,7 +130,7 @@ mod tests {
     }
 
     fn law(name: &str) -> Option<Box<dyn Truth>> {
-        truth(Entry::find(name).unwrap(), &places(), &mut Silent).unwrap()
+        truth(&Chosen::find(name).unwrap(), &places(), &mut Silent).unwrap()
     }
 
     /// The row "Identity" of the CTGAN paper's table of likelihoods: training rows in place of
@@ -139,7 +140,8 @@ mod tests {
         for (name, published) in
             [("grid", -3.06), ("gridr", -3.06), ("ring", -1.70), ("asia", -2.235)]
         {
-            let data = Entry::find(name).unwrap().load(&places(), SPLIT_SEED, &mut Silent).unwrap();
+            let table = Chosen::find(name).unwrap();
+            let data = table.load(&places(), SPLIT_SEED, &mut Silent).unwrap();
             let truth = law(name);
             let comparison = Comparison {
                 train: &data.train,

@@ -181,8 +181,8 @@ fn densities_of_rows_that_contradict_themselves_are_zero() {
 #[test]
 fn the_flags_of_a_thyroid_table_are_right_in_every_drawn_row() {
     let places = Places { download: false, ..Places::from_environment(None) };
-    let entries = select(&["thyroid-sick".into()]).unwrap().entries;
-    let Ok(dataset) = entries[0].load(&places, Seed(1), &mut Silent) else {
+    let tables = select(&["thyroid-sick".into()]).unwrap().tables;
+    let Ok(dataset) = tables[0].load(&places, Seed(1), &mut Silent) else {
         eprintln!("skipped: thyroid-sick is not in a folder of MEG_DATA");
         return;
     };

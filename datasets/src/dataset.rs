@@ -16,7 +16,7 @@ const CLINIC_ROWS: usize = 10_000;
 /// A table, split.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    /// Catalogue name.
+    /// Name of the catalogue, or of the user's own folder or file.
     pub name: String,
     /// Rows for the generator.
     pub train: Table,
@@ -25,7 +25,7 @@ pub struct Dataset {
     /// SHA-256 (hex) over schema and cells of both parts.
     pub hash: String,
     /// SHA-256 (hex) over the row numbers of the two parts, or how the parts are given: `published`,
-    /// `halves`.
+    /// `halves`, [`folder`](crate::FOLDER_SPLIT).
     pub split: String,
 }
 

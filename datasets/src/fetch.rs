@@ -31,14 +31,15 @@ pub(crate) fn download(file: &SourceFile, path: &Path, observer: &mut dyn Observ
             Err(Failure::Next(problem)) => problems.push(format!("{}: {problem}", address.url)),
         }
     }
+    let why = match problems.is_empty() {
+        true => "has no address to be fetched from".to_owned(),
+        false => format!("cannot be fetched ({})", problems.join("; ")),
+    };
     let folder = path.parent().unwrap_or(path);
-    Err(DataError::new(format!(
-        "the file is not in any data folder and cannot be fetched ({})",
-        problems.join("; ")
-    ))
-    .file(file.name)
-    .advice(by_hand(file, folder))
-    .into())
+    Err(DataError::new(format!("the file is not in any data folder and {why}"))
+        .file(file.name)
+        .advice(by_hand(file, folder))
+        .into())
 }
 
 /// Why an attempt failed: whether another address may help.

@@ -117,12 +117,15 @@ impl Entry {
 /// How to get a file without this program.
 pub(crate) fn by_hand(file: &SourceFile, folder: &Path) -> String {
     let addresses: Vec<&str> = file.addresses.iter().map(|address| address.url).collect();
+    let (verb, from) = match addresses.is_empty() {
+        true => ("find", String::new()),
+        false => ("fetch", format!(" from {}", addresses.join(" or "))),
+    };
     format!(
-        "fetch {} ({} bytes, SHA-256 {}) from {} and put it into {}; or name the folder that has it with --data-dir or MEG_DATA",
+        "{verb} {} ({} bytes, SHA-256 {}){from} and put it into {}; or name the folder that has it with --data-dir or MEG_DATA",
         file.name,
         file.bytes,
         file.sha256,
-        addresses.join(" or "),
         folder.display()
     )
 }

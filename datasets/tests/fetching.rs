@@ -233,6 +233,21 @@ fn offline_the_way_to_get_the_file_is_told() {
 }
 
 #[test]
+fn a_file_without_an_address_is_told_without_empty_parts() {
+    let cache = tempfile::tempdir().unwrap();
+    let offline = Places { download: false, ..places(&cache) };
+    for places in [offline, places(&cache)] {
+        let message = entry(&[]).load(&places, Seed(1), &mut Silent).unwrap_err().to_string();
+        for part in ["find small.csv (", ") and put it into", "MEG_DATA"] {
+            assert!(message.contains(part), "{message} should contain {part}");
+        }
+        for part in ["()", "from  and"] {
+            assert!(!message.contains(part), "{message} should not contain {part}");
+        }
+    }
+}
+
+#[test]
 fn a_folder_comes_before_the_cache_and_a_wrong_file_in_it_is_an_error() {
     let (cache, first, second) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -26,6 +26,7 @@ pub(crate) const FAKE: &[ModelEntry] = &[ModelEntry::new::<Fake>("fake", "nobody
 pub(crate) fn job() -> super::Job {
     super::Job {
         dataset: "toy".into(),
+        table: "toy".into(),
         data_hash: "d".into(),
         split_hash: "s".into(),
         label: "a".into(),

@@ -12,7 +12,7 @@ use clap::Args;
 use meg_core::{DataError, Error, Result};
 use std::path::{Path, PathBuf};
 
-/// Compare models on named tables.
+/// Compare models on named tables and on your own.
 ///
 /// Every cell (dataset x model x seed) is computed in a process of its own and kept as one line of
 /// cells.jsonl. Cells that are there already are not computed again, so an interrupted run goes on
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 #[command(
     after_help = "Without arguments the starter plan runs: datasets clinic, thyroid, patients; models copy, independent, meg, ctgan; seed 1. Options win over the plan file, the plan file over the starter plan.\n\n\
     A plan file:\n  \
-    datasets = [\"clinic\", \"thyroid*\"]\n  \
+    datasets = [\"clinic\", \"thyroid*\", \"people/\"]\n  \
     models = [\"independent\", { name = \"ctgan\", label = \"ctgan-50\", settings = { epochs = 50 } }]\n  \
     seeds = [1, 2, 3]\n  \
     rows = 5000            # at most so many training rows\n  \
@@ -30,12 +30,16 @@ use std::path::{Path, PathBuf};
     timeout = \"30m\"        # per cell\n  \
     memory_limit = \"4G\"    # per cell\n  \
     metrics = [\"default\", \"attacks\"]\n\n\
+    A relative path of a folder in datasets begins in the current folder, as on the command line, wherever the plan lies.\n\n\
     Plans that come along: simulated and real (Table 6 of the CTGAN paper, beside its values), models (every model on two tables), like-for-like (all models, nine tables, one mean rank), meg-documentation and meg-report (the tables of the MEG documents), meg-ablation, meg-privacy, ctgan-terms, tgan-terms, table-gan-deltas, simulated-networks, thyroid-updates."
 )]
 pub(crate) struct Bench {
     /// Plan file, or name of a plan that comes along; see below.
     plan: Option<PathBuf>,
-    /// Names or globs of tables, as `clinic,thyroid*`; `meg datasets list` shows them.
+    /// Names or globs of tables, as `clinic,thyroid*` (`meg datasets list` shows them), and folders
+    /// of your own, as `people/`: train.csv, holdout.csv (or .parquet) and schema.toml, as
+    /// `meg datasets split` and `meg datasets export` write them. A folder is told from a name by a
+    /// `/` in it; its last component is its name in the report.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     datasets: Option<Vec<String>>,
     /// Models or variants, as `copy,ctgan` (`meg models list` shows them), or labels of the plan.

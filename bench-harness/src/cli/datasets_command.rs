@@ -4,10 +4,14 @@ use super::progress::Progress;
 use super::split;
 use bench_harness::{cell::SPLIT_SEED, files};
 use clap::{Subcommand, ValueEnum};
-use datasets::{CATALOGUE, Dataset, Entry, SourceFile, Split};
+use datasets::{CATALOGUE, Chosen, Dataset, Entry, Folder, SourceFile, Split};
 use meg_core::{Error, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+
+/// What there is to say of a folder of the user's own.
+const OWN: &str = "A table of your own";
+const OWN_SPLIT: &str = "as the folder holds it";
 
 /// Look at, fetch and export the named tables.
 #[derive(Debug, Subcommand)]
@@ -16,7 +20,7 @@ pub(crate) enum Datasets {
     List,
     /// Show what a table is, where its files come from, its split, licence and citation.
     Show {
-        /// Name or glob.
+        /// Name, glob, or folder of your own.
         name: String,
     },
     /// Find or download tables and check their contents.
@@ -75,43 +79,60 @@ fn list(common: &Common) -> Result<()> {
 }
 
 fn show(common: &Common, name: &str) -> Result<()> {
-    let entries = datasets::select(&[name.to_owned()])?.entries;
+    let tables = datasets::select(&[name.to_owned()])?.tables;
     if common.json {
-        return output::print_json(&entries.iter().map(|entry| describe(entry)).collect());
-    }
-    for entry in entries {
-        let shared = entry.group.map_or(String::new(), |group| {
-            format!("shares rows with: every table of the group {group}\n")
+        let described = tables.iter().map(|table| match table {
+            Chosen::Named(entry) => describe(entry),
+            Chosen::Folder(folder) => describe_folder(folder),
         });
-        output::print_line(&format!(
-            "{}\n{}\ntarget: {}\nsplit: {}\nlicence: {}\ncite: {}\n{shared}{}",
-            entry.name,
-            entry.about,
-            entry.target.unwrap_or("none"),
-            split(entry.split),
-            entry.licence,
-            entry.citation,
-            entry.files.iter().map(file).collect::<String>()
-        ))?;
+        return output::print_json(&described.collect());
+    }
+    for table in &tables {
+        output::print_line(&match table {
+            Chosen::Named(entry) => in_words(entry),
+            Chosen::Folder(folder) => folder_in_words(folder),
+        })?;
     }
     Ok(())
 }
 
+fn in_words(entry: &Entry) -> String {
+    let shared = entry.group.map_or(String::new(), |group| {
+        format!("shares rows with: every table of the group {group}\n")
+    });
+    format!(
+        "{}\n{}\ntarget: {}\nsplit: {}\nlicence: {}\ncite: {}\n{shared}{}",
+        entry.name,
+        entry.about,
+        entry.target.unwrap_or("none"),
+        split(entry.split),
+        entry.licence,
+        entry.citation,
+        entry.files.iter().map(file).collect::<String>()
+    )
+}
+
+fn folder_in_words(folder: &Folder) -> String {
+    let files = folder.files().map(|file| format!("file: {}\n", file.display())).concat();
+    let target = folder.target().unwrap_or("none");
+    format!("{}\n{OWN}.\ntarget: {target}\nsplit: {OWN_SPLIT}\n{files}", folder.name())
+}
+
 fn fetch(common: &Common, names: &[String], data: &DataOptions) -> Result<()> {
     let mut found = Vec::new();
-    for entry in datasets::select(names)?.entries {
-        let table = load(common, entry, data)?;
+    for chosen in datasets::select(names)?.tables {
+        let table = load(common, &chosen, data)?;
         if !common.json {
             output::print_line(&format!(
                 "{}: {} training rows, {} holdout rows, {} columns",
-                entry.name,
+                table.name,
                 table.train.rows(),
                 table.holdout.rows(),
                 table.train.columns().len()
             ))?;
         }
         found.push(json!({
-            "name": entry.name,
+            "name": table.name,
             "rows": {"train": table.train.rows(), "holdout": table.holdout.rows()},
             "columns": table.train.columns().len(),
             "data_hash": table.hash,
@@ -122,17 +143,17 @@ fn fetch(common: &Common, names: &[String], data: &DataOptions) -> Result<()> {
 }
 
 fn export(common: &Common, name: &str, out: &Path, form: Form, data: &DataOptions) -> Result<()> {
-    let entries = datasets::select(&[name.to_owned()])?.entries;
-    let [entry] = entries[..] else {
-        return Err(Error::Request(format!("{name:?} stands for {} tables", entries.len())));
+    let tables = datasets::select(&[name.to_owned()])?.tables;
+    let [chosen] = &tables[..] else {
+        return Err(Error::Request(format!("{name:?} stands for {} tables", tables.len())));
     };
     check_new_folder(out)?;
-    let table = load(common, entry, data)?;
+    let table = load(common, chosen, data)?;
     write_new_folder(&table, out, form)?;
     if common.json {
-        return output::print_json(&json!({"name": entry.name, "out": out.display().to_string()}));
+        return output::print_json(&json!({"name": table.name, "out": out.display().to_string()}));
     }
-    common.done(&format!("{} is in {}", entry.name, out.display()))
+    common.done(&format!("{} is in {}", table.name, out.display()))
 }
 
 /// Refuses a folder that is there or cannot be made, before any work.
@@ -165,9 +186,9 @@ fn write(table: &Dataset, out: &Path, form: Form) -> Result<()> {
     datasets::write_file(&out.join("schema.toml"), table.train.schema().to_toml().as_bytes())
 }
 
-fn load(common: &Common, entry: &Entry, data: &DataOptions) -> Result<Dataset> {
-    let mut task = Progress::new(common.quiet).task(entry.name);
-    entry.load(&data.places(), SPLIT_SEED, &mut task)
+fn load(common: &Common, table: &Chosen, data: &DataOptions) -> Result<Dataset> {
+    let mut task = Progress::new(common.quiet).task(table.name());
+    table.load(&data.places(), SPLIT_SEED, &mut task)
 }
 
 /// The first sentence, shortened to fit a line; `show` gives the rest.
@@ -219,5 +240,16 @@ fn describe(entry: &Entry) -> Value {
         "licence": entry.licence,
         "citation": entry.citation,
         "group": entry.group,
+    })
+}
+
+fn describe_folder(folder: &Folder) -> Value {
+    let file = |path: &Path| json!({"name": path.display().to_string()});
+    json!({
+        "target": folder.target(),
+        "split": OWN_SPLIT,
+        "files": folder.files().map(file),
+        "name": folder.name(),
+        "about": OWN,
     })
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Utility and privacy of synthetic rows can only be judged against rows that the generator never
 /// saw. A share of each class of the target column is held out (of all rows without one), so that
-/// both parts are samples of one law.
+/// both parts are samples of one law. `meg bench --datasets DIR/` takes the folder as a table.
 #[derive(Debug, Args)]
 pub(crate) struct Split {
     /// CSV or Parquet file.

@@ -165,6 +165,8 @@ impl Twin {
     fn job(&self, choice: &Choice, parts: &Dataset) -> Job {
         Job {
             dataset: parts.name.clone(),
+            // Its rows are at hand, so that nobody has to find it.
+            table: String::new(),
             data_hash: parts.hash.clone(),
             split_hash: parts.split.clone(),
             label: choice.name.clone(),

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 pub(crate) fn record(dataset: &str, model: &str, seed: u64) -> Record {
     let job = Job {
         dataset: dataset.into(),
+        table: dataset.into(),
         data_hash: "d".into(),
         split_hash: "s".into(),
         label: model.into(),

@@ -6,6 +6,7 @@ mod commands;
 mod datasets;
 mod evaluate;
 mod fit;
+mod folders;
 mod models;
 mod place;
 

@@ -8,7 +8,7 @@ mod tables;
 
 use bench_harness::leaks::{Judge, Verdict, is_of_privacy};
 use bench_harness::truth::truth;
-use datasets::{Entry, Places};
+use datasets::{Chosen, Places};
 use eval::{METRICS, Metric, Score, Status, select};
 use meg_core::{Silent, Table};
 use orders::{COSTLY, LEARNERS, LIKENESS, PRIVACY, UNORDERED};
@@ -389,7 +389,7 @@ fn rules_keys_levels_and_constraints_are_judged() {
 #[test]
 fn the_law_orders_tables() {
     let places = Places { folders: Vec::new(), cache: "none".into(), download: false };
-    let truth = truth(Entry::find("clinic").unwrap(), &places, &mut Silent).unwrap();
+    let truth = truth(&Chosen::find("clinic").unwrap(), &places, &mut Silent).unwrap();
     let (train, holdout) = (patients(MANY, "train"), patients(MANY, "holdout"));
     let fresh = patients(MANY, "fresh");
     let shuffled = {

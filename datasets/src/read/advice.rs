@@ -7,6 +7,9 @@ pub enum SchemaOf {
     /// The user's, who can change it.
     #[default]
     User,
+    /// The user's, beside rows that are divided already: the command that reads them has no options
+    /// for columns and cells, that which divides them has.
+    Folder,
     /// A trained model's, which stays that of its training rows.
     Model,
 }
@@ -18,25 +21,33 @@ impl SchemaOf {
             SchemaOf::User => format!(
                 "remove it from the schema, or correct its name there; `meg evaluate` leaves it out of all its files with `--drop {name:?}`"
             ),
+            SchemaOf::Folder => {
+                "remove it from schema.toml, or correct its name there".to_owned()
+            }
             SchemaOf::Model => "the model takes rows with the columns of its training rows, which `meg model inspect` lists: rename or add the column in the file".to_owned(),
         }
     }
 
     /// For a column of the file that the schema lacks.
     pub(crate) fn unknown_column(self, name: &str) -> String {
-        let otherwise = match self {
-            SchemaOf::User => "add it to the schema",
-            SchemaOf::Model => {
-                "rename it in the file: `meg model inspect` lists the columns of the training rows"
+        let drop = format!("`--drop {name:?}`");
+        match self {
+            SchemaOf::User => format!("leave it out with {drop}, or add it to the schema"),
+            SchemaOf::Folder => {
+                format!(
+                    "divide the table with `meg datasets split` and {drop}, or add it to schema.toml"
+                )
             }
-        };
-        format!("leave it out with `--drop {name:?}`, or {otherwise}")
+            SchemaOf::Model => format!(
+                "leave it out with {drop}, or rename it in the file: `meg model inspect` lists the columns of the training rows"
+            ),
+        }
     }
 
     /// For a missing cell in a column that may lack none.
     pub(crate) fn missing_cell(self) -> String {
         match self {
-            SchemaOf::User => "add `nullable = true` to the column in schema.toml",
+            SchemaOf::User | SchemaOf::Folder => "add `nullable = true` to the column in schema.toml",
             SchemaOf::Model => {
                 "no training row lacks a cell here, so that the model knows nothing of missing ones: fill the cell or leave the row out, or train a model anew on rows of which some lack it"
             }
@@ -51,6 +62,9 @@ impl SchemaOf {
             SchemaOf::User => {
                 format!("correct the cell, {missing}, or change the column's kind in schema.toml")
             }
+            SchemaOf::Folder => format!(
+                "correct the cell, change the column's kind in schema.toml, or {missing} of `meg datasets split`"
+            ),
             SchemaOf::Model => format!("correct the cell, or {missing}"),
         }
     }
@@ -58,7 +72,7 @@ impl SchemaOf {
     /// For a cell or row that the schema does not allow, where a user would do as `users` says.
     pub(crate) fn cell(self, users: impl Into<String>) -> String {
         match self {
-            SchemaOf::User => users.into(),
+            SchemaOf::User | SchemaOf::Folder => users.into(),
             SchemaOf::Model => "the model knows the levels, decimals, formats and constraints of its training rows: correct the cell, leave the row out, or train a model anew on rows that have such a cell".to_owned(),
         }
     }

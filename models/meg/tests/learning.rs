@@ -361,7 +361,7 @@ fn a_label_that_is_a_rule_of_the_others_is_made_last() {
 fn alike(rows: usize, seed: u64) -> Table {
     let mut rng = Seed(seed).stream("alike");
     let columns = (0..5).map(|at| ColumnSpec::number(format!("x{at}"), 0)).collect();
-    let mut cells = vec![Vec::with_capacity(rows); 5];
+    let mut cells = vec![Vec::new(); 5];
     for _ in 0..rows {
         let shared: f64 = rng.sample(StandardNormal);
         for cells in &mut cells {

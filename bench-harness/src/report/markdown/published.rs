@@ -4,6 +4,7 @@ use super::{NONE, grid, line, number, sd};
 use crate::published::{Entry, Published};
 use crate::registry;
 use crate::report::summary::{Report, TableReport, distinct};
+use datasets::FOLDER_SPLIT;
 
 /// One score of one model that both have.
 struct Pair<'a> {
@@ -67,6 +68,9 @@ fn add<'a>(
     changed: &mut Vec<&'a str>,
 ) {
     let dataset = table.dataset.as_str();
+    if is_own(report, dataset) {
+        return;
+    }
     let of_table = |entry: &&Entry| entry.values.contains_key(dataset);
     let here: Vec<&Entry> = published.entries.iter().filter(of_table).collect();
     for score in distinct(here.iter().map(|entry| entry.score.as_str())) {
@@ -98,9 +102,43 @@ fn add<'a>(
     }
 }
 
+/// Whether a table is the user's own, which may have the name of a published one.
+fn is_own(report: &Report<'_>, dataset: &str) -> bool {
+    report.cells.iter().any(|cell| cell.dataset == dataset && cell.split_hash == FOLDER_SPLIT)
+}
+
 /// Whether all cells of a model have the settings that its name stands for.
 fn as_named(report: &Report<'_>, dataset: &str, model: &str) -> bool {
     let Ok(choice) = registry::choose(model, &toml::Table::new()) else { return false };
     let own = |cell: &&&crate::record::Record| cell.dataset == dataset && cell.model == model;
     report.cells.iter().filter(own).all(|cell| cell.recipe == choice.recipe.settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Record, Status};
+    use crate::report::samples::{record, score};
+    use crate::store::{Manifest, Planned};
+
+    #[test]
+    fn a_folder_of_the_users_own_stands_beside_nothing() {
+        let written = |split: &str| {
+            let metrics = vec![score("ctgan_adult_f1", 0.5, None)];
+            let (status, split_hash) = (Status::Ok, split.to_owned());
+            let copy = Record { metrics, status, split_hash, ..record("adult", "copy", 1) };
+            let cell = Planned {
+                key: copy.key.clone(),
+                dataset: copy.dataset.clone(),
+                model: copy.model.clone(),
+                seed: copy.seed,
+            };
+            let manifest = Manifest::here(1, 1, vec![cell]);
+            let mut text = String::new();
+            write(&mut text, &Report::new(&manifest, &[copy]), &crate::published::all());
+            text
+        };
+        assert!(written("published").contains("0.669"));
+        assert_eq!(written(FOLDER_SPLIT), "");
+    }
 }
