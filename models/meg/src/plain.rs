@@ -194,8 +194,8 @@ impl PlainTrainer {
             let range = shape.range(part);
             let cells = gradient.narrow(0, range.start, range.len())?;
             let Some(sharing) = sharing(part) else { return Ok(cells) };
-            let (rows, codes) = shape.size(part);
-            let matrix = Tensor::from_vec(sharing.matrix(), (codes, codes), &self.device)?;
+            let (rows, codes) = (shape.hidden, sharing.codes());
+            let matrix = Tensor::from_slice(sharing.matrix(), (codes, codes), &self.device)?;
             cells.reshape((rows, codes))?.matmul(&matrix)?.flatten_all()
         };
         Tensor::cat(&parts.iter().map(cells).collect::<candle_core::Result<Vec<_>>>()?, 0)

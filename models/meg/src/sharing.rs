@@ -1,5 +1,7 @@
 //! What the codes of an ordered column learn from each other.
 
+use neural::kernels::{Matrix, MatrixMut, multiply};
+
 /// By code, the codes of whose gradients it takes shares, which sum to 1.
 ///
 /// In a small table few rows have any one value or bin. A network whose outputs are learned one by
@@ -9,7 +11,9 @@
 /// goal: where the gradient is zero it is zero (a Sobolev gradient, Neuberger 1985).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sharing {
-    by_code: Vec<Vec<(u16, f32)>>,
+    codes: usize,
+    /// A square matrix, of which each column has the shares of one code.
+    matrix: Vec<f32>,
 }
 
 /// Share that a code keeps for itself whatever lies beside it, so that it can be learned apart.
@@ -37,39 +41,48 @@ impl Sharing {
                 (middle, code)
             })
             .collect();
-        let mut by_code: Vec<Vec<(u16, f32)>> =
-            (0..ranks.len()).map(|code| vec![(code as u16, 1.0)]).collect();
+        let codes = ranks.len();
+        let mut matrix = vec![0.0; codes * codes];
+        (0..codes)
+            .filter(|&code| ranks[code].is_none())
+            .for_each(|code| matrix[code * codes + code] = 1.0);
         for &(place, code) in &places {
-            by_code[code] = shares(&places, place, code, width);
-        }
-        Some(Self { by_code })
-    }
-
-    /// Shares out the gradient of an output layer: rows of a cell for each code.
-    pub(crate) fn apply(&self, gradient: &mut [f32]) {
-        let mut alone = vec![0.0; self.by_code.len()];
-        for cells in gradient.chunks_exact_mut(self.by_code.len()) {
-            alone.copy_from_slice(cells);
-            for (cell, shares) in cells.iter_mut().zip(&self.by_code) {
-                *cell = shares.iter().map(|&(code, share)| share * alone[usize::from(code)]).sum();
+            for (other, share) in shares(&places, place, code, width) {
+                matrix[other * codes + code] = share;
             }
         }
+        Some(Self { codes, matrix })
     }
 
-    /// The shares as a square matrix, of which each column belongs to one code.
-    pub(crate) fn matrix(&self) -> Vec<f32> {
-        let codes = self.by_code.len();
-        let mut cells = vec![0.0; codes * codes];
-        for (code, shares) in self.by_code.iter().enumerate() {
-            shares
-                .iter()
-                .for_each(|&(other, share)| cells[usize::from(other) * codes + code] = share);
-        }
-        cells
+    /// Shares out the gradient of an output layer: rows of a cell for each code. `alone` is room for
+    /// what it was.
+    pub(crate) fn apply(&self, gradient: &mut [f32], alone: &mut Vec<f32>) {
+        alone.clear();
+        alone.extend_from_slice(gradient);
+        let (codes, rows) = (self.codes, gradient.len() / self.codes);
+        let (alone, shares) =
+            (Matrix::new(alone, rows, codes), Matrix::new(&self.matrix, codes, codes));
+        multiply(&mut MatrixMut::new(gradient, rows, codes), 0.0, alone, shares, 1);
+    }
+
+    /// Number of codes.
+    pub(crate) fn codes(&self) -> usize {
+        self.codes
+    }
+
+    /// By row, what each code gives to the code of the column.
+    pub(crate) fn matrix(&self) -> &[f32] {
+        &self.matrix
     }
 }
 
-fn shares(places: &[(f64, usize)], place: f64, code: usize, width: f64) -> Vec<(u16, f32)> {
+/// What the code at a place takes from each code near it.
+fn shares(
+    places: &[(f64, usize)],
+    place: f64,
+    code: usize,
+    width: f64,
+) -> impl Iterator<Item = (usize, f32)> {
     let near: Vec<(usize, f64)> = places
         .iter()
         .map(|&(other, code)| (code, (other - place) / width))
@@ -77,11 +90,10 @@ fn shares(places: &[(f64, usize)], place: f64, code: usize, width: f64) -> Vec<(
         .map(|(code, far)| (code, (-0.5 * far * far).exp()))
         .collect();
     let sum: f64 = near.iter().map(|(_, weight)| weight).sum();
-    let share = |&(other, weight): &(usize, f64)| {
+    near.into_iter().map(move |(other, weight)| {
         let own = if other == code { OWN } else { 0.0 };
-        (other as u16, (own + (1.0 - OWN) * weight / sum) as f32)
-    };
-    near.iter().map(share).collect()
+        (other, (own + (1.0 - OWN) * weight / sum) as f32)
+    })
 }
 
 #[cfg(test)]
@@ -92,15 +104,17 @@ mod tests {
     fn neighbours_share_and_frequent_values_and_those_without_order_learn_alone() {
         let ranks = [Some(0.0), Some(0.5), Some(1.0), Some(1.5), None];
         let sharing = Sharing::new(&ranks, &[10, 10, 10, 1_000, 50], 20.0).unwrap();
-        for shares in &sharing.by_code {
-            let sum: f32 = shares.iter().map(|(_, share)| share).sum();
-            assert!((sum - 1.0).abs() < 1e-6, "{shares:?}");
+        let shares = |code: usize| -> Vec<f32> {
+            (0..5).map(|other| sharing.matrix()[other * 5 + code]).collect()
+        };
+        for code in 0..5 {
+            let sum: f32 = shares(code).iter().sum();
+            assert!((sum - 1.0).abs() < 1e-6, "{code}: {sum}");
         }
-        assert_eq!(sharing.by_code[3], [(3, 1.0)]);
-        assert_eq!(sharing.by_code[4], [(4, 1.0)]);
-        assert_eq!(sharing.by_code[0].len(), 3);
-        let own = sharing.by_code[1][1].1;
-        assert!(own > sharing.by_code[1][0].1 && own < 0.5, "{own}");
+        assert_eq!(shares(3), [0.0, 0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(shares(4), [0.0, 0.0, 0.0, 0.0, 1.0]);
+        let [low, own, high, ..] = shares(1)[..] else { unreachable!("there are five codes") };
+        assert!(low > 0.2 && low == high && own > low && own < 0.6, "{low} {own} {high}");
     }
 
     #[test]
@@ -110,12 +124,12 @@ mod tests {
         let sharing = Sharing::new(&ranks, &[3, 9, 2, 5, 8, 4], 6.0).unwrap();
         let gradient: Vec<f32> = (0..12).map(|cell| (cell as f32 * 1.7).sin()).collect();
         let mut shared = gradient.clone();
-        sharing.apply(&mut shared);
-        let matrix = sharing.matrix();
+        sharing.apply(&mut shared, &mut Vec::new());
         for row in 0..2 {
             for code in 0..6 {
+                let shares = |other: usize| sharing.matrix()[other * 6 + code];
                 let exact: f32 =
-                    (0..6).map(|other| gradient[row * 6 + other] * matrix[other * 6 + code]).sum();
+                    (0..6).map(|other| gradient[row * 6 + other] * shares(other)).sum();
                 assert!((shared[row * 6 + code] - exact).abs() < 1e-6);
             }
         }

@@ -329,7 +329,8 @@ impl Trainer {
             scratch.veiled = veiled;
             for (at, head) in shape.heads.iter().enumerate() {
                 if let Some(sharing) = targets[head.place].sharing() {
-                    sharing.apply(&mut state.weights.gradient[shape.range(Part::Output(at))]);
+                    let output = &mut state.weights.gradient[shape.range(Part::Output(at))];
+                    sharing.apply(output, &mut scratch.sums);
                 }
             }
         });
