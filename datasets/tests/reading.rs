@@ -160,6 +160,8 @@ fn numbers_that_are_not_finite() {
 fn the_noise_of_printing_is_rounded_away_and_real_digits_are_refused() {
     let text = "money,colour,day\n1334.8799999999999,red,2020-01-01\n";
     assert_eq!(read_as(text, &people()).unwrap().numbers(0), [1334.88]);
+    let text = "money,colour,day\n8.099999,red,2020-01-01\n";
+    assert_eq!(read_as(text, &people()).unwrap().numbers(0), [8.1]);
     for number in ["1334.885", "12345.678", "600000.005", "123456789012.125"] {
         let text = format!("money,colour,day\n{number},red,2020-01-01\n");
         let value = format!("value \"{number}\"");

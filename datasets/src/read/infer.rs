@@ -16,6 +16,9 @@ const FORMATS: [&str; 8] = [
     "%d/%m/%Y",
     "%m/%d/%Y",
 ];
+/// How far, as a share of the value, printing a double may miss the number that was meant. Real
+/// digits, such as those of coordinates, lie above it.
+const NOISE: f64 = 1e-12;
 /// Most decimals that are proposed; beyond them the precision stays open.
 const MOST_DECIMALS: u8 = 9;
 /// The longest text of a whole number that a double holds exactly.
@@ -171,7 +174,7 @@ fn check_strangers(
 fn decimals(numbers: &[f64]) -> Option<u8> {
     let mut decimals = 0;
     for &number in numbers {
-        while without_noise(number, decimals).is_none() {
+        while without_noise(number, decimals, NOISE).is_none() {
             decimals += 1;
             if decimals > MOST_DECIMALS {
                 return None;

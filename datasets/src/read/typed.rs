@@ -7,18 +7,18 @@ use meg_core::{
 };
 use std::collections::HashMap;
 
-/// How far, as a share of the value, printing a double may miss the number that was meant. Real
-/// digits, such as those of coordinates, lie above it.
-const NOISE: f64 = 1e-12;
+/// How far, as a share of the value, a number may lie from its rounding to the column's decimals:
+/// floats of 32 bits print as 8.099999.
+const NOISE: f64 = 1e-6;
 
-/// The number with so many digits after the point, where it has no others but for the noise of
-/// printing.
-pub(super) fn without_noise(number: f64, decimals: u8) -> Option<f64> {
+/// The number with so many digits after the point, where it has no others but for noise of printing:
+/// so small a share of the value, and of the last digit in any case, as real digits would be lost
+/// where the value is large.
+pub(super) fn without_noise(number: f64, decimals: u8, noise: f64) -> Option<f64> {
     let rounded = round_to(number, decimals);
-    // Doubles from about 10^11 on have noise as large as digits.
     let step = 1.0 / 10f64.powi(i32::from(decimals));
     let apart = (rounded - number).abs();
-    (apart <= (NOISE * number.abs()).min(step / 8.0)).then_some(rounded)
+    (apart <= (noise * number.abs()).min(0.01 * step)).then_some(rounded)
 }
 
 /// The table under a schema; columns are matched by name.
@@ -154,7 +154,7 @@ fn finish_number(number: f64, decimals: Option<u8>) -> std::result::Result<f64, 
         return Err(Problem::NotFinite);
     }
     let Some(decimals) = decimals else { return Ok(number) };
-    without_noise(number, decimals).ok_or(Problem::Digits(decimals))
+    without_noise(number, decimals, NOISE).ok_or(Problem::Digits(decimals))
 }
 
 fn moments(raw: &Raw, column: &RawColumn, format: &str) -> Result<Vec<f64>> {

@@ -16,7 +16,7 @@ const TAIL: f64 = 0.02;
 pub(super) const LEAK: Indicator = Indicator {
     kind: kind("tail_leak", -TAIL, 1.0 - TAIL),
     value: |distances| leak(distances, &distances.synthetic.first),
-    reference: |distances| Some(expected(distances.holdout.as_ref()?.first.len()) - TAIL),
+    reference: |distances| Some(expected(&distances.holdout.as_ref()?.first) - TAIL),
     interval: None,
     // All holdout rows set the threshold, however few synthetic ones there are.
     test: Some(Test {
@@ -30,10 +30,14 @@ pub(super) const LEAK: Indicator = Indicator {
     }),
 };
 
-/// The share of fresh rows below the quantile of so many rows: a quantile between two of them lies,
-/// on average, as far between the places `i / (n + 1)` that rows divide their law at.
-fn expected(holdout: usize) -> f64 {
-    (TAIL * (holdout - 1) as f64 + 1.0) / (holdout + 1) as f64
+/// The share of fresh rows below the threshold that these distances set: a quantile between two of
+/// them lies, on average, as far between the places `i / (n + 1)` that rows divide their law at. Where
+/// many are equal, fewer lie below it.
+fn expected(holdout: &[f64]) -> f64 {
+    let threshold = quantile(holdout, TAIL);
+    let below = holdout.iter().filter(|&&distance| distance < threshold).count();
+    let place = (TAIL * (holdout.len() - 1) as f64).min(below as f64);
+    (place + 1.0) / (holdout.len() + 1) as f64
 }
 
 fn leak(distances: &Distances, nearest: &[f64]) -> Result<f64, Gap> {
@@ -56,13 +60,16 @@ mod tests {
     #[test]
     fn fresh_rows_lie_below_the_threshold_as_often_as_expected() {
         let mut rng = meg_core::Seed(5).stream("tail");
-        for holdout in [20, 50, 1_000] {
+        for rows in [20, 50, 1_000] {
+            let mut draw = || (0..rows).map(|_| rng.random()).collect::<Vec<f64>>();
+            let expected = expected(&draw());
             // Of a uniform law the chance of one more is the quantile itself.
             let games = 4_000;
-            let below = (0..games)
-                .map(|_| quantile(&(0..holdout).map(|_| rng.random()).collect::<Vec<f64>>(), TAIL));
+            let below = (0..games).map(|_| quantile(&draw(), TAIL));
             let mean = below.sum::<f64>() / f64::from(games);
-            assert!((mean / expected(holdout) - 1.0).abs() < 0.05, "{holdout}: {mean}");
+            assert!((mean / expected - 1.0).abs() < 0.05, "{rows}: {mean}, not {expected}");
         }
+        // Nothing lies below distances that are all the same.
+        assert_eq!(expected(&[0.5; 99]), 0.01);
     }
 }
