@@ -162,6 +162,11 @@ fn the_noise_of_printing_is_rounded_away_and_real_digits_are_refused() {
     assert_eq!(read_as(text, &people()).unwrap().numbers(0), [1334.88]);
     let text = "money,colour,day\n8.099999,red,2020-01-01\n";
     assert_eq!(read_as(text, &people()).unwrap().numbers(0), [8.1]);
+    for number in [44_295_836_777_430.95, 35_781_173_099_738.11] {
+        let text = format!("money,colour,day\n{number},red,2020-01-01\n");
+        let read = read_as(&text, &people()).unwrap().numbers(0)[0];
+        assert!((read - number).abs() <= 1e-15 * number, "{read}");
+    }
     for number in ["1334.885", "12345.678", "600000.005", "123456789012.125"] {
         let text = format!("money,colour,day\n{number},red,2020-01-01\n");
         let value = format!("value \"{number}\"");

@@ -78,13 +78,13 @@ impl ConditionValue {
                 Err(fail(format!("no level {text:?}; there are: {}{more}", shown.join(", "))))
             }
             ColumnKind::Number { .. } => match text.parse::<f64>() {
-                Ok(number) if number.is_finite() && spec.snap(number) != number => {
+                Ok(number) if number.is_finite() && !spec.holds(number) => {
                     let near = spec.snap(number);
                     Err(fail(format!(
                         "no value of the column has as many decimals as {text}; the nearest is {near}"
                     )))
                 }
-                Ok(number) if number.is_finite() => Ok(ConditionValue::Number(number)),
+                Ok(number) if number.is_finite() => Ok(ConditionValue::Number(spec.snap(number))),
                 _ => Err(fail(format!("{text:?} is not a number"))),
             },
             ColumnKind::Datetime { format } => datetime::parse(text, format)

@@ -62,6 +62,7 @@ pub fn check(entry: &ModelEntry, case: Case) {
         let drawn = draw(model.as_ref(), 7, 3);
         assert!(drawn.schema() == table.schema(), "{name}: another schema");
         only_levels_of_the_training_rows(case, name, &table, &drawn);
+        saved_model_draws_the_same(entry, model.as_ref());
     }
     plain_kernels_pass_constant_columns(entry, case);
     free_text_is_refused(entry, case);
@@ -229,7 +230,7 @@ fn try_fit(
 /// # Panics
 /// When sampling fails or gives another number of rows.
 pub fn draw(model: &dyn Fitted, rows: usize, seed: u64) -> Table {
-    draw_request(model, &SampleRequest::rows(rows), seed)
+    draw_request(model, &SampleRequest::rows(rows), seed, 1)
 }
 
 /// Draws rows given a level of a category; with the share of rows that met the condition by
@@ -288,9 +289,9 @@ pub fn check_chunks(size: usize, draw: impl Fn(usize, &mut Rng, usize) -> crate:
     assert!(chunk(0) != chunk(1), "two chunks are the same");
 }
 
-fn draw_request(model: &dyn Fitted, request: &SampleRequest, seed: u64) -> Table {
+fn draw_request(model: &dyn Fitted, request: &SampleRequest, seed: u64, threads: usize) -> Table {
     let rng = Seed(seed).stream("sample");
-    let mut ctx = SampleContext { rng, threads: 1, observer: &mut Silent };
+    let mut ctx = SampleContext { rng, threads, observer: &mut Silent };
     let table = model.sample(request, &mut ctx).unwrap_or_else(|error| panic!("sample: {error}"));
     assert!(table.rows() == request.rows, "{} rows for {} asked", table.rows(), request.rows);
     table
@@ -325,6 +326,9 @@ fn seeds_decide(entry: &ModelEntry, case: Case, train: &Table) {
     assert!(draw(first.as_ref(), 50, 9) == draw(again.as_ref(), 50, 9), "same seed, other rows");
     assert!(bytes(first.as_ref()) == bytes(again.as_ref()), "same seed, other bytes");
     assert!(draw(first.as_ref(), 50, 9) != draw(first.as_ref(), 50, 10), "other seed, same rows");
+    let request = SampleRequest::rows(5_000);
+    let many = |threads| draw_request(first.as_ref(), &request, 9, threads);
+    assert!(many(1) == many(3), "threads change the rows");
     // A model that is trained in steps is trained by chance.
     if case.stoppable {
         let other = fit(entry, case.recipe, train, 2);
@@ -356,7 +360,7 @@ fn conditions_hold(model: &dyn Fitted, train: &Table) {
         .with(schema, "sex", "M")
         .and_then(|request| request.with(schema, "ill", "yes"))
         .unwrap_or_else(|error| panic!("condition: {error}"));
-    let table = draw_request(model, &request, 12);
+    let table = draw_request(model, &request, 12, 1);
     let met = |row| request.conditions.iter().all(|condition| condition.holds(&table, row));
     assert!((0..5).all(met), "a row breaks its conditions");
 }

@@ -506,6 +506,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn numbers_of_many_zeros_are_written_with_an_exponent() {
+        let open = ColumnSpec::number("x", None);
+        for (number, text) in [
+            (1e-5, "0.00001"),
+            (9.9e-6, "9.9e-6"),
+            (-1e-7, "-1e-7"),
+            (9e15, "9000000000000000"),
+            (1e16, "1e16"),
+            (0.0, "0"),
+            (0.1 + 0.2, "0.30000000000000004"),
+        ] {
+            assert_eq!(open.text(number).as_deref(), Some(text));
+            assert_eq!(text.parse::<f64>().unwrap(), number);
+        }
+        assert_eq!(ColumnSpec::number("x", 8).text(1e-7).as_deref(), Some("0.00000010"));
+    }
+
+    #[test]
+    fn decimals_hold_at_any_size() {
+        let cents = ColumnSpec::number("x", 2);
+        assert!(cents.holds(12_345_678.91) && cents.holds(4_429_583_677_743.95));
+        assert!(!cents.holds(12_345_678.914) && !cents.holds(0.001));
+        let day = ColumnSpec::new("d", ColumnKind::Datetime { format: "%Y-%m-%d".into() });
+        assert!(day.holds(86_400.0) && !day.holds(86_401.0));
+    }
+
+    #[test]
     fn the_written_form_round_trips() {
         let mut day = ColumnSpec::new("day", ColumnKind::Datetime { format: "%Y-%m-%d".into() });
         day.nullable = true;

@@ -38,8 +38,9 @@ pub(crate) struct Bench {
     plan: Option<PathBuf>,
     /// Names or globs of tables, as `clinic,thyroid*` (`meg datasets list` shows them), and folders
     /// of your own, as `people/`: train.csv, holdout.csv (or .parquet) and schema.toml, as
-    /// `meg datasets split` and `meg datasets export` write them. A folder is told from a name by a
-    /// `/` in it; its last component is its name in the report.
+    /// `meg datasets split` and `meg datasets export` write them. A path has a `/` in it or is a
+    /// folder that is there; a named table of that name wins. Its last component is its name in the
+    /// report. A path with a comma goes into a plan.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     datasets: Option<Vec<String>>,
     /// Models or variants, as `copy,ctgan` (`meg models list` shows them), or labels of the plan.

@@ -103,7 +103,7 @@ pub(super) fn divide(
     let problem = format!("{rows} rows divide into {train} for training and {holdout} to hold out");
     let advice = match equal {
         EqualRows::Apart => "take another --share, or a table with more rows",
-        EqualRows::Together => "leave out --equal-rows-together: too few rows differ",
+        EqualRows::Together => "take another --share, or leave out --equal-rows-together",
     };
     Err(DataError::new(problem).file(file.display().to_string()).advice(advice).into())
 }

@@ -53,8 +53,8 @@ impl Report<'_> {
     /// Within a table and a score models are ranked by the mean over seeds, ties in the middle of
     /// their ranks. A model that lacks a value in any seed where another model has one (its cell
     /// failed, or the score was undefined) takes the last rank, shared with others that do. A table
-    /// of which cells were not computed yet is left out, and so are a score that no model has there and
-    /// a table without any.
+    /// of which cells were not computed yet is left out, and so are a score that no model has there
+    /// and a table without any.
     pub fn standing(&self) -> Option<Standing> {
         let models = self.ranked_models();
         let mut left_out = Vec::new();

@@ -77,7 +77,9 @@ impl Detector {
     /// What it means when it tells nothing.
     fn not_told(self) -> &'static str {
         match self {
-            Detector::Trees => "; indistinguishable from fresh data at this sample size",
+            Detector::Trees => {
+                "; indistinguishable from fresh data at this sample size to boosted trees, which see no exact relation of numbers"
+            }
             Detector::Logistic => {
                 "; indistinguishable from fresh data at this sample size to a model that sees no dependence"
             }

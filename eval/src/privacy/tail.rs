@@ -7,16 +7,20 @@ const TAIL: f64 = 0.02;
 /// `tail_leak`: the share of synthetic rows that are nearer to a training row than 98 % of the
 /// holdout rows are, minus the 2 % expected, in -0.02..=0.98.
 ///
-/// About 0 for rows that know the law and no person, a little more where the threshold comes from few
-/// holdout rows: a fresh row lies below the 2 % quantile of `n` rows with a chance of
-/// `(0.02 (n - 1) + 1) / (n + 1)`, and what that is above 2 % is the reference. It sees a leak of one row in fifty, which the
+/// About 0 for rows that know the law and no person, a little more where the threshold comes from
+/// few holdout rows: a fresh row lies below the 2 % quantile of `n` rows with a chance of
+/// `(0.02 (n - 1) + 1) / (n + 1)`, and what that is above 2 % is the reference. It sees a leak of
+/// one row in fifty, which the
 /// mean share (`dcr_share`) does not. Where 2 % of the holdout rows equal a training row (tables of
 /// few categories) nothing can be nearer than they are, so it is undefined: a copy would look as
 /// harmless as any other table.
 pub(super) const LEAK: Indicator = Indicator {
     kind: kind("tail_leak", -TAIL, 1.0 - TAIL),
     value: |distances| leak(distances, &distances.synthetic.first),
-    reference: |distances| Some(expected(&distances.holdout.as_ref()?.first) - TAIL),
+    reference: |distances| {
+        let holdout = &distances.holdout.as_ref()?.first;
+        leak(distances, holdout).ok().map(|_| expected(holdout) - TAIL)
+    },
     interval: None,
     // All holdout rows set the threshold, however few synthetic ones there are.
     test: Some(Test {
@@ -31,8 +35,8 @@ pub(super) const LEAK: Indicator = Indicator {
 };
 
 /// The share of fresh rows below the threshold that these distances set: a quantile between two of
-/// them lies, on average, as far between the places `i / (n + 1)` that rows divide their law at. Where
-/// many are equal, fewer lie below it.
+/// them lies, on average, as far between the places `i / (n + 1)` that rows divide their law at.
+/// Where many are equal, fewer lie below it.
 fn expected(holdout: &[f64]) -> f64 {
     let threshold = quantile(holdout, TAIL);
     let below = holdout.iter().filter(|&&distance| distance < threshold).count();

@@ -67,6 +67,14 @@ impl Metric for Exchange {
         let Comparison { train, synthetic, holdout, .. } = *comparison;
         let both =
             train.clone().concat(synthetic.clone()).map_err(|error| Gap::failed(error.to_string()));
+        // Rows without a target teach nothing.
+        let known = |table: &Table| {
+            let known = |at: usize| {
+                (0..table.rows()).filter(|&row| !table.columns()[at].is_missing(row)).count()
+            };
+            target(comparison).map_or(0, known)
+        };
+        let (real, ours) = (known(train), known(synthetic));
         // References tell no rows of their own.
         let real_only = |learned, tested| [learned + tested, 0];
         let reference = readings(comparison, Ok(train), holdout, &real_only);
@@ -83,7 +91,7 @@ impl Metric for Exchange {
                 both.as_ref().map_err(Clone::clone),
                 holdout,
                 &|learned, tested| {
-                    let real = learned * train.rows() / (train.rows() + synthetic.rows());
+                    let real = learned * real / (real + ours).max(1);
                     [real + tested, learned - real]
                 },
             ),
@@ -116,7 +124,8 @@ fn halves(table: &Table, rows: usize, comparison: &Comparison<'_>, purpose: &str
 }
 
 /// AUC, macro F1 and R² of learning from one table and being tested on another. `used` tells how many
-/// real and how many synthetic rows that took, from the rows learned from and those tested on.
+/// real and how many synthetic rows that took, from the rows learned from and those tested on; of a
+/// sample of both kinds about as many as there are of each.
 fn readings(
     comparison: &Comparison<'_>,
     source: Result<&Table, Gap>,

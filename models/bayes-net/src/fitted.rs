@@ -90,7 +90,7 @@ impl FittedNetwork {
                     coder.state_of_missing().ok_or_else(|| reject("a missing cell"))?
                 }
                 ConditionValue::Number(number) => {
-                    let held = (spec.snap(number) - number).abs() <= 1e-9 * number.abs().max(1.0);
+                    let held = spec.holds(number);
                     match coder {
                         Coder::Bins { bins, .. } if held && bins.covers(number) => {
                             bins.place(number)

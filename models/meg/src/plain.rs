@@ -6,6 +6,7 @@
 
 use crate::codec::{Codes, Targets};
 use crate::network::{Layout, Part, Shape, Weights};
+use crate::sharing::Sharing;
 use crate::trainer::{
     LEARNED_PARTS, NotFinite, Optimiser, Ranks, SCORED_TOGETHER, Sight, Streams, context,
 };
@@ -23,6 +24,8 @@ use std::sync::Arc;
 pub(crate) struct PlainTrainer {
     layout: Arc<Layout>,
     targets: Arc<[Targets]>,
+    /// By place, what the codes share of their gradients.
+    sharing: Vec<Option<Tensor>>,
     optimiser: Optimiser,
     /// Each in one row of cells, in the order of [`Shape::parts`].
     generators: Vec<Trained>,
@@ -79,12 +82,20 @@ impl PlainTrainer {
             .map(|cells| Trained::new(cells, &vec![1.0; cells.len()], &device))
             .collect::<candle_core::Result<_>>()
             .map_err(tensor_error)?;
+        let sharing = targets.iter().map(|one| {
+            let matrix = |one: &Sharing| {
+                Tensor::from_slice(one.matrix(), (one.codes(), one.codes()), &device)
+            };
+            one.sharing().map(matrix).transpose()
+        });
+        let sharing = sharing.collect::<candle_core::Result<_>>().map_err(tensor_error)?;
         let stream = |at: usize| seed.stream(&format!("meg/dropout/{at}"));
         Ok(Self {
             dropout: (0..layout.shapes.len()).map(stream).collect(),
             ranks: Ranks::new(&layout, seed),
             layout,
             targets,
+            sharing,
             optimiser,
             generators,
             embeddings,
@@ -183,7 +194,7 @@ impl PlainTrainer {
     /// The gradient of a generator, shared out among the codes of its columns.
     fn shared(&self, shape: &Shape, gradient: Tensor) -> candle_core::Result<Tensor> {
         let sharing = |part: Part| match part {
-            Part::Output(head) => self.targets[shape.heads[head].place].sharing(),
+            Part::Output(head) => self.sharing[shape.heads[head].place].as_ref(),
             _ => None,
         };
         let parts = shape.parts();
@@ -194,9 +205,7 @@ impl PlainTrainer {
             let range = shape.range(part);
             let cells = gradient.narrow(0, range.start, range.len())?;
             let Some(sharing) = sharing(part) else { return Ok(cells) };
-            let (rows, codes) = (shape.hidden, sharing.codes());
-            let matrix = Tensor::from_slice(sharing.matrix(), (codes, codes), &self.device)?;
-            cells.reshape((rows, codes))?.matmul(&matrix)?.flatten_all()
+            cells.reshape(shape.size(part))?.matmul(sharing)?.flatten_all()
         };
         Tensor::cat(&parts.iter().map(cells).collect::<candle_core::Result<Vec<_>>>()?, 0)
     }

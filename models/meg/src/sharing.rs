@@ -8,7 +8,10 @@ use neural::kernels::{Matrix, MatrixMut, multiply};
 /// one has these rows by heart before it has found that one number rises with another, and the rows
 /// that decide when to stop then stop it. So a code takes its gradient from the codes beside it,
 /// too: what they have in common is learned first. It is another direction downhill, not another
-/// goal: where the gradient is zero it is zero (a Sobolev gradient, Neuberger 1985).
+/// goal: thanks to the share that a code keeps it is zero only where the gradient is (a Sobolev
+/// gradient, Neuberger 1985). Biases do not share.
+///
+/// A step costs one product of the output weights with a square of the codes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sharing {
     codes: usize,

@@ -9,8 +9,15 @@ pub(super) struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     pub(super) fn of(table: &'a Table, at: usize) -> Self {
-        let cells = (0..table.rows()).map(|row| table.text(row, at)).collect();
-        Self { name: &table.schema().columns[at].name, cells }
+        let spec = &table.schema().columns[at];
+        let cells = match (&spec.kind, &table.columns()[at]) {
+            // Digits in their places: rules keep and drop some of them, and files of groups name them.
+            (ColumnKind::Number { decimals: None }, Column::Numbers(cells)) => {
+                cells.iter().map(|cell| (!cell.is_nan()).then(|| cell.to_string())).collect()
+            }
+            _ => (0..table.rows()).map(|row| table.text(row, at)).collect(),
+        };
+        Self { name: &spec.name, cells }
     }
 
     /// The cells that are not missing.
