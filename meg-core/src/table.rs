@@ -232,6 +232,10 @@ fn check_column(spec: &ColumnSpec, column: &Column) -> Result<()> {
                 ColumnKind::Datetime { format } => datetime::printable(format),
                 _ => (f64::MIN, f64::MAX),
             };
+            // The step of dates is found by printing, so that it is asked for once.
+            let step = spec.step().filter(|_| matches!(spec.kind, ColumnKind::Datetime { .. }));
+            let holds =
+                |cell: f64| step.map_or_else(|| spec.holds(cell), |step| cell % step == 0.0);
             for (row, &cell) in cells.iter().enumerate() {
                 if cell.is_infinite() {
                     return error(row, cell.to_string(), "the number is not finite");
@@ -239,7 +243,7 @@ fn check_column(spec: &ColumnSpec, column: &Column) -> Result<()> {
                 if cell < least || cell > most {
                     return Err(beyond_the_years(spec, cell).row(row as u64 + 1).into());
                 }
-                if !cell.is_nan() && !spec.holds(cell) {
+                if !cell.is_nan() && !holds(cell) {
                     return error(
                         row,
                         cell.to_string(),

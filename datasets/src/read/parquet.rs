@@ -91,3 +91,16 @@ fn as_printed(float: f32) -> f64 {
 fn text(column: &Column) -> PolarsResult<Cells> {
     Ok(Cells::Text(column.cast(&DataType::String)?.str()?.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_read_as_they_print() {
+        let column = Column::new("x".into(), [Some(8.1f32), Some(-1e-7), Some(1e30), None]);
+        let Cells::Numbers(cells) = cells(&column).unwrap() else { panic!("floats are numbers") };
+        assert_eq!(cells[..3], [8.1, -1e-7, 1e30]);
+        assert!(cells[3].is_nan());
+    }
+}
